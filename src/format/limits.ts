@@ -1,0 +1,44 @@
+/**
+ * Maxima for everything that comes from outside, with their source.
+ *
+ * A limit that is reached is an error with a code, never a hang or an out-of-memory.
+ */
+
+/** Longest plaintext of one chunk in bytes: four times the default average (spec blob.md §1.4). */
+export const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Longest plaintext of one blob in bytes (spec blob.md §1.4). */
+export const BLOB_PLAIN_BYTES_MAX = 128 * 1024 * 1024;
+
+/** Bytes of the header of an unencrypted blob (spec blob.md §1.1). */
+export const BLOB_HEADER_BYTES = 12;
+
+/** Bytes of the header of an encrypted blob (spec blob.md §1.2). */
+export const BLOB_ENCRYPTED_HEADER_BYTES = 44;
+
+/** Longest encoded blob accepted in an upload (spec blob.md §1.4). */
+export const BLOB_UPLOAD_BYTES_MAX = CHUNK_BYTES_MAX + BLOB_ENCRYPTED_HEADER_BYTES;
+
+/** Chunk length of a fixed index in bytes; not negotiable (spec index.md §6.2). */
+export const FIXED_CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** Longest name in a pxar archive in bytes, without its NUL (spec pxar.md §3.3). */
+export const PXAR_NAME_BYTES_MAX = 4096;
+
+/** Deepest directory accepted in an archive; ours: Linux paths end at 4096 bytes, so 2048 components. */
+export const PXAR_DEPTH_MAX = 2048;
+
+/** Most entries accepted in one goodbye table; ours, far above what ext4 directories hold in practice. */
+export const PXAR_DIRECTORY_ENTRIES_MAX = 64 * 1024 * 1024;
+
+/** Deepest namespace (spec datastore.md §2). */
+export const NAMESPACE_DEPTH_MAX = 7;
+
+/** Longest namespace in bytes (spec datastore.md §2). */
+export const NAMESPACE_BYTES_MAX = 256;
+
+/** Highest writer id of a backup session (spec index.md §6). */
+export const WRITER_ID_MAX = 256;
+
+/** Longest body of an ordinary request in bytes (spec auth.md §1). */
+export const REQUEST_BODY_BYTES_MAX = 512 * 1024;
