@@ -1,0 +1,31 @@
+import { type FileSystemRecipe } from "./file-system.ts";
+
+/** Settings of one mount, complete: defaults are chosen by the command line. */
+export interface MountOptions {
+  /** Existing directory to mount on, absolute. */
+  readonly mountPoint: string;
+  /** Shown as the device in `mount` and `df`, for example the repository. */
+  readonly sourceName: string;
+  /** Let other users see the mount (`allow_other`). */
+  readonly allowOther: boolean;
+  /** Answers the file system's needs: fetches a chunk, a directory listing. Rejects with any `Error`. */
+  readonly resolve: (need: unknown) => Promise<unknown>;
+  /** Called for every request that ended with an error other than "no such name", for the log. */
+  readonly onError: (error: Error) => void;
+}
+
+/** A mount that exists. */
+export interface Mount {
+  /** Settles when the mount is gone, whoever unmounted it. */
+  readonly ended: Promise<void>;
+  /** Unmounts; lazily when it is busy, so that it always succeeds. Idempotent. */
+  unmount(): Promise<void>;
+}
+
+/** A way to reach the kernel; two implementations pass `test/contract/transport.contract.ts`. */
+export interface Transport {
+  /** Name for `--transport`. */
+  readonly name: "fuse" | "fuse-native";
+  /** Mounts; resolves when the kernel has accepted the mount and requests are being answered. */
+  mount(recipe: FileSystemRecipe, options: MountOptions): Promise<Mount>;
+}

@@ -1,0 +1,30 @@
+import koffi from "koffi";
+
+/** A C function bound by {@link bindLibc}; sizes and results are numbers or bigints as the prototype says. */
+export type LibcFunction = (...args: unknown[]) => number;
+
+let library: ReturnType<typeof koffi.load> | undefined;
+
+/**
+ * Binds a function of the C library by its C prototype, for example `int close(int fd)`.
+ *
+ * The library is opened on first use, so a program that needs none of this pays nothing. Typed arrays may be passed
+ * for pointers, also over shared memory. On failure (the function's own convention) read {@link lastErrno} at once.
+ */
+export function bindLibc(prototype: string): LibcFunction {
+  library ??= koffi.load("libc.so.6");
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- koffi types every function as returning any
+  return library.func(prototype) as LibcFunction;
+}
+
+/** `errno` of this thread after the last failed call. */
+export function lastErrno(): number {
+  return koffi.errno();
+}
+
+/** Linux number of an errno name, for comparisons with {@link lastErrno}. */
+export function errnoNumber(name: string): number {
+  const value = koffi.os.errno[name];
+  if (value === undefined) throw new TypeError(`no such errno: ${name}`);
+  return value;
+}
