@@ -13,7 +13,7 @@ let library: ReturnType<typeof koffi.load> | undefined;
  */
 export function bindLibc(prototype: string): LibcFunction {
   library ??= koffi.load("libc.so.6");
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- koffi types every function as returning any
+   
   return library.func(prototype) as LibcFunction;
 }
 
