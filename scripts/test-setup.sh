@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs what the tests need besides npm packages. On Debian as root it installs it; elsewhere it says what is missing
+# and the tests that need it are skipped with that reason.
+set -euo pipefail
+
+packages=()
+need() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
+need fusermount3 fuse3
+need getfattr attr
+need getfacl acl
+need rsync rsync
+need lsattr e2fsprogs
+need setcap libcap2-bin
+need tar tar
+
+if [ "${#packages[@]}" -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "installing: ${packages[*]}"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${packages[@]}" >/dev/null
+  else
+    echo "missing, and tests that need them are skipped: ${packages[*]}"
+  fi
+fi
+if [ ! -e /dev/fuse ]; then
+  echo "no /dev/fuse: tests that mount are skipped"
+elif [ "$(id -u)" != 0 ] && [ ! -w /dev/fuse ]; then
+  echo "/dev/fuse is not writable for this user: tests that mount are skipped"
+fi
