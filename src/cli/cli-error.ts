@@ -1,0 +1,20 @@
+import { BackupError } from "../format/backup-error.ts";
+
+/** Every way a command can fail by itself, before or beside what the layers below report. */
+export const cliErrorMeanings = {
+  CLI_USAGE: "the arguments do not make sense together",
+  CLI_NOT_FOUND: "the thing that was named does not exist",
+} as const;
+
+/** Stable identifier of a {@link CliError}. */
+export type CliErrorCode = keyof typeof cliErrorMeanings;
+
+/** Thrown by commands; `CLI_USAGE` makes the runner add a hint to `--help`. */
+export class CliError extends BackupError {
+  override readonly code: CliErrorCode;
+
+  constructor(code: CliErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

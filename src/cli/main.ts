@@ -1,0 +1,51 @@
+import { Command } from "commander";
+
+import { exitCodes, usageHint } from "./context.ts";
+import { readProgramVersion } from "./program-version.ts";
+
+/** What every file in `commands/` exports: it adds one command to the program and loads nothing heavy. */
+type Register = (program: Command) => void;
+
+/**
+ * Every command, in the order of the help, with the module that registers it.
+ *
+ * Modules are loaded at startup, so they import only commander and this folder's light files; what a command needs
+ * to run is imported in its action.
+ */
+const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
+  version: async () => (await import("./commands/version.ts")).registerVersionCommand,
+};
+
+/** Builds the program with the commands that `args` may need: the one it names, else all. */
+export async function buildProgram(args: readonly string[]): Promise<Command> {
+  const program = new Command("amber");
+  program
+    .description("Proxmox-Backup-compatible backups that open as folders")
+    .version(await readProgramVersion(), "-V, --version", "print the version")
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .showHelpAfterError(usageHint)
+    .configureOutput({
+      outputError: (text, write) => {
+        write(text.replace(/^error: /, "Error: "));
+      },
+    });
+  const named = commandModules[args[0] ?? ""];
+  const wanted = named ? [named] : Object.values(commandModules);
+  for (const register of await Promise.all(wanted.map(async (load) => await load()))) {
+    register(program);
+  }
+  return program;
+}
+
+/** Runs the program; the outcome is in `process.exitCode`. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const args = argv.slice(2);
+  const program = await buildProgram(args);
+  if (args.length === 0) {
+    program.outputHelp({ error: true });
+    process.exitCode = exitCodes.failed;
+    return;
+  }
+  await program.parseAsync(args, { from: "user" });
+}
