@@ -1,3 +1,5 @@
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 
 /**
@@ -11,5 +13,15 @@ import { Worker, type WorkerOptions } from "node:worker_threads";
 export function startWorker(name: string, callerUrl: string, options: WorkerOptions = {}): Worker {
   const isSource = callerUrl.endsWith(".ts");
   const url = new URL(`./${name}.${isSource ? "ts" : "js"}`, callerUrl);
-  return new Worker(url, isSource ? { ...options, execArgv: ["--import", "tsx"] } : options);
+  return new Worker(isSource ? throughTsx(url) : url, options);
+}
+
+/** Module that registers the TypeScript loader, which threads do not inherit, and then loads `url`. */
+function throughTsx(url: URL): URL {
+  // `import.meta.resolve` is absent when tests are loaded as CommonJS, and the CommonJS form of the loader does not work.
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx/esm/api"));
+  const source = `import { register } from ${JSON.stringify(loader.href.replace(/\.cjs$/, ".mjs"))};
+    register();
+    await import(${JSON.stringify(url.href)});`;
+  return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
 }
