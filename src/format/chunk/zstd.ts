@@ -1,0 +1,288 @@
+import { createRequire } from "node:module";
+import * as zlib from "node:zlib";
+import { FormatError } from "../format-error.ts";
+import { type ZstdFrame, zstdFrames } from "./zstd-frames.ts";
+
+/** Compression as one library offers it; the only shape in which zstd is known outside this file. */
+export interface ZstdCodec {
+  /** Library and zstd version, for example `zstd-napi (zstd 1.5.7)`. */
+  readonly name: string;
+  /** Compresses to one frame at level 1; the result is owned. */
+  compress(plain: Uint8Array): Uint8Array;
+  /**
+   * Decompresses whole frames; the result is owned.
+   *
+   * @throws {FormatError} `FORMAT_INVALID`, `FORMAT_OUT_OF_RANGE` when there is more than `sizeMax`.
+   */
+  decompress(compressed: Uint8Array, sizeMax: number): Uint8Array;
+}
+
+/** What a library has to do for {@link boundedDecompress}: decode structurally sound frames into a given buffer. */
+type DecodeInto = (target: Uint8Array, compressed: Uint8Array) => number;
+
+const LEVEL = 1; // Spec blob.md §2.
+const WHAT = "zstd data";
+
+/** Thrown by a {@link DecodeInto} when the target is too small. */
+class TargetTooSmall extends Error {}
+
+/**
+ * Every library this program can use, fastest first; each loader gives `undefined` when the library is not there.
+ *
+ * The first is optional because it is compiled at installation; the second brings its binary along; Node has zstd
+ * itself from 22.15 on.
+ */
+export const zstdLoaders: Readonly<Record<string, () => ZstdCodec | undefined>> = {
+  "zstd-napi": loadZstdNapi,
+  "@cloudpss/zstd": loadCloudpss,
+  "node:zlib": loadNodeZlib,
+};
+
+/** The fastest zstd there is on this machine; its `name` says which. */
+export function loadZstd(): ZstdCodec | undefined {
+  for (const load of Object.values(zstdLoaders)) {
+    const codec = load();
+    if (codec) return codec;
+  }
+  return undefined;
+}
+
+/**
+ * Decompresses with a bound that does not depend on the library.
+ *
+ * The walk over the block headers comes first: it rejects damage, and it gives the size, or an upper bound of it, so
+ * that the target is never larger than what the blocks can hold nor than `sizeMax`.
+ */
+function boundedDecompress(
+  compressed: Uint8Array,
+  sizeMax: number,
+  decodeInto: DecodeInto,
+): Uint8Array {
+  let sizeLow = 0;
+  let sizeHigh = 0;
+  for (const frame of zstdFrames(compressed)) {
+    sizeLow += frame.statedSize ?? frame.sizeMin;
+    sizeHigh += frame.statedSize ?? frame.sizeMax;
+    if (sizeLow > sizeMax) throw tooLarge(sizeMax);
+  }
+  const target = new Uint8Array(Math.min(sizeHigh, sizeMax));
+  let size: number;
+  try {
+    size = decodeInto(target, compressed);
+  } catch (error) {
+    if (error instanceof TargetTooSmall && sizeHigh > sizeMax) throw tooLarge(sizeMax);
+    throw new FormatError("FORMAT_INVALID", WHAT, undefined, { cause: error });
+  }
+  if (size < sizeLow) throw new FormatError("FORMAT_INVALID", WHAT, "less data than stated");
+  return size === target.length ? target : target.slice(0, size);
+}
+
+function tooLarge(sizeMax: number): FormatError {
+  return new FormatError("FORMAT_OUT_OF_RANGE", WHAT, `more than ${sizeMax} bytes of plain data`);
+}
+
+// --- zstd-napi: contexts are reused, output goes straight into our memory ---
+
+interface NapiBinding {
+  readonly CCtx: new () => {
+    compress(target: Uint8Array, plain: Uint8Array, level: number): number;
+  };
+  readonly DCtx: new () => { decompress(target: Uint8Array, compressed: Uint8Array): number };
+  compressBound(size: number): number;
+  versionString(): string;
+}
+
+function loadZstdNapi(): ZstdCodec | undefined {
+  const binding = requireOptional("zstd-napi/binding");
+  if (!isNapiBinding(binding)) return undefined;
+  const compressor = new binding.CCtx();
+  const decompressor = new binding.DCtx();
+  let scratch = new Uint8Array(0);
+  const decodeInto: DecodeInto = (target, compressed) => {
+    try {
+      return decompressor.decompress(target, compressed);
+    } catch (error) {
+      // The binding passes zstd's own text on and nothing else to tell errors apart.
+      if (error instanceof Error && error.message.includes("too small")) throw new TargetTooSmall();
+      throw error;
+    }
+  };
+  return {
+    name: `zstd-napi (zstd ${binding.versionString()})`,
+    compress(plain) {
+      const bound = binding.compressBound(plain.length);
+      if (scratch.length < bound) scratch = new Uint8Array(bound);
+      return scratch.slice(0, compressor.compress(scratch, plain, LEVEL));
+    },
+    decompress: (compressed, sizeMax) => boundedDecompress(compressed, sizeMax, decodeInto),
+  };
+}
+
+function isNapiBinding(value: unknown): value is NapiBinding {
+  return hasFunctions(value, ["CCtx", "DCtx", "compressBound", "versionString"]);
+}
+
+// --- @cloudpss/zstd: only its stream classes, because the one-shot functions share one context between threads ---
+
+interface CloudpssBinding {
+  readonly version: string;
+  readonly Compressor: new (level: number) => CloudpssStream;
+  readonly Decompressor: new () => CloudpssStream;
+}
+
+interface CloudpssStream {
+  data(input: Uint8Array, emit: (piece: Uint8Array) => void): void;
+  end(emit: (piece: Uint8Array) => void): void;
+}
+
+/**
+ * Input is given in small slices, so that too much output is noticed early: a slice of tiny blocks makes at most
+ * some 200 MiB, in pieces of 128 KiB, before the next look.
+ */
+const CLOUDPSS_INPUT_BYTES = 16 * 1024;
+
+function loadCloudpss(): ZstdCodec | undefined {
+  const module = requireOptional("@cloudpss/zstd/napi");
+  if (typeof module !== "object" || module === null || !("_NapiBindings" in module)) {
+    return undefined;
+  }
+  const binding = module._NapiBindings;
+  if (!isCloudpssBinding(binding)) return undefined;
+  return {
+    name: `@cloudpss/zstd (zstd ${binding.version})`,
+    compress(plain) {
+      const pieces: Uint8Array[] = [];
+      const stream = new binding.Compressor(LEVEL);
+      const emit = (piece: Uint8Array): void => void pieces.push(piece);
+      stream.data(asBuffer(plain), emit);
+      stream.end(emit);
+      return concatenated(pieces);
+    },
+    decompress: (compressed, sizeMax) =>
+      boundedDecompress(compressed, sizeMax, (target, frames) =>
+        decodeFrames(target, frames, () => new binding.Decompressor()),
+      ),
+  };
+}
+
+function decodeFrames(
+  target: Uint8Array,
+  compressed: Uint8Array,
+  open: () => CloudpssStream,
+): number {
+  const output = { size: 0, missing: 0 };
+  const emit = (piece: Uint8Array): void => {
+    const room = target.length - output.size;
+    if (piece.length > room) output.missing += piece.length - room;
+    target.set(piece.subarray(0, room), output.size);
+    output.size += Math.min(piece.length, room);
+  };
+  for (const frame of zstdFrames(compressed)) {
+    const stream = open();
+    const sizeBefore = output.size;
+    for (let start = frame.start; start < frame.end; start += CLOUDPSS_INPUT_BYTES) {
+      const end = Math.min(frame.end, start + CLOUDPSS_INPUT_BYTES);
+      stream.data(asBuffer(compressed.subarray(start, end)), emit);
+      if (output.missing > 0) throw new TargetTooSmall();
+    }
+    stream.end(emit);
+    if (output.missing > 0) throw new TargetTooSmall();
+    checkStatedSize(frame, output.size - sizeBefore);
+  }
+  return output.size;
+}
+
+function isCloudpssBinding(value: unknown): value is CloudpssBinding {
+  return hasFunctions(value, ["Compressor", "Decompressor"]);
+}
+
+// --- node:zlib, from Node 22.15 on ---
+
+interface ZlibZstd {
+  zstdCompressSync(plain: Uint8Array, options: object): Uint8Array;
+  zstdDecompressSync(compressed: Uint8Array, options: object): Uint8Array;
+  readonly constants: { readonly ZSTD_c_compressionLevel: number };
+}
+
+function loadNodeZlib(): ZstdCodec | undefined {
+  const library: unknown = zlib;
+  if (!isZlibZstd(library)) return undefined;
+  const params = { [library.constants.ZSTD_c_compressionLevel]: LEVEL };
+  return {
+    name: `node:zlib (zstd ${process.versions["zstd"] ?? "unknown"})`,
+    compress: (plain) =>
+      // eslint-disable-next-line n/no-sync -- a codec is synchronous and runs in a thread of its own
+      withoutPool(library.zstdCompressSync(plain, { params, pledgedSrcSize: plain.length })),
+    decompress: (compressed, sizeMax) =>
+      boundedDecompress(compressed, sizeMax, (target, frames) => {
+        let size = 0;
+        for (const frame of zstdFrames(frames)) {
+          const piece = zlibFrame(
+            library,
+            frames.subarray(frame.start, frame.end),
+            target.length - size,
+          );
+          checkStatedSize(frame, piece.length);
+          target.set(piece, size);
+          size += piece.length;
+        }
+        return size;
+      }),
+  };
+}
+
+function zlibFrame(library: ZlibZstd, frame: Uint8Array, sizeMax: number): Uint8Array {
+  try {
+    // eslint-disable-next-line n/no-sync -- a codec is synchronous and runs in a thread of its own
+    return library.zstdDecompressSync(frame, { maxOutputLength: Math.max(1, sizeMax) });
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE") {
+      throw new TargetTooSmall();
+    }
+    throw error;
+  }
+}
+
+function isZlibZstd(value: unknown): value is ZlibZstd {
+  return hasFunctions(value, ["zstdCompressSync", "zstdDecompressSync"]);
+}
+
+// --- leaves ---
+
+function requireOptional(name: string): unknown {
+  try {
+    return createRequire(import.meta.url)(name);
+  } catch {
+    return undefined; // Not installed, or built for another machine: the next library is tried.
+  }
+}
+
+function hasFunctions(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const members = new Map<string, unknown>(Object.entries(value));
+  return names.every((name) => typeof members.get(name) === "function");
+}
+
+function checkStatedSize(frame: ZstdFrame, size: number): void {
+  if (frame.statedSize !== undefined && frame.statedSize !== size) {
+    throw new FormatError("FORMAT_INVALID", WHAT, `${size} bytes, ${frame.statedSize} stated`);
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Uint8Array {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function withoutPool(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    whole.set(piece, offset);
+    offset += piece.length;
+  }
+  return whole;
+}
