@@ -1,4 +1,6 @@
 import { toHex } from "../bytes/hex.ts";
+import { type CodecProvider } from "../crypto/codec-provider.ts";
+import { type CryptKey } from "../crypto/crypt-key.ts";
 import { FormatError } from "../format-error.ts";
 
 /** Name of a chunk: SHA-256 of its plaintext (and key id, if any), as 64 lower-case hexadecimal digits. */
@@ -25,4 +27,13 @@ export function parseDigest(text: string): Digest {
 /** Makes a digest of its 32 bytes. */
 export function digestOfBytes(bytes: Uint8Array): Digest {
   return parseDigest(toHex(bytes));
+}
+
+/**
+ * Names plaintext; keyed when a key is given, as it is for chunks that are stored encrypted (spec blob.md §3.2).
+ *
+ * @param plain Borrowed.
+ */
+export function chunkDigest(provider: CodecProvider, plain: Uint8Array, key?: CryptKey): Digest {
+  return digestOfBytes(key ? provider.sha256(plain, key.idKey) : provider.sha256(plain));
 }
