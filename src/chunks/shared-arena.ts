@@ -50,12 +50,14 @@ export class SharedArena {
     );
   }
 
-  /** Allocates an arena of `slotCount * slotBytes` bytes, at most 4 GiB; `slotBytes` is a multiple of 4096. */
+  /** Allocates an arena of `slotCount * slotBytes` bytes, in all less than 4 GiB; `slotBytes` is a multiple of 4096. */
   static create(options: { readonly slotCount: number; readonly slotBytes: number }): SharedArena {
     const { slotCount, slotBytes } = options;
     assert(slotCount >= 1 && slotCount <= ARENA_SLOTS_MAX && Number.isInteger(slotCount));
     assert(slotBytes >= 4096 && slotBytes % 4096 === 0);
-    const memory = createWasmMemory(WASM_PAGE_BYTES + slotCount * slotBytes);
+    const size = WASM_PAGE_BYTES + slotCount * slotBytes;
+    assert(size <= 2 ** 32 - WASM_PAGE_BYTES, "addresses would not fit 32 bits");
+    const memory = createWasmMemory(size);
     const arena = new SharedArena({ memory, slotCount, slotBytes });
     Atomics.store(arena.#control, 0, slotCount);
     return arena;

@@ -1,0 +1,15 @@
+/** Says where a stream is cut into chunks; gets every byte of the stream once, in order. */
+export interface Chunker {
+  /**
+   * Looks at the next bytes of the stream.
+   *
+   * After a cut the chunker stands at the start of the next chunk and has not seen the bytes behind the cut:
+   * pass them again.
+   *
+   * @param bytes Borrowed for the call.
+   * @returns Count of `bytes` up to and including the last byte of the chunk, or 0 when the chunk goes on.
+   */
+  scan(bytes: Uint8Array): number;
+  /** Forgets the current chunk: the next byte starts one. */
+  reset(): void;
+}
