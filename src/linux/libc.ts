@@ -13,8 +13,26 @@ let library: ReturnType<typeof koffi.load> | undefined;
  */
 export function bindLibc(prototype: string): LibcFunction {
   library ??= koffi.load("libc.so.6");
-   
+
   return library.func(prototype) as LibcFunction;
+}
+
+/** A C function bound by {@link bindLibcAsync}; `errno` is meaningful only if the result says that the call failed. */
+export type AsyncLibcFunction = (
+  ...args: unknown[]
+) => Promise<{ readonly result: number; readonly errno: number }>;
+
+/** Binds like {@link bindLibc} a function that may block for long; its calls run on a pool thread. */
+export function bindLibcAsync(prototype: string): AsyncLibcFunction {
+  library ??= koffi.load("libc.so.6");
+  const bound = library.func(prototype);
+  return async (...args) =>
+    await new Promise((resolve, reject) => {
+      bound.async(...args, (error: unknown, result: number) => {
+        if (error instanceof Error) reject(error);
+        else resolve({ result, errno: koffi.errno() });
+      });
+    });
 }
 
 /** `errno` of this thread after the last failed call. */

@@ -1,0 +1,13 @@
+import { mkdirSync, readdirSync } from "node:fs";
+import { workerData } from "node:worker_threads";
+
+// Creates the chunk folders that are missing in the folder given as `workerData`, and ends. One thread with synchronous calls
+// is fastest: the kernel serialises creations in one folder anyway.
+
+const base: unknown = workerData;
+if (typeof base !== "string") throw new TypeError("workerData must be the path of .chunks");
+const present = new Set(readdirSync(base));
+for (let folder = 0; folder < 65_536; folder++) {
+  const name = folder.toString(16).padStart(4, "0");
+  if (!present.has(name)) mkdirSync(`${base}/${name}`, { recursive: true, mode: 0o750 });
+}

@@ -1,0 +1,313 @@
+import assert from "node:assert/strict";
+import * as fsPromises from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+
+import { type Clock } from "../../format/clock.ts";
+import { type Digest, parseDigest } from "../../format/chunk/digest.ts";
+import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
+import { syncFileSystem } from "../../linux/sync-file-system.ts";
+import { type DiskCalls, hasErrno, syncFolder, writeFileAtomically } from "./atomic-file.ts";
+import { absentAs, readWholeFile } from "./disk-reads.ts";
+import { type LocalAccess, LocalIdentity } from "./local-identity.ts";
+import { LocalStagedFile } from "./local-staged-file.ts";
+import {
+  type ChunkEntry,
+  type ChunkStat,
+  type Durability,
+  type FolderEntry,
+  type StagedFile,
+  type StorageSpace,
+  type StoreBackend,
+  type StoredFile,
+  type WriteFileOptions,
+} from "./store-backend.ts";
+import { StoreError } from "./store-error.ts";
+
+const CHUNK_FOLDER_COUNT = 65_536;
+const CHUNK_OBJECT_PATTERN = /^([0-9a-f]{64})(\.[0-9]\.bad)?$/;
+const BAD_NAMES_MAX = 10;
+
+/** How a local datastore is opened. */
+export interface LocalBackendOptions {
+  /** `read-only` neither creates nor locks anything: for read-only media, foreign owners, and mounts. */
+  readonly access: LocalAccess;
+  readonly clock: Clock;
+  /** System calls; `node:fs/promises` unless a test wants to fail some. */
+  readonly disk?: DiskCalls;
+}
+
+/**
+ * A datastore in a local folder, laid out to the byte as Proxmox Backup does (spec datastore.md §1).
+ *
+ * Opening changes nothing in an existing datastore, except that a missing `.lock` is created. A second server that
+ * opens the same folder is refused.
+ */
+export class LocalBackend implements StoreBackend {
+  readonly location: string;
+  readonly isReadOnly: boolean;
+  readonly #disk: DiskCalls;
+  readonly #clock: Clock;
+  readonly #identity: LocalIdentity;
+
+  private constructor(identity: LocalIdentity, disk: DiskCalls, options: LocalBackendOptions) {
+    this.location = identity.base;
+    this.isReadOnly = options.access === "read-only";
+    this.#disk = disk;
+    this.#clock = options.clock;
+    this.#identity = identity;
+  }
+
+  /**
+   * Opens an existing datastore.
+   *
+   * @param base Absolute path.
+   * @throws {StoreError} `STORE_NOT_A_DATASTORE` when there are no chunk folders, as below the mount point of a disk
+   *   that is not mounted; `STORE_IN_USE` when another server has it open for writing.
+   */
+  static async open(base: string, options: LocalBackendOptions): Promise<LocalBackend> {
+    const disk = options.disk ?? fsPromises;
+    const identity = await LocalIdentity.establish(base, options.access, disk);
+    return new LocalBackend(identity, disk, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#identity.close();
+  }
+
+  async assertPresent(): Promise<void> {
+    await this.#identity.assertPresent();
+  }
+
+  async setLock(state: "none" | "shared" | "exclusive"): Promise<boolean> {
+    this.#assertWritable();
+    return await Promise.resolve(this.#identity.trySetLock(state));
+  }
+
+  async syncEverything(): Promise<void> {
+    await using base = await this.#disk.open(this.location, "r");
+    await syncFileSystem(base.fd);
+  }
+
+  async space(): Promise<StorageSpace> {
+    const { bsize, blocks, bfree, bavail } = await this.#disk.statfs(this.location);
+    return {
+      totalBytes: blocks * bsize,
+      usedBytes: (blocks - bfree) * bsize,
+      availableBytes: bavail * bsize,
+    };
+  }
+
+  async statChunk(digest: Digest): Promise<ChunkStat | undefined> {
+    return await this.#statObject(this.#chunkPath(digest));
+  }
+
+  async readChunk(digest: Digest): Promise<Uint8Array | undefined> {
+    return await readWholeFile(this.#disk, this.#chunkPath(digest), BLOB_UPLOAD_BYTES_MAX);
+  }
+
+  async readChunkHead(digest: Digest, size: number): Promise<Uint8Array | undefined> {
+    await using file = await absentAs(undefined, this.#disk.open(this.#chunkPath(digest), "r"));
+    if (!file) return undefined;
+    const head = new Uint8Array(size);
+    const { bytesRead } = await file.read(head, 0, size, 0);
+    return head.subarray(0, bytesRead);
+  }
+
+  async writeChunk(digest: Digest, blob: Uint8Array, durability: Durability): Promise<void> {
+    this.#assertWritable();
+    const path = this.#chunkPath(digest);
+    const write = { path, bytes: blob, onExisting: "replace", durability, randomBytes } as const;
+    try {
+      await writeFileAtomically(this.#disk, write);
+    } catch (error) {
+      if (!hasErrno(error, "ENOENT")) throw error;
+      // Chunk folders are made up front, but a copied datastore may lack the empty ones. Not below another disk's mount point:
+      await this.assertPresent();
+      await this.#makeChunkFolder(digest);
+      await writeFileAtomically(this.#disk, write);
+    }
+  }
+
+  async touchChunk(digest: Digest): Promise<boolean> {
+    this.#assertWritable();
+    const path = this.#chunkPath(digest);
+    // Collection frees chunks by access time, and `relatime` mounts do not update it on read: set it ourselves (W4).
+    const stat = await absentAs(undefined, this.#disk.lstat(path));
+    if (!stat) return false;
+    const touched = this.#disk.lutimes(path, this.#clock.nowSec(), stat.mtime);
+    return await absentAs(
+      false,
+      touched.then(() => true),
+    );
+  }
+
+  async statChunkObject(entry: ChunkEntry): Promise<ChunkStat | undefined> {
+    return await this.#statObject(this.#objectPath(entry));
+  }
+
+  async removeChunkObject(entry: ChunkEntry): Promise<boolean> {
+    this.#assertWritable();
+    return await this.#unlink(this.#objectPath(entry));
+  }
+
+  async setChunkAside(digest: Digest): Promise<boolean> {
+    this.#assertWritable();
+    const path = this.#chunkPath(digest);
+    let free = 0;
+    while (free < BAD_NAMES_MAX - 1 && (await this.#statObject(`${path}.${free}.bad`))) free++;
+    return await absentAs(
+      false,
+      this.#disk.rename(path, `${path}.${free}.bad`).then(() => true),
+    );
+  }
+
+  async *listChunks(): AsyncGenerator<ChunkEntry, void, void> {
+    for (let folder = 0; folder < CHUNK_FOLDER_COUNT; folder++) {
+      const path = `${this.location}/.chunks/${chunkFolderName(folder)}`;
+      const names = (await absentAs(undefined, this.#disk.readdir(path))) ?? [];
+      for (const name of names) {
+        const match = CHUNK_OBJECT_PATTERN.exec(name);
+        if (match?.[1] === undefined) continue;
+        yield { digest: parseDigest(match[1]), name, isBad: match[2] !== undefined };
+      }
+    }
+  }
+
+  async listFolder(path: string): Promise<readonly FolderEntry[] | undefined> {
+    const listing = this.#disk.readdir(this.#path(path), { withFileTypes: true });
+    const entries = await absentAs(undefined, listing, "ENOTDIR");
+    return entries?.map((entry) => ({
+      name: entry.name,
+      kind: entry.isDirectory() ? "folder" : entry.isFile() ? "file" : "other",
+    }));
+  }
+
+  async createFolder(path: string): Promise<boolean> {
+    this.#assertWritable();
+    try {
+      await this.#disk.mkdir(this.#path(path));
+      return true;
+    } catch (error) {
+      if (hasErrno(error, "EEXIST")) return false;
+      throw error;
+    }
+  }
+
+  async createFolders(path: string): Promise<void> {
+    this.#assertWritable();
+    await this.#disk.mkdir(this.#path(path), { recursive: true });
+  }
+
+  async readFile(path: string, sizeMax: number): Promise<Uint8Array | undefined> {
+    return await readWholeFile(this.#disk, this.#path(path), sizeMax);
+  }
+
+  async openFile(path: string): Promise<StoredFile | undefined> {
+    const opened = this.#disk.open(this.#path(path), "r");
+    const file = await absentAs(undefined, opened, "ENOTDIR");
+    if (!file) return undefined;
+    const { size } = await file.stat();
+    return {
+      size,
+      readAt: async (offset, wanted) => {
+        const bytes = new Uint8Array(Math.max(0, Math.min(wanted, size - offset)));
+        let done = 0;
+        while (done < bytes.length) {
+          const { bytesRead } = await file.read(bytes, done, bytes.length - done, offset + done);
+          if (bytesRead === 0) break;
+          done += bytesRead;
+        }
+        return bytes.subarray(0, done);
+      },
+      [Symbol.asyncDispose]: async () => {
+        await file.close();
+      },
+    };
+  }
+
+  async writeFile(path: string, bytes: Uint8Array, options: WriteFileOptions): Promise<boolean> {
+    this.#assertWritable();
+    const write = { ...options, path: this.#path(path), bytes, randomBytes };
+    return await writeFileAtomically(this.#disk, write);
+  }
+
+  async stageFile(path: string): Promise<StagedFile> {
+    this.#assertWritable();
+    return await LocalStagedFile.create(this.#disk, this.#path(path));
+  }
+
+  async renameFile(from: string, to: string, durability: Durability): Promise<void> {
+    this.#assertWritable();
+    await this.#disk.rename(this.#path(from), this.#path(to));
+    if (durability === "synced") {
+      const target = this.#path(to);
+      await syncFolder(this.#disk, target.slice(0, target.lastIndexOf("/")));
+    }
+  }
+
+  async removeFile(path: string): Promise<boolean> {
+    this.#assertWritable();
+    return await this.#unlink(this.#path(path));
+  }
+
+  async removeFolder(path: string): Promise<void> {
+    this.#assertWritable();
+    await this.#disk.rm(this.#path(path), { recursive: true, force: true });
+  }
+
+  async removeEmptyFolder(path: string): Promise<boolean> {
+    this.#assertWritable();
+    const removed = this.#disk.rmdir(this.#path(path)).then(() => true);
+    return await absentAs(false, removed, "ENOTEMPTY", "EEXIST");
+  }
+
+  async #statObject(path: string): Promise<ChunkStat | undefined> {
+    const stat = await absentAs(undefined, this.#disk.lstat(path));
+    if (!stat) return undefined;
+    if (!stat.isFile()) {
+      throw new StoreError("STORE_UNREADABLE", `got unexpected file type for chunk "${path}"`);
+    }
+    return { size: stat.size, usedAtSec: Math.floor(stat.atimeMs / 1000) };
+  }
+
+  async #unlink(path: string): Promise<boolean> {
+    return await absentAs(
+      false,
+      this.#disk.unlink(path).then(() => true),
+    );
+  }
+
+  async #makeChunkFolder(digest: Digest): Promise<void> {
+    const path = `${this.location}/.chunks/${digest.slice(0, 4)}`;
+    try {
+      await this.#disk.mkdir(path, CHUNK_FOLDER_MODE);
+    } catch (error) {
+      if (!hasErrno(error, "EEXIST")) throw error;
+    }
+  }
+
+  #chunkPath(digest: Digest): string {
+    return `${this.location}/.chunks/${digest.slice(0, 4)}/${digest}`;
+  }
+
+  #objectPath(entry: ChunkEntry): string {
+    return `${this.location}/.chunks/${entry.digest.slice(0, 4)}/${entry.name}`;
+  }
+
+  #path(path: string): string {
+    assert(!path.startsWith("/") && !path.split("/").includes(".."), path);
+    return path === "" ? this.location : `${this.location}/${path}`;
+  }
+
+  #assertWritable(): void {
+    if (this.isReadOnly) throw new StoreError("STORE_READ_ONLY");
+  }
+}
+
+/** Mode of `.chunks` and of the folders in it (spec datastore.md §1.2). */
+export const CHUNK_FOLDER_MODE = 0o750;
+
+/** Name of the n-th chunk folder: four lower-case hexadecimal digits (spec datastore.md §1). */
+export function chunkFolderName(folder: number): string {
+  return folder.toString(16).padStart(4, "0");
+}
