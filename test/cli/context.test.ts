@@ -79,7 +79,7 @@ describe("cli/context", () => {
 
   it("aborts the action on SIGINT and exits with 130", async () => {
     await runCommand(async (signal) => {
-      process.emit("SIGINT");
+      process.emit("SIGINT", "SIGINT");
       await Promise.resolve();
       signal.throwIfAborted();
     });

@@ -1,0 +1,124 @@
+import { type Authentication } from "./authentication.ts";
+import { Http2Connection, type QueryValue, renderQuery } from "./http2-connection.ts";
+import { bracketed, hostOf, portOf, type Repository } from "./repository.ts";
+import { type ApiMethod, type ApiParameters, type RestClient, USER_AGENT } from "./rest-client.ts";
+import { CONNECT_TIMEOUT_MS, connectTls, type Endpoint } from "./connect-tls.ts";
+import { type TrustPolicy } from "./trust-policy.ts";
+import { upgradeConnection } from "./upgrade-connection.ts";
+
+/** Time for the answer to an upgrade; the server may first wait for a lock or load a large manifest. */
+const UPGRADE_TIMEOUT_MS = 120_000;
+
+/** The two kinds of session. */
+export type SessionKind = "backup" | "reader";
+
+/** What a {@link BackupServer} is made of. */
+export interface BackupServerParts {
+  readonly repository: Repository;
+  readonly trust: TrustPolicy;
+  readonly rest: RestClient;
+  readonly authentication: Authentication;
+}
+
+/**
+ * One datastore of one server, as one account sees it: API calls and sessions.
+ *
+ * Nothing is connected until it is needed. Disposing closes API connections; sessions live on by themselves.
+ */
+export class BackupServer implements Disposable {
+  readonly repository: Repository;
+  readonly #trust: TrustPolicy;
+  readonly #rest: RestClient;
+  readonly #authentication: Authentication;
+
+  constructor(parts: BackupServerParts) {
+    this.repository = parts.repository;
+    this.#trust = parts.trust;
+    this.#rest = parts.rest;
+    this.#authentication = parts.authentication;
+  }
+
+  /** Where the server listens. */
+  get endpoint(): Endpoint {
+    return { host: hostOf(this.repository), port: portOf(this.repository) };
+  }
+
+  /**
+   * Calls the API as the account.
+   *
+   * @param path Path below `/api2/json/`.
+   * @returns The `data` member of the answer.
+   * @throws {ApiError} {@link SessionError}
+   */
+  async call(
+    method: ApiMethod,
+    path: string,
+    parameters: ApiParameters = {},
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    const headers = await this.#authentication.headers(signal);
+    return await this.#rest.call(
+      method,
+      path,
+      parameters,
+      signal ? { headers, signal } : { headers },
+    );
+  }
+
+  /**
+   * Calls the API of the datastore.
+   *
+   * @param path Path below `admin/datastore/{store}/`, for example `snapshots`.
+   */
+  async callStore(
+    method: ApiMethod,
+    path: string,
+    parameters: ApiParameters = {},
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    const { store } = this.repository;
+    return await this.call(method, `admin/datastore/${store}/${path}`, parameters, signal);
+  }
+
+  /**
+   * Opens a session: connects, proves the server, upgrades (spec backup-protocol.md §2, reader-protocol.md §1).
+   *
+   * @param query Parameters of the upgrade besides the datastore's name.
+   * @throws {ApiError} the server's refusal; {@link SessionError}
+   */
+  async openSession(
+    kind: SessionKind,
+    query: Readonly<Record<string, QueryValue>>,
+    signal?: AbortSignal,
+  ): Promise<Http2Connection> {
+    const { endpoint } = this;
+    const authority = `${bracketed(endpoint.host)}:${endpoint.port}`;
+    const stop = signal ? { signal } : {};
+    const headers = await this.#authentication.headers(signal);
+    const socket = await connectTls(endpoint, this.#trust, {
+      timeoutMs: CONNECT_TIMEOUT_MS,
+      ...stop,
+    });
+    await upgradeConnection(
+      socket,
+      {
+        path: `/api2/json/${kind}?${renderQuery({ ...query, store: this.repository.store })}`,
+        protocol:
+          kind === "backup" ? "proxmox-backup-protocol-v1" : "proxmox-backup-reader-protocol-v1",
+        authority,
+        headers: {
+          "User-Agent": USER_AGENT,
+          "Content-Type": "application/x-www-form-urlencoded",
+          ...headers,
+        },
+      },
+      { timeoutMs: UPGRADE_TIMEOUT_MS, ...stop },
+    );
+    return new Http2Connection(socket, authority);
+  }
+
+  [Symbol.dispose](): void {
+    this.#authentication[Symbol.dispose]();
+    this.#rest[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,246 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+} from "node:http2";
+import { type TLSSocket } from "node:tls";
+
+import { ApiError } from "./api-error.ts";
+import { SessionError } from "./session-error.ts";
+
+/** Bytes that may be in flight towards us on one stream: measured, more gains nothing (docs/decisions). */
+const STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
+
+/** Bytes that may be in flight towards us on the connection. */
+const CONNECTION_WINDOW_BYTES = 32 * 1024 * 1024;
+
+/** Memory that the HTTP/2 layer may use, in megabytes; the default of 10 is less than three chunks. */
+const SESSION_MEMORY_MB = 512;
+
+/** Longest text taken from an error answer, in bytes. */
+const ERROR_BYTES_MAX = 64 * 1024;
+
+/** Value of one query parameter. */
+export type QueryValue = string | number | boolean;
+
+/** One request inside a session. */
+export interface SessionRequest {
+  readonly method: "GET" | "POST" | "PUT";
+  /** Path without query, for example `/chunk`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, QueryValue>>;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Sent as it is, borrowed until the answer is here; may lie in shared memory. */
+  readonly body?: Uint8Array;
+  /** Longest answer accepted, in bytes. */
+  readonly answerBytesMax: number;
+  /** Milliseconds from sending to the end of the answer; without it there is no limit. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * An HTTP/2 connection over an upgraded socket, as a list of requests and answers.
+ *
+ * Calls may overlap. When the connection ends, every open request fails with `SESSION_LOST`; the connection cannot be
+ * used again. The socket belongs to the connection from construction on.
+ */
+export class Http2Connection {
+  readonly #session: ClientHttp2Session;
+  readonly #socket: TLSSocket;
+  #failure: Error | undefined;
+
+  constructor(socket: TLSSocket, authority: string) {
+    this.#socket = socket;
+    const session = connect(`https://${authority}`, {
+      createConnection: () => socket,
+      maxSessionMemory: SESSION_MEMORY_MB,
+      settings: { initialWindowSize: STREAM_WINDOW_BYTES, enablePush: false },
+    });
+    this.#session = session;
+    session.on("connect", () => {
+      if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+    });
+    session.on("error", (error: Error) => {
+      this.#failure ??= error;
+    });
+    session.on("goaway", () => {
+      session.close();
+    });
+    socket.on("error", (error: Error) => {
+      this.#failure ??= error;
+    });
+  }
+
+  /** Whether requests can still be made. */
+  get isOpen(): boolean {
+    return !this.#session.closed && !this.#session.destroyed;
+  }
+
+  /** Calls `listener` once when the connection has ended, at once if it has. */
+  onClose(listener: () => void): void {
+    if (this.#session.destroyed) listener();
+    else this.#session.once("close", listener);
+  }
+
+  /**
+   * Makes one request.
+   *
+   * @returns Body of an answer with status 200, owned.
+   * @throws {ApiError} for any other status; {@link SessionError} `SESSION_LOST`, `SESSION_TIMEOUT`,
+   *   `SESSION_PROTOCOL` for an answer that is too long; the signal's reason when aborted.
+   */
+  async request(request: SessionRequest): Promise<Uint8Array> {
+    const { signal, timeoutMs } = request;
+    signal?.throwIfAborted();
+    if (!this.isOpen) throw this.#lost();
+    const stream = this.#open(request);
+    return await new Promise<Uint8Array>((resolve, reject) => {
+      const answer = new AnswerCollector(request.answerBytesMax);
+      let timer: NodeJS.Timeout | undefined;
+      const settle = (outcome: () => void): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        outcome();
+      };
+      const fail = (error: unknown): void => {
+        settle(() => {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        });
+        stream.close(constants.NGHTTP2_CANCEL);
+      };
+      const onAbort = (): void => {
+        fail(signal?.reason);
+      };
+      if (timeoutMs !== undefined) {
+        timer = setTimeout(() => {
+          const message = `Cannot get ${request.path}: no answer within ${timeoutMs} ms`;
+          fail(new SessionError("SESSION_TIMEOUT", message));
+        }, timeoutMs);
+      }
+      signal?.addEventListener("abort", onAbort, { once: true });
+      stream.on("response", (headers) => {
+        answer.start(headers);
+      });
+      stream.on("data", (part: Buffer) => {
+        if (!answer.add(part)) {
+          const message = `Cannot get ${request.path}: the answer is longer than ${request.answerBytesMax} bytes`;
+          fail(new SessionError("SESSION_PROTOCOL", message));
+        }
+      });
+      stream.on("end", () => {
+        const isWhole = !stream.aborted && !stream.rstCode && answer.isWhole();
+        settle(() => {
+          if (answer.statusCode === undefined || !isWhole) reject(this.#lost());
+          else if (answer.statusCode === 200) resolve(answer.bytes());
+          else reject(new ApiError(answer.statusCode, answer.text()));
+        });
+      });
+      stream.on("error", (cause: Error) => {
+        fail(this.#lost(cause));
+      });
+      stream.on("close", () => {
+        fail(this.#lost());
+      });
+    });
+  }
+
+  /** Ends the connection at once; open requests fail. */
+  destroy(): void {
+    this.#session.destroy();
+    this.#socket.destroy();
+  }
+
+  #open(request: SessionRequest): ClientHttp2Stream {
+    const { method, path, query, json, body } = request;
+    const text = query === undefined ? "" : renderQuery(query);
+    const headers: Record<string, string | number> = {
+      ":method": method,
+      ":path": text === "" ? path : `${path}?${text}`,
+    };
+    const content = json === undefined ? body : new TextEncoder().encode(JSON.stringify(json));
+    if (json !== undefined) headers["content-type"] = "application/json";
+    if (content) {
+      headers["content-length"] = content.length;
+      if (body) headers["content-type"] = "application/octet-stream";
+    }
+    const stream = this.#session.request(headers, { endStream: content === undefined });
+    if (content) stream.end(content);
+    return stream;
+  }
+
+  #lost(cause?: Error): SessionError {
+    const reason = cause ?? this.#failure;
+    return new SessionError(
+      "SESSION_LOST",
+      "The connection to the server ended early",
+      reason === undefined ? {} : { cause: reason },
+    );
+  }
+}
+
+/** Renders query parameters, percent-encoded (spec auth.md §8.2). */
+export function renderQuery(query: Readonly<Record<string, QueryValue>>): string {
+  return Object.entries(query)
+    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`)
+    .join("&");
+}
+
+/** Gathers the parts of one answer; with a stated length, in one buffer of that length. */
+class AnswerCollector {
+  readonly #bytesMax: number;
+  readonly #parts: Buffer[] = [];
+  #whole: Uint8Array | undefined;
+  #size = 0;
+  statusCode: number | undefined;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  start(headers: IncomingHttpHeaders): void {
+    this.statusCode = Number(headers[":status"]);
+    const length = Number(headers["content-length"] ?? 0);
+    if (this.statusCode === 200 && length > 0 && length <= this.#bytesMax) {
+      this.#whole = new Uint8Array(length);
+    }
+  }
+
+  /** `false` when the answer is longer than allowed; the tail of an error text is dropped instead. */
+  add(part: Buffer): boolean {
+    const sizeMax = this.statusCode === 200 ? this.#bytesMax : ERROR_BYTES_MAX;
+    if (this.#size + part.length > sizeMax) return this.statusCode !== 200;
+    if (this.#whole && this.#size + part.length <= this.#whole.length) {
+      this.#whole.set(part, this.#size);
+    } else {
+      if (this.#whole) this.#parts.push(Buffer.from(this.#whole.subarray(0, this.#size)));
+      this.#whole = undefined;
+      this.#parts.push(part);
+    }
+    this.#size += part.length;
+    return true;
+  }
+
+  /** Whether as many bytes came as the head promised, if it did. */
+  isWhole(): boolean {
+    return this.statusCode !== 200 || !this.#whole || this.#size === this.#whole.length;
+  }
+
+  bytes(): Uint8Array {
+    if (this.#whole) return this.#whole.subarray(0, this.#size);
+    const joined = new Uint8Array(this.#size);
+    let offset = 0;
+    for (const part of this.#parts) {
+      joined.set(part, offset);
+      offset += part.length;
+    }
+    return joined;
+  }
+
+  text(): string {
+    return new TextDecoder().decode(this.bytes());
+  }
+}

@@ -1,0 +1,33 @@
+import { type Fingerprint } from "../../format/crypto/fingerprint.ts";
+
+/** Questions to the person at the terminal. */
+export interface Prompts {
+  /** Asks for a password without showing it. */
+  readonly password: (question: string, signal?: AbortSignal) => Promise<string>;
+  /** Asks whether a server's certificate is the right one. */
+  readonly confirmFingerprint: (server: string, fingerprint: Fingerprint) => Promise<boolean>;
+}
+
+/**
+ * Questions on this process's terminal; `undefined` when standard input is none, so that scripts never hang.
+ *
+ * Questions are written to standard error, since standard output may be a result.
+ */
+export function terminalPrompts(): Prompts | undefined {
+  if (!process.stdin.isTTY) return undefined;
+  return {
+    password: async (question, signal) => {
+      const { default: password } = await import("@inquirer/password");
+      return await password(
+        { message: question },
+        { output: process.stderr, ...(signal ? { signal } : {}) },
+      );
+    },
+    confirmFingerprint: async (server, fingerprint) => {
+      const { default: confirm } = await import("@inquirer/confirm");
+      process.stderr.write(`Certificate fingerprint of ${server}: ${fingerprint}\n`);
+      const message = "Are you sure you want to continue connecting?";
+      return await confirm({ message, default: false }, { output: process.stderr });
+    },
+  };
+}
