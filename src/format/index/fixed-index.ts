@@ -57,7 +57,7 @@ export function parseFixedIndex(file: Uint8Array): FixedIndex {
     digestBytesAt,
     startOf: (i) => i * chunkBytes,
     endOf: (i) => Math.min((i + 1) * chunkBytes, size),
-    findIndex: (offset) => Math.min(Math.floor(offset / chunkBytes), count),
+    findIndex: (offset) => (offset < size ? Math.floor(offset / chunkBytes) : count),
   };
 }
 
