@@ -1,0 +1,23 @@
+import { type QueryValue } from "./http2-connection.ts";
+
+/** The snapshot that a session writes or reads. */
+export interface SessionSnapshot {
+  /** Path of the namespace; empty for the root. */
+  readonly namespace: string;
+  /** `vm`, `ct` or `host`. */
+  readonly type: string;
+  readonly id: string;
+  /** Seconds since the epoch. */
+  readonly timeSec: number;
+}
+
+/** Renders a snapshot as the parameters of the API (spec backup-protocol.md §2.1); the root namespace is left out. */
+export function snapshotParameters(snapshot: SessionSnapshot): Record<string, QueryValue> {
+  const { namespace, type, id, timeSec } = snapshot;
+  return {
+    "backup-type": type,
+    "backup-id": id,
+    "backup-time": timeSec,
+    ...(namespace === "" ? {} : { ns: namespace }),
+  };
+}
