@@ -21,6 +21,14 @@ export interface Attributes {
   readonly mtimeSec: number;
   /** 0 to 999,999,999, added to {@link mtimeSec}. */
   readonly mtimeNanos: number;
+  /**
+   * How long the kernel may believe these attributes, the name that led to them and, of a directory, its listing.
+   *
+   * Absent: as long as the mount lives, which is right for everything inside an archive. Directories that gain and
+   * lose entries (groups, snapshots), their entries and links that move (`latest`) carry one. A link whose target
+   * changes, and a file whose content does, must become a new inode: the kernel keeps both by inode number.
+   */
+  readonly timeoutMs?: number;
 }
 
 /** One name in a directory. */
@@ -81,7 +89,10 @@ export interface FileSystem {
   getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array;
   /** Figures for `df`. */
   status(): FileSystemStatus;
-  /** Takes what the host fetched for a need; a need that failed is answered with an `Error`. */
+  /**
+   * Takes what the host fetched for a need; a need that failed is answered with an `Error`, which has the name,
+   * message and `code` of the host's own but not its class. The call that needed it must then fail, not ask again.
+   */
   accept(need: unknown, answer: unknown): void;
 }
 

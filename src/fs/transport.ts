@@ -16,9 +16,15 @@ export interface MountOptions {
 
 /** A mount that exists. */
 export interface Mount {
-  /** Settles when the mount is gone, whoever unmounted it. */
+  /**
+   * Settles when the mount is gone, whoever unmounted it; rejects with `MountError` when it broke instead. Nobody has
+   * to wait for it: a rejection is not reported as unhandled.
+   */
   readonly ended: Promise<void>;
-  /** Unmounts; lazily when it is busy, so that it always succeeds. Idempotent. */
+  /**
+   * Unmounts; lazily when it is busy, so that it always succeeds: processes that still use it get errors. Idempotent;
+   * settles when the mount is gone. A process that exits without it, other than by a signal, unmounts on its way out.
+   */
   unmount(): Promise<void>;
 }
 

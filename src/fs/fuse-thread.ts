@@ -1,0 +1,139 @@
+import { type Worker } from "node:worker_threads";
+
+import { startWorker } from "../chunks/start-worker.ts";
+import { EventDescriptor } from "../linux/event-descriptor.ts";
+import { type FileSystemRecipe } from "./file-system.ts";
+import {
+  fuseControlWords,
+  type FuseWorkerData,
+  type FuseWorkerOrder,
+  type FuseWorkerReport,
+} from "./fuse-messages.ts";
+import { describeError, rebuildError } from "./thread-error.ts";
+
+/** How long a thread that was told to stop may take before it is ended by force. */
+const STOP_MS_MAX = 3000;
+
+/** What a thread needs of its mount. */
+export interface FuseThreadOptions {
+  readonly recipe: FileSystemRecipe;
+  readonly enforcesAccessLists: boolean;
+  readonly resolve: (need: unknown) => Promise<unknown>;
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * The main thread's end of the thread that answers the kernel: fetches what it needs, wakes it, ends it.
+ *
+ * The file system lives there, so requests are answered also while this thread is busy; only fetching waits for it.
+ */
+export class FuseThread {
+  readonly #worker: Worker;
+  readonly #control = new Int32Array(new SharedArrayBuffer(8));
+  readonly #wake = new EventDescriptor();
+  readonly #options: FuseThreadOptions;
+  #failure: Error | undefined;
+  #hasEnded = false;
+
+  /** Settles when the file system is made. Rejects when it cannot be, or the thread ends before. */
+  readonly loaded: Promise<void>;
+  /** Settles when the kernel's first request has been answered. Rejects when the thread ends before. */
+  readonly ready: Promise<void>;
+  /** Settles when the thread has ended, with the error that ended it, if one did. */
+  readonly ended: Promise<Error | undefined>;
+
+  /** Starts the thread. */
+  constructor(options: FuseThreadOptions) {
+    this.#options = options;
+    const workerData: FuseWorkerData = {
+      recipe: options.recipe,
+      wakeDescriptor: this.#wake.fd,
+      control: this.#control.buffer,
+      enforcesAccessLists: options.enforcesAccessLists,
+    };
+    this.#worker = startWorker("fuse-worker", import.meta.url, { workerData });
+    this.ended = new Promise((resolve) => {
+      this.#worker.on("error", (error) => {
+        this.#failure = error;
+      });
+      this.#worker.on("exit", () => {
+        this.#hasEnded = true;
+        this.#wake.close();
+        resolve(this.#failure);
+      });
+    });
+    this.loaded = this.#reported("loaded");
+    this.ready = this.#reported("ready");
+    this.#worker.on("message", (report: FuseWorkerReport) => {
+      this.#take(report);
+    });
+  }
+
+  /** Lets the thread answer the kernel; the descriptor stays open until the thread has ended. */
+  serve(descriptor: number): void {
+    this.#tell({ kind: "serve", descriptor });
+  }
+
+  /** Tells the thread to stop, at once and without waiting: for the moment before the process exits. */
+  stopNow(): void {
+    Atomics.store(this.#control, fuseControlWords.stop, 1);
+    if (!this.#hasEnded) this.#wake.signal();
+  }
+
+  /** Ends the thread, by force if it does not listen; requests not answered yet stay so. */
+  async stop(): Promise<void> {
+    this.stopNow();
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<"late">((resolve) => {
+      timer = setTimeout(resolve, STOP_MS_MAX, "late");
+    });
+    const outcome = await Promise.race([this.ended, tooLong]);
+    clearTimeout(timer);
+    if (outcome === "late") await this.#worker.terminate();
+  }
+
+  // eslint-disable-next-line @typescript-eslint/promise-function-async -- returns the promise it watches, not another
+  #reported(kind: FuseWorkerReport["kind"]): Promise<void> {
+    const reported = new Promise<void>((resolve, reject) => {
+      this.#worker.on("message", (report: FuseWorkerReport) => {
+        if (report.kind === kind) resolve();
+      });
+      void this.ended.then((error) => {
+        reject(error ?? new Error("the thread has ended"));
+      });
+    });
+    // Whoever waits sees the rejection; a thread that ends after nobody waits any more must not count as unhandled.
+    reported.catch(() => undefined);
+    return reported;
+  }
+
+  #take(report: FuseWorkerReport): void {
+    switch (report.kind) {
+      case "loaded":
+      case "ready":
+        return;
+      case "need":
+        void this.#resolve(report.needId, report.need);
+        return;
+      case "error":
+        this.#options.onError(rebuildError(report.error));
+        return;
+    }
+  }
+
+  /** Always ends in an answer: a request of the kernel waits for it. */
+  async #resolve(needId: number, need: unknown): Promise<void> {
+    try {
+      this.#tell({ kind: "answer", needId, answer: await this.#options.resolve(need) });
+    } catch (error) {
+      this.#tell({ kind: "failure", needId, error: describeError(error) });
+    }
+  }
+
+  #tell(order: FuseWorkerOrder): void {
+    if (this.#hasEnded) return;
+    this.#worker.postMessage(order);
+    Atomics.add(this.#control, fuseControlWords.ordersPosted, 1);
+    this.#wake.signal();
+  }
+}

@@ -1,0 +1,160 @@
+import { writevSync } from "node:fs";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+
+import { readToAddress, writeFromAddress } from "../linux/descriptor-io.ts";
+import { clearEvent } from "../linux/event-descriptor.ts";
+import { errnoNumber } from "../linux/libc.ts";
+import { Poller } from "../linux/poll.ts";
+import { addressOf } from "../linux/scratch-memory.ts";
+import { SystemError } from "../linux/system-error.ts";
+import { FuseDispatcher, type ReplyChannel } from "./fuse-dispatcher.ts";
+import {
+  fuseControlWords,
+  type FuseWorkerData,
+  type FuseWorkerOrder,
+  type FuseWorkerReport,
+} from "./fuse-messages.ts";
+import { FUSE_REQUEST_BYTES_MAX } from "./fuse-protocol.ts";
+import { FuseReplyEncoder } from "./fuse-reply.ts";
+import { FuseRequestDecoder } from "./fuse-request.ts";
+import { makeRecipe } from "./make-recipe.ts";
+import { NeedBook } from "./need-book.ts";
+import { describeError, rebuildError } from "./thread-error.ts";
+
+// The thread that answers the kernel. It has no event loop: it reads requests from the descriptor until there are none
+// and then sleeps in poll(2) on the descriptor and on an event that the main thread signals. It ends when the mount is
+// gone or when it is told to stop; it never sits in a call that neither of the two would end.
+
+const port = parentPort;
+if (!port) throw new TypeError("fuse-worker is started as a thread");
+// eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- startFuseThread gives exactly this
+const data = workerData as FuseWorkerData;
+const control = new Int32Array(data.control);
+
+function report(message: FuseWorkerReport): void {
+  port?.postMessage(message);
+}
+
+const needs = new NeedBook((needId, need) => {
+  report({ kind: "need", needId, need });
+});
+
+const encoder = new FuseReplyEncoder();
+const replyAddress = addressOf(encoder.bytes);
+/** Set by the order to serve, which comes before the first request. */
+let descriptor = -1;
+
+const channel: ReplyChannel = {
+  send: (size) => {
+    const written = writeFromAddress(descriptor, replyAddress, size);
+    if (written < 0) reportLostReply(-written);
+  },
+  sendPieces: (pieces) => {
+    try {
+      writevSync(descriptor, pieces);
+    } catch (error) {
+      const { errno } = error instanceof Error && "errno" in error ? error : { errno: undefined };
+      reportLostReply(typeof errno === "number" ? -errno : errnoNumber("EIO"));
+    }
+  },
+};
+
+/** A request that was aborted, or a mount that is gone, needs no reply; anything else is our mistake. */
+function reportLostReply(errno: number): void {
+  if (errno === errnoNumber("ENOENT") || errno === errnoNumber("ENODEV")) return;
+  report({ kind: "error", error: describeError(new SystemError(String(errno), "write reply")) });
+}
+
+const fileSystem = await makeRecipe(data.recipe, {
+  prefetch: (need) => {
+    needs.want(need);
+  },
+});
+
+const dispatcher = new FuseDispatcher({
+  fileSystem,
+  needs,
+  encoder,
+  channel,
+  enforcesAccessLists: data.enforcesAccessLists,
+  onReady: () => {
+    report({ kind: "ready" });
+  },
+  onError: (error) => {
+    report({ kind: "error", error: describeError(error) });
+  },
+});
+
+function isStopped(): boolean {
+  return Atomics.load(control, fuseControlWords.stop) !== 0;
+}
+
+/** Orders are taken when their count has changed: cheaper than asking the port after every request. */
+let ordersSeen = 0;
+function takeOrders(): void {
+  const posted = Atomics.load(control, fuseControlWords.ordersPosted);
+  if (posted === ordersSeen) return;
+  ordersSeen = posted;
+  for (;;) {
+    const received = port ? receiveMessageOnPort(port) : undefined;
+    if (!received) return;
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- FuseThread posts nothing else
+    const order = received.message as FuseWorkerOrder;
+    switch (order.kind) {
+      case "serve":
+        descriptor = order.descriptor;
+        break;
+      case "answer":
+        dispatcher.accept(order.needId, order.answer);
+        break;
+      case "failure":
+        dispatcher.accept(order.needId, rebuildError(order.error));
+        break;
+    }
+  }
+}
+
+function waitForDescriptor(): void {
+  const poller = new Poller([data.wakeDescriptor]);
+  while (descriptor < 0 && !isStopped()) {
+    if (poller.wait(-1)) clearEvent(data.wakeDescriptor);
+    takeOrders();
+  }
+}
+
+function serve(): void {
+  const request = new Uint8Array(new SharedArrayBuffer(FUSE_REQUEST_BYTES_MAX));
+  const requestAddress = addressOf(request);
+  const decoder = new FuseRequestDecoder(request);
+  const poller = new Poller([descriptor, data.wakeDescriptor]);
+  const [again, interrupted, aborted, gone, disconnected] = (
+    ["EAGAIN", "EINTR", "ENOENT", "ENODEV", "ECONNABORTED"] as const
+  ).map(errnoNumber);
+
+  while (!isStopped()) {
+    takeOrders();
+    const size = readToAddress(descriptor, requestAddress, FUSE_REQUEST_BYTES_MAX);
+    if (size > 0) {
+      dispatcher.handle(decoder.decode(size));
+      continue;
+    }
+    switch (-size) {
+      case again:
+        if (poller.wait(-1) && poller.isReadable(1)) clearEvent(data.wakeDescriptor);
+        break;
+      case interrupted:
+      case aborted:
+        break;
+      case 0:
+      case gone:
+      case disconnected:
+        return;
+      default:
+        throw new SystemError(String(-size), "read request");
+    }
+  }
+}
+
+report({ kind: "loaded" });
+waitForDescriptor();
+serve();
