@@ -23,7 +23,7 @@ import {
 } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
 
-const CHUNK_FOLDER_COUNT = 65_536;
+const CHUNK_FOLDER_PATTERN = /^[0-9a-f]{4}$/;
 const CHUNK_OBJECT_PATTERN = /^([0-9a-f]{64})(\.[0-9]\.bad)?$/;
 const BAD_NAMES_MAX = 10;
 
@@ -162,9 +162,11 @@ export class LocalBackend implements StoreBackend {
   }
 
   async *listChunks(): AsyncGenerator<ChunkEntry, void, void> {
-    for (let folder = 0; folder < CHUNK_FOLDER_COUNT; folder++) {
-      const path = `${this.location}/.chunks/${chunkFolderName(folder)}`;
-      const names = (await absentAs(undefined, this.#disk.readdir(path))) ?? [];
+    const folders = (await this.#disk.readdir(`${this.location}/.chunks`))
+      .filter((name) => CHUNK_FOLDER_PATTERN.test(name))
+      .sort();
+    for (const folder of folders) {
+      const names = await absentAs([], this.#disk.readdir(`${this.location}/.chunks/${folder}`));
       for (const name of names) {
         const match = CHUNK_OBJECT_PATTERN.exec(name);
         if (match?.[1] === undefined) continue;
@@ -306,8 +308,3 @@ export class LocalBackend implements StoreBackend {
 
 /** Mode of `.chunks` and of the folders in it (spec datastore.md §1.2). */
 export const CHUNK_FOLDER_MODE = 0o750;
-
-/** Name of the n-th chunk folder: four lower-case hexadecimal digits (spec datastore.md §1). */
-export function chunkFolderName(folder: number): string {
-  return folder.toString(16).padStart(4, "0");
-}

@@ -1,0 +1,46 @@
+/** What a client claims when it closes an index (spec backup-protocol.md §4.6, §4.7). */
+export interface IndexClose {
+  readonly chunkCount: number;
+  /** Bytes of the archive. */
+  readonly size: number;
+  /** Checksum over the entries, 64 lower-case hexadecimal digits (spec index.md §3). */
+  readonly csum: string;
+}
+
+/** What was uploaded for one writer, or in a whole session (spec manifest.md §5, `chunk_upload_stats`). */
+export interface UploadStats {
+  /** Chunks uploaded. */
+  readonly count: number;
+  /** Bytes of their plaintext. */
+  readonly size: number;
+  /** Bytes of their blobs. */
+  readonly compressedSize: number;
+  /** How many of them the datastore had already. */
+  readonly duplicates: number;
+}
+
+/** No uploads. */
+export const NO_UPLOADS: UploadStats = { count: 0, size: 0, compressedSize: 0, duplicates: 0 };
+
+/** Sum of two upload statistics. */
+export function addUploads(a: UploadStats, b: UploadStats): UploadStats {
+  return {
+    count: a.count + b.count,
+    size: a.size + b.size,
+    compressedSize: a.compressedSize + b.compressedSize,
+    duplicates: a.duplicates + b.duplicates,
+  };
+}
+
+/** A closed index, for the task log (spec backup-protocol.md §6). */
+export interface IndexReport {
+  /** Name of the archive. */
+  readonly archive: string;
+  /** 32 hexadecimal digits. */
+  readonly uuid: string;
+  readonly csum: string;
+  readonly size: number;
+  /** Number of appends. */
+  readonly chunkCount: number;
+  readonly uploads: UploadStats;
+}
