@@ -1,0 +1,151 @@
+import { Buffer } from "node:buffer";
+import { decodeBlob, encodeBlob, parseBlobHeader } from "../format/chunk/data-blob.ts";
+import { type Digest, chunkDigest } from "../format/chunk/digest.ts";
+import { type CodecProvider } from "../format/crypto/codec-provider.ts";
+import { type CryptKey } from "../format/crypto/crypt-key.ts";
+import { FormatError } from "../format/format-error.ts";
+
+/** Work for a codec thread. Keys are named by a number that was announced to the thread before. */
+export type CodecTask =
+  | {
+      readonly op: "digest";
+      readonly plain: Uint8Array;
+      readonly keyId: number | undefined;
+    }
+  | {
+      readonly op: "encode" | "digestAndEncode";
+      readonly plain: Uint8Array;
+      readonly compress: boolean;
+      readonly keyId: number | undefined;
+    }
+  | {
+      readonly op: "decode";
+      readonly blob: Uint8Array;
+      readonly digest: Digest;
+      readonly sizeMax: number;
+      readonly wanted: "plain" | "verify";
+      readonly keyId: number | undefined;
+    };
+
+/** What a task produced; fields that the operation does not make are empty. */
+export interface CodecResult {
+  readonly digest: Digest | undefined;
+  /** Encoded blob; owns its `ArrayBuffer`. */
+  readonly blob: Uint8Array | undefined;
+  /** Decoded plaintext in shared memory; empty when only a check was wanted. */
+  readonly plain: Uint8Array | undefined;
+  /** Length of the plaintext. */
+  readonly size: number;
+}
+
+/** Answers about one length of all-zero plaintext, with or without a key. */
+interface ZeroAnswers {
+  digest?: Digest;
+  blob?: Uint8Array;
+}
+
+/** Lengths of zeros whose answers are kept: images have one, streams few. */
+const ZERO_ANSWERS_MAX = 64;
+
+/**
+ * Runs codec tasks one after another: all that a codec thread does, without the thread.
+ *
+ * Digests and unencrypted blobs of all-zero plaintext are computed once per length and key: holes of images and sparse files
+ * cost a comparison.
+ */
+export class CodecTaskRunner {
+  readonly #provider: CodecProvider;
+  readonly #keys = new Map<number, CryptKey>();
+  readonly #zeros = new Map<string, ZeroAnswers>();
+
+  /** Works with `provider`. */
+  constructor(provider: CodecProvider) {
+    this.#provider = provider;
+  }
+
+  /** Makes a key known under a number. */
+  addKey(keyId: number, key: CryptKey): void {
+    this.#keys.set(keyId, key);
+  }
+
+  /**
+   * Runs one task.
+   *
+   * @throws {FormatError} From `decode`: anything that keeps the blob from being the chunk that was asked for.
+   */
+  run(task: CodecTask): CodecResult {
+    const key = task.keyId === undefined ? undefined : this.#keys.get(task.keyId);
+    if (task.keyId !== undefined && !key) throw new TypeError("the key was not announced");
+    if (task.op === "decode") return this.#decode(task, key);
+    const zeros = this.#zeroAnswers(task);
+    const digest = task.op === "encode" ? undefined : this.#digest(task.plain, key, zeros);
+    const blob =
+      task.op === "digest" ? undefined : this.#encode(task.plain, task.compress, key, zeros);
+    return { digest, blob, plain: undefined, size: task.plain.length };
+  }
+
+  #digest(plain: Uint8Array, key: CryptKey | undefined, zeros: ZeroAnswers): Digest {
+    zeros.digest ??= chunkDigest(this.#provider, plain, key);
+    return zeros.digest;
+  }
+
+  #encode(
+    plain: Uint8Array,
+    compress: boolean,
+    key: CryptKey | undefined,
+    zeros: ZeroAnswers,
+  ): Uint8Array {
+    if (compress && zeros.blob) return zeros.blob.slice();
+    const blob = ownBuffer(encodeBlob(this.#provider, plain, { compress, key }));
+    // An encrypted blob is never used twice: that would be one initialisation vector for two blobs.
+    if (!key && compress) zeros.blob = blob.slice();
+    return blob;
+  }
+
+  #decode(task: CodecTask & { readonly op: "decode" }, key: CryptKey | undefined): CodecResult {
+    const what = `chunk ${task.digest}`;
+    const { kind } = parseBlobHeader(task.blob, what);
+    const plain = decodeBlob(this.#provider, task.blob, { sizeMax: task.sizeMax, key, what });
+    // Whether the digest is keyed depends on the blob, not on the reader having a key (spec blob.md §5).
+    const digest = chunkDigest(this.#provider, plain, kind.isEncrypted ? key : undefined);
+    if (digest !== task.digest) {
+      throw new FormatError("FORMAT_BAD_CHECKSUM", what, `its content is chunk ${digest}`);
+    }
+    const isWanted = task.wanted === "plain";
+    const shared = new Uint8Array(new SharedArrayBuffer(isWanted ? plain.length : 0));
+    if (isWanted) shared.set(plain);
+    return { digest, blob: undefined, plain: shared, size: plain.length };
+  }
+
+  /** Where answers about this plaintext are kept: for good if it is all zeros, otherwise for this task. */
+  #zeroAnswers(
+    task: CodecTask & { readonly op: "digest" | "encode" | "digestAndEncode" },
+  ): ZeroAnswers {
+    if (!isAllZero(task.plain)) return {};
+    const name = `${task.plain.length} ${task.keyId ?? "plain"}`;
+    let answers = this.#zeros.get(name);
+    if (!answers) {
+      if (this.#zeros.size >= ZERO_ANSWERS_MAX) this.#zeros.clear();
+      answers = {};
+      this.#zeros.set(name, answers);
+    }
+    return answers;
+  }
+}
+
+const PROBE_BYTES = 4096;
+
+/** Whether every byte is 0; runs at memory speed for zeros and looks at one page of anything else. */
+function isAllZero(bytes: Uint8Array): boolean {
+  const probe = bytes.subarray(0, PROBE_BYTES);
+  for (let i = 0; i < probe.length; i++) if (probe[i] !== 0) return false;
+  // If it equals itself moved by a page, the zeros of the first page go on to the end.
+  return (
+    bytes.length <= PROBE_BYTES ||
+    Buffer.compare(bytes.subarray(PROBE_BYTES), bytes.subarray(0, -PROBE_BYTES)) === 0
+  );
+}
+
+function ownBuffer(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+}

@@ -1,0 +1,32 @@
+import { parentPort } from "node:worker_threads";
+import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { FormatError } from "../format/format-error.ts";
+import { type CodecAnswer, formatErrorParts, type CodecMessage } from "./codec-message.ts";
+import { CodecTaskRunner } from "./codec-task.ts";
+
+// Entry of a codec thread: answers tasks in the order in which they come.
+if (!parentPort) throw new TypeError("not started as a thread");
+const port = parentPort;
+const runner = new CodecTaskRunner(createNativeProvider());
+
+port.on("message", (message: CodecMessage) => {
+  switch (message.kind) {
+    case "key":
+      runner.addKey(message.keyId, message.key);
+      return;
+    case "task": {
+      const answer = answerOf(message);
+      const blob = "result" in answer ? answer.result.blob : undefined;
+      port.postMessage(answer, blob?.buffer instanceof ArrayBuffer ? [blob.buffer] : []);
+    }
+  }
+});
+
+function answerOf({ taskId, task }: CodecMessage & { readonly kind: "task" }): CodecAnswer {
+  try {
+    return { taskId, result: runner.run(task) };
+  } catch (error) {
+    if (error instanceof FormatError) return { taskId, formatError: formatErrorParts(error) };
+    return { taskId, error };
+  }
+}
