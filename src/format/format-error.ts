@@ -9,6 +9,8 @@ export const formatErrorMeanings = {
   FORMAT_INVALID: "the bytes break a rule of the format",
   FORMAT_UNSUPPORTED: "the bytes are valid, but need something that is not available here",
   FORMAT_KEY_REQUIRED: "the bytes are encrypted and no key was given",
+  FORMAT_WRONG_KEY: "the bytes were made with another key than the one that was given",
+  FORMAT_BAD_SIGNATURE: "the signature does not fit: the bytes were changed after signing",
 } as const;
 
 /** Stable identifier of a {@link FormatError}. */

@@ -42,3 +42,6 @@ export const WRITER_ID_MAX = 256;
 
 /** Longest body of an ordinary request in bytes (spec auth.md §1). */
 export const REQUEST_BODY_BYTES_MAX = 512 * 1024;
+
+/** Longest manifest text in bytes; ours: the longest blob a client may upload (spec blob.md §1.4). */
+export const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
