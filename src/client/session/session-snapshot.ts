@@ -1,14 +1,10 @@
+import { type Namespace } from "../../format/snapshot/namespace.ts";
+import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { type QueryValue } from "./http2-connection.ts";
 
 /** The snapshot that a session writes or reads. */
-export interface SessionSnapshot {
-  /** Path of the namespace; empty for the root. */
-  readonly namespace: string;
-  /** `vm`, `ct` or `host`. */
-  readonly type: string;
-  readonly id: string;
-  /** Seconds since the epoch. */
-  readonly timeSec: number;
+export interface SessionSnapshot extends SnapshotId {
+  readonly namespace: Namespace;
 }
 
 /** Renders a snapshot as the parameters of the API (spec backup-protocol.md §2.1); the root namespace is left out. */

@@ -1,0 +1,273 @@
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { type ChunkIndex } from "../../format/index/chunk-index.ts";
+import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
+import { parseFixedIndex } from "../../format/index/fixed-index.ts";
+import { archiveKindOf, type ArchiveName } from "../../format/snapshot/archive-name.ts";
+import { ApiError } from "./api-error.ts";
+import { type BackupServer } from "./backup-server.ts";
+import { type Http2Connection, type SessionRequest } from "./http2-connection.ts";
+import { SessionError } from "./session-error.ts";
+import { type SessionSnapshot, snapshotParameters } from "./session-snapshot.ts";
+
+/** Longest file of a snapshot that is downloaded whole, in bytes: an index of 16 million chunks; ours. */
+const DOWNLOAD_BYTES_MAX = 640 * 1024 * 1024;
+
+/** How long a lost connection is looked for again. */
+export interface ReconnectPolicy {
+  /** Milliseconds after the loss from which on reads fail; each later read makes one attempt of its own. */
+  readonly totalMs: number;
+  /** Milliseconds before the second attempt; doubled for each one after it. */
+  readonly delayMs: number;
+  /** Longest pause between attempts, in milliseconds. */
+  readonly delayMsMax: number;
+}
+
+/** What mounts and restores use: short enough for a person to wait, long enough for a server to restart. */
+export const DEFAULT_RECONNECT: ReconnectPolicy = {
+  totalMs: 30_000,
+  delayMs: 200,
+  delayMsMax: 5_000,
+};
+
+/** Time for one request, after which the connection counts as dead; a whole chunk fits over 300 kB/s. */
+export const READER_REQUEST_TIMEOUT_MS = 60_000;
+
+/** How a session is opened. */
+export interface ReaderSessionOptions {
+  readonly server: BackupServer;
+  readonly snapshot: SessionSnapshot;
+  readonly reconnect: ReconnectPolicy;
+  /** Milliseconds for one request; {@link READER_REQUEST_TIMEOUT_MS} at the edge. */
+  readonly requestTimeoutMs: number;
+  /** Told about every loss and every return of the connection. */
+  readonly onConnectionChange?: (isConnected: boolean, cause?: unknown) => void;
+}
+
+/** What the manifest says about a file (spec manifest.md §2). */
+export interface PromisedFile {
+  readonly filename: ArchiveName;
+  /** Bytes of the archive, or of the encoded blob. */
+  readonly size: number;
+  /** Checksum of the index, or SHA-256 of the encoded blob: 64 hexadecimal digits. */
+  readonly csum: string;
+}
+
+/**
+ * Reading one snapshot over a connection that is made again when it breaks (spec reader-protocol.md).
+ *
+ * Calls may overlap. Nothing is remembered by the server between connections, so the indexes that were downloaded are
+ * downloaded again before anything else. A refusal by the server is final and is not tried again.
+ */
+export class ReaderSession implements Disposable {
+  readonly #options: ReaderSessionOptions;
+  readonly #registered = new Set<ArchiveName>();
+  readonly #stop = new AbortController();
+  #connection: Promise<Http2Connection> | undefined;
+  #lostAtMs: number | undefined;
+
+  private constructor(options: ReaderSessionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Connects for the first time, with one attempt.
+   *
+   * @throws {ApiError} the server's refusal; {@link SessionError}
+   */
+  static async open(options: ReaderSessionOptions, signal?: AbortSignal): Promise<ReaderSession> {
+    const session = new ReaderSession(options);
+    const connection = await session.#connectOnce(signal);
+    session.#connection = Promise.resolve(connection);
+    return session;
+  }
+
+  /**
+   * Downloads a file of the snapshot as it is stored, owned; content is not checked.
+   *
+   * @throws {ApiError} with status 404 for a blob that is not there; {@link SessionError}
+   */
+  async download(fileName: ArchiveName, signal?: AbortSignal): Promise<Uint8Array> {
+    const request = downloadRequest(fileName);
+    const bytes = await this.request(signal ? { ...request, signal } : request);
+    if (archiveKindOf(fileName) !== "blob") this.#registered.add(fileName);
+    return bytes;
+  }
+
+  /**
+   * Downloads an encoded blob and proves that it is the one of the manifest.
+   *
+   * @throws {SessionError} `SESSION_MISMATCH`, and as {@link ReaderSession.download}.
+   */
+  async downloadBlob(file: PromisedFile, signal?: AbortSignal): Promise<Uint8Array> {
+    const bytes = await this.download(file.filename, signal);
+    compare(file, bytes.length, sha256Hex(bytes));
+    return bytes;
+  }
+
+  /**
+   * Downloads an index and proves that it is the one of the manifest; its chunks can then be read.
+   *
+   * @throws {SessionError} `SESSION_MISMATCH`, `FormatError`, and as {@link ReaderSession.download}.
+   */
+  async downloadIndex(file: PromisedFile, signal?: AbortSignal): Promise<ChunkIndex> {
+    const { filename } = file;
+    const kind = archiveKindOf(filename);
+    if (kind === "blob") throw new TypeError(`"${filename}" is not an index`);
+    const bytes = await this.download(filename, signal);
+    const index = kind === "dynamic" ? parseDynamicIndex(bytes) : parseFixedIndex(bytes);
+    compare(file, index.size, sha256Hex(index.entries));
+    return index;
+  }
+
+  /**
+   * Makes one request, over a new connection if the present one breaks meanwhile.
+   *
+   * @throws {ApiError} {@link SessionError} `SESSION_LOST` after the policy's time; the signal's reason when aborted.
+   */
+  async request(request: SessionRequest): Promise<Uint8Array> {
+    for (;;) {
+      const connection = await this.#connected(request.signal);
+      try {
+        const timeoutMs = this.#options.requestTimeoutMs;
+        const bytes = await connection.request({ timeoutMs, ...request });
+        this.#lostAtMs = undefined;
+        return bytes;
+      } catch (error) {
+        if (!isLoss(error) || this.#stop.signal.aborted) throw error;
+        this.#lose(connection, error);
+        if (this.#remainingMs() <= 0) throw error;
+      }
+    }
+  }
+
+  /** Ends the session; open requests fail. */
+  [Symbol.dispose](): void {
+    this.#stop.abort(new SessionError("SESSION_LOST", "The session was closed"));
+    this.#connection?.then(
+      (connection) => {
+        connection.destroy();
+      },
+      () => undefined,
+    );
+  }
+
+  /** The open connection, or the attempt to get one that all callers share. */
+  async #connected(signal: AbortSignal | undefined): Promise<Http2Connection> {
+    const present = await abortable(
+      this.#connection?.catch(() => undefined),
+      signal,
+    );
+    if (present?.isOpen === true) return present;
+    if (present) this.#lose(present, undefined);
+    if (!this.#connection) {
+      this.#connection = this.#reconnect();
+      this.#connection.catch(() => undefined); // Every waiter may have given up by then.
+    }
+    return await abortable(this.#connection, signal);
+  }
+
+  #lose(connection: Http2Connection, cause: unknown): void {
+    if (this.#connectionLost !== connection) {
+      this.#connectionLost = connection;
+      this.#connection = undefined;
+      this.#lostAtMs ??= performance.now();
+      this.#options.onConnectionChange?.(false, cause);
+    }
+    connection.destroy();
+  }
+
+  /** The connection whose loss has been noticed; many requests notice the same one. */
+  #connectionLost: Http2Connection | undefined;
+
+  async #reconnect(): Promise<Http2Connection> {
+    try {
+      const { delayMs, delayMsMax } = this.#options.reconnect;
+      for (let pauseMs = delayMs; ; pauseMs = Math.min(2 * pauseMs, delayMsMax)) {
+        this.#stop.signal.throwIfAborted();
+        try {
+          const connection = await this.#connectOnce(this.#stop.signal);
+          this.#options.onConnectionChange?.(true);
+          return connection;
+        } catch (error) {
+          if (!isLoss(error) || this.#remainingMs() <= pauseMs) throw error;
+        }
+        await sleep(pauseMs, undefined, { signal: this.#stop.signal });
+      }
+    } catch (error) {
+      this.#connection = undefined;
+      throw error;
+    }
+  }
+
+  async #connectOnce(signal: AbortSignal | undefined): Promise<Http2Connection> {
+    const { server, snapshot, requestTimeoutMs } = this.#options;
+    const query = { ...snapshotParameters(snapshot), debug: true };
+    const connection = await server.openSession("reader", query, signal);
+    try {
+      for (const fileName of this.#registered) {
+        await connection.request({ ...downloadRequest(fileName), timeoutMs: requestTimeoutMs });
+      }
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+    return connection;
+  }
+
+  #remainingMs(): number {
+    if (this.#lostAtMs === undefined) return this.#options.reconnect.totalMs;
+    return this.#lostAtMs + this.#options.reconnect.totalMs - performance.now();
+  }
+}
+
+function downloadRequest(fileName: ArchiveName): SessionRequest {
+  return {
+    method: "GET",
+    path: "/download",
+    query: { "file-name": fileName },
+    answerBytesMax: DOWNLOAD_BYTES_MAX,
+  };
+}
+
+/** Whether trying again with a new connection can help. */
+function isLoss(error: unknown): boolean {
+  if (error instanceof ApiError) return error.code === "REFUSED_BY_FAILURE";
+  if (!(error instanceof SessionError)) return false;
+  return ["SESSION_LOST", "SESSION_TIMEOUT", "SESSION_UNREACHABLE"].includes(error.code);
+}
+
+function compare(file: PromisedFile, size: number, csum: string): void {
+  if (size === file.size && csum === file.csum.toLowerCase()) return;
+  const actual = `${size} bytes with checksum ${csum}`;
+  throw new SessionError(
+    "SESSION_MISMATCH",
+    `Cannot use "${file.filename}": it is ${actual}, the manifest says ${file.size} bytes with ${file.csum}`,
+  );
+}
+
+function sha256Hex(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Waits for a promise that others share; an abort ends only this wait. */
+async function abortable<Value>(
+  shared: Promise<Value> | Value,
+  signal: AbortSignal | undefined,
+): Promise<Value> {
+  if (!signal) return await shared;
+  signal.throwIfAborted();
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => {
+      reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([shared, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
