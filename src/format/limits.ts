@@ -45,3 +45,6 @@ export const REQUEST_BODY_BYTES_MAX = 512 * 1024;
 
 /** Longest manifest text in bytes; ours: the longest blob a client may upload (spec blob.md §1.4). */
 export const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Longest table of one directory in a catalogue in bytes; ours: some three million entries. */
+export const CATALOG_DIRECTORY_BYTES_MAX = 128 * 1024 * 1024;
