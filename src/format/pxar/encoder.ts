@@ -25,6 +25,19 @@ export interface PxarEncoderOptions {
   readonly payloadStartMarker?: "write" | "omit" | undefined;
 }
 
+/** Content that is in the payload archive already, or will be when re-used chunks follow. */
+export interface PxarReference {
+  /** Offset of its PAYLOAD header. */
+  readonly payloadOffset: number;
+  /** Bytes of content. */
+  readonly size: number;
+  /**
+   * What the goodbye table says about the entry's size: as the official client writes references, or as it writes
+   * content, which makes the metadata archive of an unchanged tree the same both times. Readers cope with either.
+   */
+  readonly tableSize?: "metadata" | "withContent";
+}
+
 interface OpenDirectory {
   /** Archive offset of the FILENAME item; 0 for the root, which has none. */
   readonly nameOffset: number;
@@ -183,7 +196,7 @@ export class PxarEncoder {
   addFileReference(
     name: Uint8Array,
     metadata: PxarMetadata,
-    { payloadOffset, size }: { readonly payloadOffset: number; readonly size: number },
+    { payloadOffset, size, tableSize = "metadata" }: PxarReference,
   ): number {
     assert(this.#split, "only split archives have payload references");
     const nameOffset = this.#startEntry(name);
@@ -192,7 +205,7 @@ export class PxarEncoder {
     writeItemHeader(this.#scratch, pxarItems.PAYLOAD_REF, 16);
     this.#scratch.writeSize(payloadOffset);
     this.#scratch.writeSize(size);
-    return this.#endEntry(name, nameOffset);
+    return this.#endEntry(name, nameOffset, tableSize === "withContent" ? size : 0);
   }
 
   /**
@@ -289,10 +302,10 @@ export class PxarEncoder {
     return this.#metadata.position;
   }
 
-  #endEntry(name: Uint8Array, nameOffset: number): number {
+  #endEntry(name: Uint8Array, nameOffset: number, extraSize = 0): number {
     this.#flush();
     filenameHash(name, this.#hash);
-    this.#pushRow(nameOffset, 0);
+    this.#pushRow(nameOffset, extraSize);
     return nameOffset;
   }
 

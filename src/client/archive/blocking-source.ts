@@ -1,0 +1,106 @@
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+
+import { type ResidentSource } from "../../format/bytes/resident-source.ts";
+import { FormatError } from "../../format/format-error.ts";
+import { type ChunkIndex } from "../../format/index/chunk-index.ts";
+
+/** What a thread needs to ask another one for chunks while it is blocked itself. */
+export interface ChunkAsking {
+  /** Carries {@link ChunkRequest} one way and {@link ChunkAnswer} the other. */
+  readonly port: MessagePort;
+  /** One 32-bit number that grows with every answer. */
+  readonly signal: SharedArrayBuffer;
+}
+
+/** Asks for a chunk by its position in the index. */
+export interface ChunkRequest {
+  readonly index: number;
+}
+
+/** The plaintext of a chunk in shared memory, or nothing when it cannot be had. */
+export interface ChunkAnswer {
+  readonly index: number;
+  readonly plain: Uint8Array | undefined;
+}
+
+/** Chunks kept for the next read. */
+const CHUNKS_KEPT = 8;
+
+/**
+ * Bytes of an archive that is read chunk by chunk through another thread, which the calling thread waits for.
+ *
+ * Never throws `NotResident`. A chunk that the other thread cannot deliver is a `FormatError`, since to the reader of an
+ * archive it is as good as damaged. Memory: {@link CHUNKS_KEPT} chunks.
+ */
+export class BlockingSource implements ResidentSource {
+  readonly #index: ChunkIndex;
+  readonly #asking: ChunkAsking;
+  readonly #signal: Int32Array;
+  /** In order of use, the most recent last. */
+  readonly #chunks = new Map<number, Uint8Array>();
+  #current: Uint8Array = new Uint8Array(0);
+  #currentStart = 0;
+
+  constructor(index: ChunkIndex, asking: ChunkAsking) {
+    this.#index = index;
+    this.#asking = asking;
+    this.#signal = new Int32Array(asking.signal);
+  }
+
+  get size(): number {
+    return this.#index.size;
+  }
+
+  read(offset: number, size: number): Uint8Array {
+    const at = offset - this.#currentStart;
+    if (at >= 0 && at + size <= this.#current.length) {
+      return this.#current.subarray(at, at + size);
+    }
+    return this.#readElsewhere(offset, size);
+  }
+
+  #readElsewhere(offset: number, size: number): Uint8Array {
+    const index = this.#index;
+    let i = index.findIndex(offset);
+    if (i === index.count || size === 0) return new Uint8Array(0);
+    if (offset + size <= index.endOf(i)) {
+      this.#current = this.#chunk(i);
+      this.#currentStart = index.startOf(i);
+      return this.#current.subarray(
+        offset - this.#currentStart,
+        offset - this.#currentStart + size,
+      );
+    }
+    const joined = new Uint8Array(size);
+    for (let done = 0; done < size; i++) {
+      const from = offset + done - index.startOf(i);
+      const part = this.#chunk(i).subarray(from, from + size - done);
+      joined.set(part, done);
+      done += part.length;
+    }
+    return joined;
+  }
+
+  #chunk(i: number): Uint8Array {
+    const kept = this.#chunks.get(i);
+    this.#chunks.delete(i);
+    const plain = kept ?? this.#ask(i);
+    this.#chunks.set(i, plain);
+    const [oldest] = this.#chunks.keys();
+    if (this.#chunks.size > CHUNKS_KEPT && oldest !== undefined) this.#chunks.delete(oldest);
+    return plain;
+  }
+
+  #ask(i: number): Uint8Array {
+    const before = Atomics.load(this.#signal, 0);
+    this.#asking.port.postMessage({ index: i } satisfies ChunkRequest);
+    Atomics.wait(this.#signal, 0, before);
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the other end sends nothing else
+    const answer = receiveMessageOnPort(this.#asking.port)?.message as ChunkAnswer | undefined;
+    const size = this.#index.endOf(i) - this.#index.startOf(i);
+    if (answer?.plain?.length !== size) {
+      throw new FormatError("FORMAT_INVALID", "previous archive", `chunk ${i} cannot be read`);
+    }
+    return answer.plain;
+  }
+}

@@ -1,0 +1,67 @@
+import { MessageChannel } from "node:worker_threads";
+
+import { type ChunkAnswer, type ChunkAsking, type ChunkRequest } from "./blocking-source.ts";
+
+/** The answering end of a {@link ChunkAsking}. */
+export interface ChunkAnswering extends Disposable {
+  /** For the asking thread; its port has to be transferred. */
+  readonly asking: ChunkAsking;
+}
+
+/** What is answered from. */
+export interface AnsweringOptions {
+  /** Number of chunks. */
+  readonly chunkCount: number;
+  /** Reads the plaintext of a chunk; shared memory is passed on without a copy. */
+  readonly readChunk: (index: number) => Promise<Uint8Array>;
+  /** Told of each chunk that cannot be read; the asking thread goes on without it. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Chunks that are read before they are asked for: the ends of an archive first, then what follows. */
+const AHEAD = 2;
+
+/**
+ * Answers a thread that reads an archive chunk by chunk and blocks meanwhile; reads ahead of it.
+ *
+ * Never leaves a request without an answer. Memory: {@link AHEAD} chunks and the one asked for.
+ */
+export function answerChunks(options: AnsweringOptions): ChunkAnswering {
+  const { chunkCount, readChunk, onFailure } = options;
+  const { port1: mine, port2: theirs } = new MessageChannel();
+  const signal = new Int32Array(new SharedArrayBuffer(4));
+  const started = new Map<number, Promise<Uint8Array | undefined>>();
+
+  const start = (index: number): Promise<Uint8Array | undefined> => {
+    let plain = started.get(index);
+    if (plain === undefined) {
+      plain = readChunk(index).catch((error: unknown) => {
+        onFailure(error);
+        return undefined;
+      });
+      started.set(index, plain);
+    }
+    return plain;
+  };
+  const answer = async ({ index }: ChunkRequest): Promise<void> => {
+    const plain = start(index);
+    for (let next = index + 1; next <= index + AHEAD && next < chunkCount; next++) void start(next);
+    for (const old of started.keys()) {
+      if (old < index || old > index + AHEAD) started.delete(old);
+    }
+    mine.postMessage({ index, plain: await plain } satisfies ChunkAnswer);
+    Atomics.add(signal, 0, 1);
+    Atomics.notify(signal, 0);
+  };
+  mine.on("message", (request: ChunkRequest) => void answer(request));
+  mine.unref();
+  // A reader looks at the root's table, at the end, before anything else.
+  if (chunkCount > 0) void start(chunkCount - 1);
+  if (chunkCount > 1) void start(0);
+  return {
+    asking: { port: theirs, signal: signal.buffer },
+    [Symbol.dispose]() {
+      mine.close();
+    },
+  };
+}

@@ -1,0 +1,212 @@
+import { type SharedArena } from "../../chunks/shared-arena.ts";
+import { ChunkCutter } from "../../chunks/chunk-cutter.ts";
+import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
+import { PxarEncoder } from "../../format/pxar/encoder.ts";
+import { ITEM_HEADER_BYTES, pxarItems } from "../../format/pxar/item.ts";
+import { ByteWriter } from "../../format/bytes/byte-writer.ts";
+import { writeItemHeader } from "../../format/pxar/entry-writer.ts";
+import { PxarTree } from "../../format/pxar/tree-reader.ts";
+import { DirectoryHandle } from "../../linux/directory-handle.ts";
+import { statusOfPath } from "../../linux/file-status.ts";
+import { SystemError } from "../../linux/system-error.ts";
+import { type CommandLineExcludes, excludesOf } from "../source/listed-excludes.ts";
+import { SourceError } from "../source/source-error.ts";
+import { type SourceProblem } from "../source/source-problem.ts";
+import { type TreeVisitor, walkTree } from "../source/walk-tree.ts";
+import { BlockingSource } from "./blocking-source.ts";
+import { ContentCopier } from "./content-copier.ts";
+import { EXCLUDE_RECORD_NAME, excludePrelude, excludeRecordMetadata } from "./exclude-record.ts";
+import { PackCounters } from "./pack-counters.ts";
+import { type PackRequest, type PackStream, type PreviousArchive } from "./pack-request.ts";
+import { PreviousTree } from "./previous-tree.ts";
+import { ReusePlanner } from "./reuse-planner.ts";
+import { type EntryListener, TreeEncoder } from "./tree-encoder.ts";
+
+/** Where the parts of an archive go. */
+export interface PackOutput {
+  readonly arena: SharedArena;
+  /** Receives the pieces of a stream, in order. */
+  readonly emit: (
+    stream: PackStream,
+    ...cut: Parameters<ConstructorParameters<typeof ChunkCutter>[0]["emit"]>
+  ) => void;
+  readonly report: (problem: SourceProblem) => void;
+  /** Catalogue of an unsplit archive. */
+  readonly catalog: EntryListener | undefined;
+}
+
+/** Entries that wait for a decision about re-use: about 10 MiB. */
+const PENDING_MAX = 8192;
+
+/**
+ * Packs a directory tree into an archive and cuts it into chunks; returns when all of them are emitted.
+ *
+ * Synchronous on purpose, for a thread of its own: system calls do not go through a pool, and waiting for room or for
+ * a chunk of the previous archive blocks. Memory: the arena, 8 chunks of the previous metadata archive, and what the
+ * walk holds.
+ *
+ * @throws {SourceError} When the tree cannot be packed at all.
+ */
+export function packTree(request: PackRequest, output: PackOutput): void {
+  using root = openRoot(request.source);
+  const excludes = excludesOf(request);
+  const job = new PackJob(request, output, root, excludes);
+  try {
+    walkTree(
+      root,
+      {
+        excludes: excludes.rules,
+        devices: devicesOf(request),
+        entriesMax: request.entriesMax,
+        oversizedAttributes: request.oversizedAttributes,
+        report: output.report,
+      },
+      job.visitor,
+    );
+    job.finish();
+  } catch (error) {
+    job.discard();
+    throw error;
+  }
+}
+
+class PackJob {
+  readonly visitor: TreeVisitor;
+  readonly #request: PackRequest;
+  readonly #excludes: CommandLineExcludes;
+  readonly #encoder: PxarEncoder;
+  readonly #tree: TreeEncoder;
+  readonly #planner: ReusePlanner | undefined;
+  readonly #cutters: readonly ChunkCutter[];
+
+  constructor(
+    request: PackRequest,
+    output: PackOutput,
+    root: DirectoryHandle,
+    excludes: CommandLineExcludes,
+  ) {
+    this.#request = request;
+    this.#excludes = excludes;
+    const cutter = (stream: PackStream, kind: "plain" | "payload"): ChunkCutter =>
+      new ChunkCutter({
+        arena: output.arena,
+        averageBytes: request.chunkBytesAverage,
+        kind,
+        emit: (cut) => {
+          output.emit(stream, cut);
+        },
+      });
+    const shared = {
+      root,
+      copier: new ContentCopier(),
+      counters: new PackCounters(request.counters),
+      report: output.report,
+    };
+    if (request.mode === "legacy") {
+      const archive = cutter("archive", "plain");
+      this.#cutters = [archive];
+      this.#encoder = new PxarEncoder({ metadata: archive });
+      this.#tree = new TreeEncoder({
+        ...shared,
+        encoder: this.#encoder,
+        payload: withoutSuggestions(archive),
+        ...(output.catalog ? { listener: output.catalog } : {}),
+      });
+    } else {
+      const metadata = cutter("metadata", "plain");
+      const payload = cutter("payload", "payload");
+      this.#cutters = [metadata, payload];
+      this.#encoder = new PxarEncoder({
+        metadata,
+        payload,
+        prelude: excludes.text === "" ? undefined : excludePrelude(excludes.text),
+        payloadStartMarker: "omit",
+      });
+      this.#tree = new TreeEncoder({
+        ...shared,
+        encoder: this.#encoder,
+        payload,
+        writeStartMarker: () => {
+          payload.write(startMarker());
+        },
+      });
+    }
+    this.#planner = request.previous && plannerFor(request.previous, this.#tree);
+    this.visitor = this.#planner ?? this.#tree;
+  }
+
+  /** Writes what comes behind the last entry of the root, and the rest of all streams. */
+  finish(): void {
+    const { text } = this.#excludes;
+    if (this.#request.mode === "legacy" && text !== "") {
+      const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+      this.#tree.addSynthetic(EXCLUDE_RECORD_NAME, excludeRecordMetadata(owner), Buffer.from(text));
+    }
+    this.#tree.finishRoot();
+    this.#encoder.finish(this.#planner?.endsWithPrevious === true ? "omit" : "write");
+    for (const cutter of this.#cutters) cutter.finish();
+  }
+
+  discard(): void {
+    for (const cutter of this.#cutters) cutter.discard();
+  }
+}
+
+function plannerFor(previous: PreviousArchive, target: TreeEncoder): ReusePlanner {
+  const source = new BlockingSource(parseDynamicIndex(previous.metadataIndex), previous.asking);
+  const payloadIndex = parseDynamicIndex(previous.payloadIndex);
+  const tree = new PreviousTree(new PxarTree(source));
+  return new ReusePlanner({ tree, payloadIndex }, target, { pendingMax: PENDING_MAX });
+}
+
+/** An unsplit archive is cut by its bytes alone. */
+function withoutSuggestions(
+  cutter: ChunkCutter,
+): ConstructorParameters<typeof TreeEncoder>[0]["payload"] {
+  return {
+    get position() {
+      return cutter.position;
+    },
+    write: (bytes) => {
+      cutter.write(bytes);
+    },
+    reserve: (size) => cutter.reserve(size),
+    commit: (size) => {
+      cutter.commit(size);
+    },
+    inject: (entries) => {
+      cutter.inject(entries);
+    },
+  };
+}
+
+function startMarker(): Uint8Array {
+  const writer = new ByteWriter(ITEM_HEADER_BYTES);
+  writeItemHeader(writer, pxarItems.PAYLOAD_START_MARKER, 0);
+  return writer.take();
+}
+
+function openRoot(source: Uint8Array): DirectoryHandle {
+  try {
+    return DirectoryHandle.openPath(source);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const path = Buffer.from(source).toString();
+    throw new SourceError("SOURCE_UNREADABLE", path, { cause: error });
+  }
+}
+
+function devicesOf({ mounts }: PackRequest): ReadonlySet<number> | "all" {
+  if (mounts === "all") return "all";
+  return new Set(
+    mounts.map((path) => {
+      try {
+        return statusOfPath(path).device;
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        const text = Buffer.from(path).toString();
+        throw new SourceError("SOURCE_UNREADABLE", text, { cause: error });
+      }
+    }),
+  );
+}

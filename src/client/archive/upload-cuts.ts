@@ -1,0 +1,92 @@
+import { type Cut } from "../../chunks/chunk-cutter.ts";
+import { type CodecPool } from "../../chunks/codec-pool.ts";
+import { mapConcurrent } from "../../chunks/map-concurrent.ts";
+import { type SharedArena } from "../../chunks/shared-arena.ts";
+import { digestOfBytes } from "../../format/chunk/digest.ts";
+import { type CryptKey } from "../../format/crypto/crypt-key.ts";
+import { type ArchiveEntry } from "../session/archive-upload.ts";
+
+/** The part of an `ArchiveUpload` that is needed here. */
+export interface CutUpload {
+  /** Whether a chunk can be added without its blob. */
+  isKnown(digest: ArchiveEntry["digest"]): boolean;
+  /** Adds the next chunk. */
+  add(entry: ArchiveEntry): Promise<void>;
+}
+
+/** What cuts are uploaded with. */
+export interface UploadCutsOptions {
+  readonly arena: SharedArena;
+  readonly pool: CodecPool;
+  /** Encrypts, and makes the digests keyed ones. */
+  readonly key?: CryptKey | undefined;
+  readonly upload: CutUpload;
+}
+
+/**
+ * Names, encodes and uploads the pieces of a stream in order, until it ends.
+ *
+ * A chunk's slot is free again as soon as its blob is made, or as soon as it is known to the server. While chunks turn out
+ * to be new, the next are digested and encoded in one go. Memory besides the arena: what the upload holds.
+ */
+export async function uploadCuts(
+  cuts: AsyncIterable<Cut>,
+  options: UploadCutsOptions,
+): Promise<void> {
+  const { arena, upload } = options;
+  const preparation = new Preparation(options);
+  const prepared = mapConcurrent(
+    cuts,
+    arena.slotCount,
+    async (cut) => await preparation.prepare(cut),
+  );
+  for await (const entries of prepared) {
+    for (const entry of entries) await upload.add(entry);
+  }
+}
+
+class Preparation {
+  readonly #options: UploadCutsOptions;
+  #expected: "new" | "known" = "new";
+
+  constructor(options: UploadCutsOptions) {
+    this.#options = options;
+  }
+
+  async prepare(cut: Cut): Promise<readonly ArchiveEntry[]> {
+    if (cut.kind === "known") {
+      return cut.entries.map(({ digest, size }) => ({ digest: digestOfBytes(digest), size }));
+    }
+    return [
+      this.#expected === "new" ? await this.#digestAndEncode(cut) : await this.#digestFirst(cut),
+    ];
+  }
+
+  async #digestAndEncode(cut: Cut & { readonly kind: "data" }): Promise<ArchiveEntry> {
+    const { arena, pool, key, upload } = this.#options;
+    const { slot, size } = cut;
+    const { digest, blob } = await pool.digestAndEncode(arena.view(slot, 0, size), {
+      compress: true,
+      key,
+    });
+    arena.release(slot);
+    if (!upload.isKnown(digest)) return { digest, size, blob };
+    this.#expected = "known";
+    return { digest, size };
+  }
+
+  async #digestFirst(cut: Cut & { readonly kind: "data" }): Promise<ArchiveEntry> {
+    const { arena, pool, key, upload } = this.#options;
+    const { slot, size } = cut;
+    const plain = arena.view(slot, 0, size);
+    const digest = await pool.digest(plain, { key });
+    if (upload.isKnown(digest)) {
+      arena.release(slot);
+      return { digest, size };
+    }
+    this.#expected = "new";
+    const blob = await pool.encode(plain, { compress: true, key });
+    arena.release(slot);
+    return { digest, size, blob };
+  }
+}

@@ -1,0 +1,91 @@
+import { answerChunks } from "../../src/client/archive/chunk-answering.ts";
+import { PackCounters, type PackCounts } from "../../src/client/archive/pack-counters.ts";
+import { type PackRequest } from "../../src/client/archive/pack-request.ts";
+import { PackThread } from "../../src/client/archive/pack-thread.ts";
+import { uploadCuts } from "../../src/client/archive/upload-cuts.ts";
+import { type SourceProblem } from "../../src/client/source/source-problem.ts";
+import { CodecPool } from "../../src/chunks/codec-pool.ts";
+import { MemoryUpload, type MemoryStore } from "./memory-upload.ts";
+
+/** A packed directory. */
+export interface Packed {
+  /** Of an unsplit archive the archive, of a split one its metadata archive. */
+  readonly archive: MemoryUpload;
+  /** Of a split archive. */
+  readonly payload: MemoryUpload;
+  readonly problems: readonly SourceProblem[];
+  readonly counts: PackCounts;
+}
+
+/** Everything of a request that a test may choose. */
+export type PackChoices = Partial<
+  Pick<
+    PackRequest,
+    | "mode"
+    | "excludes"
+    | "lostAndFound"
+    | "mounts"
+    | "entriesMax"
+    | "oversizedAttributes"
+    | "chunkBytesAverage"
+  >
+> & { readonly previous?: Packed };
+
+/** Packs a directory with the real threads and keeps the archive in memory. */
+export async function packDirectory(
+  source: string,
+  store: MemoryStore,
+  choices: PackChoices = {},
+): Promise<Packed> {
+  const { previous, ...rest } = choices;
+  const archive = new MemoryUpload(store);
+  const payload = new MemoryUpload(store);
+  const counters = new PackCounters();
+  const problems: SourceProblem[] = [];
+  await using thread = PackThread.start();
+  await using pool = CodecPool.create({ workerCount: 1 });
+  const { arena } = thread;
+  const consumer = (upload: MemoryUpload) => (cuts: Parameters<typeof uploadCuts>[0]) =>
+    uploadCuts(cuts, { arena, pool, upload });
+  using answering =
+    previous &&
+    answerChunks({
+      chunkCount: previous.archive.ends.length,
+      readChunk: async (i) => await Promise.resolve(previous.archive.chunk(i)),
+      onFailure: (error) => {
+        throw error;
+      },
+    });
+  const mode = choices.mode ?? "data";
+  await thread.pack(
+    {
+      source: Buffer.from(source),
+      mode,
+      catalogName: "test.pxar.didx",
+      chunkBytesAverage: 64 * 1024,
+      excludes: [],
+      lostAndFound: "pack",
+      mounts: [],
+      entriesMax: 1024 * 1024,
+      oversizedAttributes: "fail",
+      ...rest,
+      counters: counters.memory,
+      previous:
+        previous && answering
+          ? {
+              metadataIndex: previous.archive.file(),
+              payloadIndex: previous.payload.file(),
+              asking: answering.asking,
+            }
+          : undefined,
+    },
+    {
+      consumers:
+        mode === "legacy"
+          ? { archive: consumer(archive) }
+          : { metadata: consumer(archive), payload: consumer(payload) },
+      onProblem: (problem) => problems.push(problem),
+    },
+  );
+  return { archive, payload, problems, counts: counters.read() };
+}
