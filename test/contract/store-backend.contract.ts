@@ -120,23 +120,23 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
 
   describe("folders and files", () => {
     it("creates a folder once", async () => {
-      expect(await backend.createFolder("host")).to.equal(true);
-      expect(await backend.createFolder("host")).to.equal(false);
+      expect(await backend.createFolder("host", "none")).to.equal(true);
+      expect(await backend.createFolder("host", "none")).to.equal(false);
       expect(await names("host")).to.deep.equal([]);
     });
 
     it("creates no folder without its parent, unless asked to", async () => {
       let isRefused = false;
-      await backend.createFolder("ns/x").catch(() => (isRefused = true));
-      await backend.createFolders("ns/a/host");
-      await backend.createFolders("ns/a/host");
+      await backend.createFolder("ns/x", "none").catch(() => (isRefused = true));
+      await backend.createFolders("ns/a/host", "none");
+      await backend.createFolders("ns/a/host", "none");
 
       expect(isRefused).to.equal(true);
       expect(await names("ns")).to.deep.equal(["folder a"]);
     });
 
     it("lists files and folders, and nothing for what is not there", async () => {
-      await backend.createFolders("host/x");
+      await backend.createFolders("host/x", "none");
       await backend.writeFile("host/owner", bytes("me"), replace);
 
       expect(await names("host")).to.deep.equal(["file owner", "folder x"]);
@@ -145,7 +145,7 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
     });
 
     it("replaces a file, or refuses to", async () => {
-      await backend.createFolder("host");
+      await backend.createFolder("host", "none");
 
       expect(await backend.writeFile("host/owner", bytes("me"), replace)).to.equal(true);
       expect(await backend.writeFile("host/owner", bytes("you"), replace)).to.equal(true);
@@ -164,7 +164,7 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
     });
 
     it("reads no file that is longer than the caller can take", async () => {
-      await backend.createFolder("host");
+      await backend.createFolder("host", "none");
       await backend.writeFile("host/owner", bytes("123456"), replace);
 
       let isRefused = false;
@@ -176,7 +176,7 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
     });
 
     it("reads an open file at any place", async () => {
-      await backend.createFolder("host");
+      await backend.createFolder("host", "none");
       await backend.writeFile("host/x.blob", bytes("0123456789"), replace);
 
       await using file = await backend.openFile("host/x.blob");
@@ -189,7 +189,7 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
     });
 
     it("shows a staged file only once it is published", async () => {
-      await backend.createFolder("host");
+      await backend.createFolder("host", "none");
       await using staged = await backend.stageFile("host/root.pxar.didx");
       await staged.writeAt(4, bytes("body"));
       await staged.writeAt(0, bytes("head"));
@@ -205,7 +205,7 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
     });
 
     it("leaves nothing of a staged file that is not published", async () => {
-      await backend.createFolder("host");
+      await backend.createFolder("host", "none");
       const staged = await backend.stageFile("host/disk.img.fidx");
       await staged.writeAt(0, bytes("x"));
 
@@ -215,7 +215,7 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
     });
 
     it("renames a file over another", async () => {
-      await backend.createFolder("host");
+      await backend.createFolder("host", "none");
       await backend.writeFile("host/new", bytes("new"), replace);
       await backend.writeFile("host/old", bytes("old"), replace);
 
@@ -226,7 +226,7 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
     });
 
     it("removes files and folders, empty or not", async () => {
-      await backend.createFolders("host/x/y");
+      await backend.createFolders("host/x/y", "none");
       await backend.writeFile("host/x/file", bytes("1"), replace);
 
       expect(await backend.removeEmptyFolder("host/x")).to.equal(false);
@@ -234,7 +234,7 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
       expect(await backend.removeEmptyFolder("host/x/y")).to.equal(false);
       expect(await backend.removeFile("host/x/file")).to.equal(true);
       expect(await backend.removeFile("host/x/file")).to.equal(false);
-      await backend.createFolders("host/x/y/z");
+      await backend.createFolders("host/x/y/z", "none");
       await backend.removeFolder("host/x");
       await backend.removeFolder("host/x");
 

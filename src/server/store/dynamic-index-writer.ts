@@ -7,14 +7,9 @@ import {
   INDEX_HEADER_BYTES,
   type IndexStamp,
 } from "../../format/index/index-header.ts";
+import { type ChunkUploadStats } from "../../format/manifest/manifest-summary.ts";
 import { ENTRY_BUFFER_BYTES, type IndexWriter, uuidText } from "./index-writer.ts";
-import {
-  addUploads,
-  type IndexClose,
-  type IndexReport,
-  NO_UPLOADS,
-  type UploadStats,
-} from "./index-report.ts";
+import { addUploads, type IndexClose, type IndexReport, NO_UPLOADS } from "./index-report.ts";
 import { type Durability, type StagedFile } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
 
@@ -34,7 +29,7 @@ export class DynamicIndexWriter implements IndexWriter {
   #flushed = INDEX_HEADER_BYTES;
   #size = 0;
   #chunkCount = 0;
-  #uploads: UploadStats = NO_UPLOADS;
+  #uploads: ChunkUploadStats = NO_UPLOADS;
 
   /** Takes over the staged file; disposal gives it back. */
   constructor(archive: string, file: StagedFile, stamp: IndexStamp, codec: CodecProvider) {
@@ -48,7 +43,7 @@ export class DynamicIndexWriter implements IndexWriter {
     // Chunks of a dynamic index have any length that a chunk can have.
   }
 
-  countUpload(stats: UploadStats): void {
+  countUpload(stats: ChunkUploadStats): void {
     this.#uploads = addUploads(this.#uploads, stats);
   }
 

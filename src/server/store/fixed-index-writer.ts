@@ -8,13 +8,8 @@ import {
   type IndexStamp,
 } from "../../format/index/index-header.ts";
 import { FIXED_CHUNK_BYTES } from "../../format/limits.ts";
-import {
-  addUploads,
-  type IndexClose,
-  type IndexReport,
-  NO_UPLOADS,
-  type UploadStats,
-} from "./index-report.ts";
+import { addUploads, type IndexClose, type IndexReport, NO_UPLOADS } from "./index-report.ts";
+import { type ChunkUploadStats } from "../../format/manifest/manifest-summary.ts";
 import { ENTRY_BUFFER_BYTES, type IndexWriter, uuidText } from "./index-writer.ts";
 import { type Durability, type StagedFile } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
@@ -49,7 +44,7 @@ export class FixedIndexWriter implements IndexWriter {
   #isOpenEnded: boolean;
   #chunkCount = 0;
   #shortUploads = 0;
-  #uploads: UploadStats = NO_UPLOADS;
+  #uploads: ChunkUploadStats = NO_UPLOADS;
   /** Entries not written yet, for positions from `#runStart` on. */
   readonly #run = new Uint8Array(ENTRY_BUFFER_BYTES);
   #runStart = 0;
@@ -89,7 +84,7 @@ export class FixedIndexWriter implements IndexWriter {
     }
   }
 
-  countUpload(stats: UploadStats): void {
+  countUpload(stats: ChunkUploadStats): void {
     this.#uploads = addUploads(this.#uploads, stats);
   }
 

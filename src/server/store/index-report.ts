@@ -1,3 +1,5 @@
+import { type ChunkUploadStats } from "../../format/manifest/manifest-summary.ts";
+
 /** What a client claims when it closes an index (spec backup-protocol.md §4.6, §4.7). */
 export interface IndexClose {
   readonly chunkCount: number;
@@ -7,23 +9,11 @@ export interface IndexClose {
   readonly csum: string;
 }
 
-/** What was uploaded for one writer, or in a whole session (spec manifest.md §5, `chunk_upload_stats`). */
-export interface UploadStats {
-  /** Chunks uploaded. */
-  readonly count: number;
-  /** Bytes of their plaintext. */
-  readonly size: number;
-  /** Bytes of their blobs. */
-  readonly compressedSize: number;
-  /** How many of them the datastore had already. */
-  readonly duplicates: number;
-}
-
 /** No uploads. */
-export const NO_UPLOADS: UploadStats = { count: 0, size: 0, compressedSize: 0, duplicates: 0 };
+export const NO_UPLOADS: ChunkUploadStats = { count: 0, size: 0, compressedSize: 0, duplicates: 0 };
 
 /** Sum of two upload statistics. */
-export function addUploads(a: UploadStats, b: UploadStats): UploadStats {
+export function addUploads(a: ChunkUploadStats, b: ChunkUploadStats): ChunkUploadStats {
   return {
     count: a.count + b.count,
     size: a.size + b.size,
@@ -42,5 +32,5 @@ export interface IndexReport {
   readonly size: number;
   /** Number of appends. */
   readonly chunkCount: number;
-  readonly uploads: UploadStats;
+  readonly uploads: ChunkUploadStats;
 }

@@ -1,5 +1,6 @@
 import { toHex } from "../../format/bytes/hex.ts";
-import { type IndexClose, type IndexReport, type UploadStats } from "./index-report.ts";
+import { type ChunkUploadStats } from "../../format/manifest/manifest-summary.ts";
+import { type IndexClose, type IndexReport } from "./index-report.ts";
 import { type Durability } from "./store-backend.ts";
 
 /** Bytes of entries that a writer collects before it writes them. */
@@ -23,7 +24,7 @@ export interface IndexWriter extends AsyncDisposable {
    */
   checkUpload(size: number): void;
   /** Adds to the statistics of this index. */
-  countUpload(stats: UploadStats): void;
+  countUpload(stats: ChunkUploadStats): void;
   /**
    * Puts a chunk into the archive.
    *

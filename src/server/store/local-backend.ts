@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as fsPromises from "node:fs/promises";
 import { randomBytes } from "node:crypto";
+import { dirname } from "node:path";
 
 import { type Clock } from "../../format/clock.ts";
 import { type Digest, parseDigest } from "../../format/chunk/digest.ts";
@@ -184,20 +185,24 @@ export class LocalBackend implements StoreBackend {
     }));
   }
 
-  async createFolder(path: string): Promise<boolean> {
+  async createFolder(path: string, durability: Durability): Promise<boolean> {
     this.#assertWritable();
+    const target = this.#path(path);
     try {
-      await this.#disk.mkdir(this.#path(path));
-      return true;
+      await this.#disk.mkdir(target);
     } catch (error) {
       if (hasErrno(error, "EEXIST")) return false;
       throw error;
     }
+    if (durability === "synced") await syncFolder(this.#disk, dirname(target));
+    return true;
   }
 
-  async createFolders(path: string): Promise<void> {
-    this.#assertWritable();
-    await this.#disk.mkdir(this.#path(path), { recursive: true });
+  async createFolders(path: string, durability: Durability): Promise<void> {
+    const components = path.split("/");
+    for (let count = 1; count <= components.length; count++) {
+      await this.createFolder(components.slice(0, count).join("/"), durability);
+    }
   }
 
   async readFile(path: string, sizeMax: number): Promise<Uint8Array | undefined> {
@@ -242,8 +247,7 @@ export class LocalBackend implements StoreBackend {
     this.#assertWritable();
     await this.#disk.rename(this.#path(from), this.#path(to));
     if (durability === "synced") {
-      const target = this.#path(to);
-      await syncFolder(this.#disk, target.slice(0, target.lastIndexOf("/")));
+      await syncFolder(this.#disk, dirname(this.#path(to)));
     }
   }
 

@@ -90,9 +90,9 @@ export interface SnapshotFiles {
   /** Entries of a folder in no particular order; `""` is the base. */
   listFolder(path: string): Promise<readonly FolderEntry[] | undefined>;
   /** Creates one folder whose parent exists; `false` when the name is taken. */
-  createFolder(path: string): Promise<boolean>;
+  createFolder(path: string, durability: Durability): Promise<boolean>;
   /** Creates a folder and its parents as far as they are missing. */
-  createFolders(path: string): Promise<void>;
+  createFolders(path: string, durability: Durability): Promise<void>;
   /** A whole small file, owned; fails when it is larger than `sizeMax`. */
   readFile(path: string, sizeMax: number): Promise<Uint8Array | undefined>;
   /** Opens a file for reading at any place. */

@@ -76,7 +76,7 @@ describe("server/store/local-backend", () => {
     expect(await codeOf(reader.writeChunk(digest, new Uint8Array(1), "none"))).to.equal(
       "STORE_READ_ONLY",
     );
-    expect(await codeOf(reader.createFolder("host"))).to.equal("STORE_READ_ONLY");
+    expect(await codeOf(reader.createFolder("host", "none"))).to.equal("STORE_READ_ONLY");
     expect(await codeOf(reader.removeFile(".lock"))).to.equal("STORE_READ_ONLY");
     expect(await readdir(folder.path)).to.deep.equal([".chunks"]);
   });
