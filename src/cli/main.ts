@@ -1,5 +1,10 @@
 import { Command } from "commander";
 
+import {
+  answerCompletions,
+  completionCommands,
+  registerCompletionCommand,
+} from "./commands/completion.ts";
 import { exitCodes, usageHint } from "./context.ts";
 import { readProgramVersion } from "./program-version.ts";
 
@@ -13,6 +18,11 @@ type Register = (program: Command) => void;
  * to run is imported in its action.
  */
 const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
+  list: async () => (await import("./commands/list.ts")).registerListCommand,
+  snapshot: async () => (await import("./commands/snapshot.ts")).registerSnapshotCommand,
+  status: async () => (await import("./commands/status.ts")).registerStatusCommand,
+  login: async () => (await import("./commands/login.ts")).registerLoginCommand,
+  logout: async () => (await import("./commands/logout.ts")).registerLogoutCommand,
   version: async () => (await import("./commands/version.ts")).registerVersionCommand,
 };
 
@@ -22,7 +32,6 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
   program
     .description("Proxmox-Backup-compatible backups that open as folders")
     .version(await readProgramVersion(), "-V, --version", "print the version")
-    .enablePositionalOptions()
     .showSuggestionAfterError()
     .showHelpAfterError(usageHint)
     .configureOutput({
@@ -30,11 +39,14 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
         write(text.replace(/^error: /, "Error: "));
       },
     });
-  const named = commandModules[args[0] ?? ""];
+  const name = args[0] ?? "";
+  const named = commandModules[name];
   const wanted = named ? [named] : Object.values(commandModules);
   for (const register of await Promise.all(wanted.map(async (load) => await load()))) {
     register(program);
   }
+  if (completionCommands.includes(name)) await answerCompletions(program);
+  else if (!named) registerCompletionCommand(program);
   return program;
 }
 

@@ -6,7 +6,7 @@ import { SessionError } from "./session-error.ts";
 import { type CachedTicket } from "./ticket-cache.ts";
 
 /** Age after which a ticket is exchanged for a new one (spec auth.md §3.3). */
-export const TICKET_REFRESH_SEC = 15 * 60;
+export const TICKET_REFRESH_SEC: number = 15 * 60;
 
 /** Age after which a ticket is worth nothing (spec auth.md §4). */
 const TICKET_LIFE_SEC = 2 * 3600;

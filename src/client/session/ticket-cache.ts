@@ -14,7 +14,7 @@ export interface CachedTicket {
 }
 
 /** Seconds after which an entry is ignored and dropped: two hours less a minute (spec auth.md §11.3). */
-export const TICKET_AGE_SEC_MAX = 2 * 3600 - 60;
+export const TICKET_AGE_SEC_MAX: number = 2 * 3600 - 60;
 
 type Entries = Record<string, Record<string, CachedTicket>>;
 

@@ -1,0 +1,20 @@
+import { type Command } from "commander";
+
+import {
+  addConnectionOptions,
+  type ConnectionOptions,
+  connectOptions,
+} from "../connection-options.ts";
+import { runCommand } from "../context.ts";
+
+/** Adds `amber logout`: forgets the ticket of `login`; the server is not asked. */
+export function registerLogoutCommand(program: Command): void {
+  const command = program.command("logout").description("forget the ticket of an earlier login");
+  addConnectionOptions(command).action(async (options: ConnectionOptions) => {
+    await runCommand(async () => {
+      const { logOut } = await import("../../client/session/connect-server.ts");
+      const { repository, config, clock } = await connectOptions(options);
+      await logOut(repository, config, clock);
+    });
+  });
+}

@@ -1,0 +1,93 @@
+import { type Command, Option } from "commander";
+
+import { type BackupServer } from "../client/session/backup-server.ts";
+import { type ConnectServerOptions } from "../client/session/connect-server.ts";
+import { type Namespace } from "../format/snapshot/namespace.ts";
+
+/** Options of every command that talks to a server. */
+export interface ConnectionOptions {
+  readonly repository?: string;
+  readonly server?: string;
+  readonly port?: string;
+  readonly datastore?: string;
+  readonly authId?: string;
+}
+
+/** Option of every command that names something inside a datastore. */
+export interface NamespaceOption {
+  readonly ns?: string;
+}
+
+/** Adds the options that choose a repository (spec auth.md §11.1). */
+export function addConnectionOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--repository <repository>", "[[user@realm[!token]@]host:][port:]datastore"),
+    )
+    .option("--server <host>", "server, instead of --repository")
+    .option("--port <number>", "port, instead of --repository")
+    .option("--datastore <name>", "datastore, instead of --repository")
+    .option("--auth-id <id>", "user or API token, instead of --repository");
+}
+
+/** Adds `--ns`. */
+export function addNamespaceOption(command: Command): Command {
+  return command.option("--ns <namespace>", "namespace; default is PBS_NAMESPACE, then the root");
+}
+
+/** The namespace that a command works in: `--ns` wins, also when it is empty (spec auth.md §11.1). */
+export async function chooseNamespace(options: NamespaceOption): Promise<Namespace> {
+  const { readClientConfig } = await import("../client/config.ts");
+  const { parseNamespace } = await import("../format/snapshot/namespace.ts");
+  return parseNamespace(options.ns ?? readClientConfig().namespace ?? "");
+}
+
+/**
+ * Prepares the server that a command works with, and disposes it when `use` has ended; connects nothing by itself.
+ *
+ * A callback and not `using` in the commands: the compiler leaves the `.ts` of dynamic imports alone in a block with
+ * `using`.
+ *
+ * @throws {SessionError} without a usable repository or secret.
+ */
+export async function withServer<Result>(
+  options: ConnectionOptions,
+  use: (server: BackupServer) => Promise<Result>,
+): Promise<Result> {
+  const { connectServer } = await import("../client/session/connect-server.ts");
+  const server = await connectServer(await connectOptions(options));
+  try {
+    return await use(server);
+  } finally {
+    server[Symbol.dispose]();
+  }
+}
+
+/** Everything about a connection that comes from arguments, environment and terminal. */
+export async function connectOptions(options: ConnectionOptions): Promise<ConnectServerOptions> {
+  const { readClientConfig } = await import("../client/config.ts");
+  const { readSetting } = await import("../client/session/read-setting.ts");
+  const { resolveRepository } = await import("../client/session/repository.ts");
+  const { terminalPrompts } = await import("../client/session/terminal-prompts.ts");
+  const { systemClock } = await import("../format/clock.ts");
+  const { repository: option, server, port, datastore, authId } = options;
+  const config = readClientConfig();
+  const variable = await readSetting(config.repository, "repository");
+  const prompts = terminalPrompts();
+  return {
+    repository: resolveRepository({
+      ...(option === undefined ? {} : { option }),
+      optionParts: {
+        ...(server === undefined ? {} : { server }),
+        ...(port === undefined ? {} : { port }),
+        ...(datastore === undefined ? {} : { datastore }),
+        ...(authId === undefined ? {} : { authId }),
+      },
+      ...(variable === undefined ? {} : { variable: variable.trim() }),
+      variableParts: config.repositoryParts,
+    }),
+    config,
+    clock: systemClock,
+    ...(prompts ? { prompts } : {}),
+  };
+}
