@@ -13,6 +13,8 @@ export interface Packed {
   readonly archive: MemoryUpload;
   /** Of a split archive. */
   readonly payload: MemoryUpload;
+  /** Of an unsplit archive. */
+  readonly catalog: MemoryUpload;
   readonly problems: readonly SourceProblem[];
   readonly counts: PackCounts;
 }
@@ -56,6 +58,8 @@ export async function packDirectory(
         throw error;
       },
     });
+  const catalog = new MemoryUpload(store);
+  const catalogDone = consumer(catalog)(thread.catalog);
   const mode = choices.mode ?? "data";
   await thread.pack(
     {
@@ -87,5 +91,9 @@ export async function packDirectory(
       onProblem: (problem) => problems.push(problem),
     },
   );
-  return { archive, payload, problems, counts: counters.read() };
+  if (mode === "legacy") {
+    await thread.finishCatalog();
+    await catalogDone;
+  } else catalogDone.catch(() => undefined);
+  return { archive, payload, catalog, problems, counts: counters.read() };
 }

@@ -21,8 +21,3 @@ export function excludeRecordMetadata(owner: {
     quotaProjectId: undefined,
   };
 }
-
-/** Prelude that records the patterns in a split archive (spec pxar.md §9.4). */
-export function excludePrelude(patterns: string): Uint8Array {
-  return Buffer.from(JSON.stringify({ "exclude-patterns": patterns }));
-}

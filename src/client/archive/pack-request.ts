@@ -56,11 +56,14 @@ export interface PackWorkerData {
 export type PackCommand =
   { readonly kind: "pack"; readonly request: PackRequest } | { readonly kind: "finishCatalog" };
 
-/** All values of {@link PackStream}. */
-export const packStreams = ["archive", "metadata", "payload", "catalog"] as const;
+/** All values of {@link ArchiveStream}. */
+export const archiveStreams = ["archive", "metadata", "payload"] as const;
 
-/** The streams a packing thread produces; a split archive has two, the catalogue spans all archives of a backup. */
-export type PackStream = (typeof packStreams)[number];
+/** The streams of an archive: one, or for a split archive the other two. */
+export type ArchiveStream = (typeof archiveStreams)[number];
+
+/** All streams of a packing thread; the catalogue spans all unsplit archives of a backup. */
+export type PackStream = ArchiveStream | "catalog";
 
 /** What the packing thread says: cuts and problems while it works, then one of the other two. */
 export type PackAnswer =

@@ -13,8 +13,9 @@ import {
   type PackFailure,
   type PackRequest,
   type PackStream,
+  type ArchiveStream,
   type PackWorkerData,
-  packStreams,
+  archiveStreams,
 } from "./pack-request.ts";
 
 /** Consumes the pieces of one stream to its end; data cuts are in {@link PackThread.arena} and have to be released. */
@@ -22,8 +23,8 @@ export type StreamConsumer = (cuts: AsyncIterable<Cut>) => Promise<void>;
 
 /** What one archive is packed with. */
 export interface PackOptions {
-  /** One for every stream of the request's mode, and for the catalogue of unsplit archives. */
-  readonly consumers: Partial<Record<PackStream, StreamConsumer>>;
+  /** One for every stream of the request's mode but the catalogue. */
+  readonly consumers: Partial<Record<ArchiveStream, StreamConsumer>>;
   readonly onProblem: (problem: SourceProblem) => void;
 }
 
@@ -44,7 +45,8 @@ export class PackThread implements AsyncDisposable {
   /** Where the chunks are. */
   readonly arena: SharedArena;
   readonly #worker: Worker;
-  readonly #queues = new Map<PackStream, MessageQueue<Cut>>();
+  readonly #catalog = new MessageQueue<Cut>();
+  readonly #queues = new Map<ArchiveStream, MessageQueue<Cut>>();
   #onProblem: (problem: SourceProblem) => void = () => undefined;
   #current: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -83,9 +85,24 @@ export class PackThread implements AsyncDisposable {
     await this.#perform({ kind: "pack", request }, options.consumers, ports);
   }
 
-  /** Writes the catalogue of all archives packed so far. */
-  async finishCatalog(consumer: StreamConsumer): Promise<void> {
-    await this.#perform({ kind: "finishCatalog" }, { catalog: consumer }, []);
+  /**
+   * Pieces of the catalogue, which every unsplit archive adds to; for one consumer, which has to be there as soon as the
+   * first is packed. Ends with {@link finishCatalog}.
+   */
+  get catalog(): AsyncIterable<Cut> {
+    return this.#catalog;
+  }
+
+  /** Ends the catalogue of all unsplit archives packed so far. */
+  async finishCatalog(): Promise<void> {
+    await this.#perform({ kind: "finishCatalog" }, {}, []);
+    this.#catalog.end();
+  }
+
+  /** Ends the thread at once; what runs fails with `error`. */
+  stop(error: unknown): void {
+    this.#fail(error);
+    void this.#worker.terminate();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -99,7 +116,7 @@ export class PackThread implements AsyncDisposable {
   ): Promise<void> {
     if (this.#failure) throw this.#failure.error;
     const running: Promise<void>[] = [];
-    for (const stream of packStreams) {
+    for (const stream of archiveStreams) {
       const consume = consumers[stream];
       if (!consume) continue;
       const queue = new MessageQueue<Cut>();
@@ -129,7 +146,7 @@ export class PackThread implements AsyncDisposable {
   #receive(answer: PackAnswer): void {
     switch (answer.kind) {
       case "cut":
-        this.#queues.get(answer.stream)?.push(answer.cut);
+        this.#queueOf(answer.stream)?.push(answer.cut);
         return;
       case "problem":
         this.#onProblem(answer.problem);
@@ -143,9 +160,13 @@ export class PackThread implements AsyncDisposable {
     }
   }
 
+  #queueOf(stream: PackStream): MessageQueue<Cut> | undefined {
+    return stream === "catalog" ? this.#catalog : this.#queues.get(stream);
+  }
+
   #fail(error: unknown): void {
     this.#failure ??= { error };
-    for (const queue of this.#queues.values()) queue.fail(this.#failure.error);
+    for (const queue of [...this.#queues.values(), this.#catalog]) queue.fail(this.#failure.error);
     this.#current?.reject(this.#failure.error);
   }
 }

@@ -1,6 +1,12 @@
 import { type SharedArena } from "../../chunks/shared-arena.ts";
 import { ChunkCutter } from "../../chunks/chunk-cutter.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
+import {
+  excludeRecordPrelude,
+  excludeRecordText,
+  parseExcludeArgument,
+} from "../../format/patterns/exclude-record.ts";
+import { type MatchEntry } from "../../format/patterns/match-list.ts";
 import { PxarEncoder } from "../../format/pxar/encoder.ts";
 import { ITEM_HEADER_BYTES, pxarItems } from "../../format/pxar/item.ts";
 import { ByteWriter } from "../../format/bytes/byte-writer.ts";
@@ -9,13 +15,13 @@ import { PxarTree } from "../../format/pxar/tree-reader.ts";
 import { DirectoryHandle } from "../../linux/directory-handle.ts";
 import { statusOfPath } from "../../linux/file-status.ts";
 import { SystemError } from "../../linux/system-error.ts";
-import { type CommandLineExcludes, excludesOf } from "../source/listed-excludes.ts";
+import { ListedExcludes } from "../source/listed-excludes.ts";
 import { SourceError } from "../source/source-error.ts";
 import { type SourceProblem } from "../source/source-problem.ts";
 import { type TreeVisitor, walkTree } from "../source/walk-tree.ts";
 import { BlockingSource } from "./blocking-source.ts";
 import { ContentCopier } from "./content-copier.ts";
-import { EXCLUDE_RECORD_NAME, excludePrelude, excludeRecordMetadata } from "./exclude-record.ts";
+import { EXCLUDE_RECORD_NAME, excludeRecordMetadata } from "./exclude-record.ts";
 import { PackCounters } from "./pack-counters.ts";
 import { type PackRequest, type PackStream, type PreviousArchive } from "./pack-request.ts";
 import { PreviousTree } from "./previous-tree.ts";
@@ -49,13 +55,14 @@ const PENDING_MAX = 8192;
  */
 export function packTree(request: PackRequest, output: PackOutput): void {
   using root = openRoot(request.source);
-  const excludes = excludesOf(request);
-  const job = new PackJob(request, output, root, excludes);
+  const patterns = patternsOf(request);
+  const records = request.mode === "legacy" && patterns.length > 0;
+  const job = new PackJob(request, output, root, patterns);
   try {
     walkTree(
       root,
       {
-        excludes: excludes.rules,
+        excludes: new ListedExcludes(patterns, records ? EXCLUDE_RECORD_NAME : undefined),
         devices: devicesOf(request),
         entriesMax: request.entriesMax,
         oversizedAttributes: request.oversizedAttributes,
@@ -73,7 +80,7 @@ export function packTree(request: PackRequest, output: PackOutput): void {
 class PackJob {
   readonly visitor: TreeVisitor;
   readonly #request: PackRequest;
-  readonly #excludes: CommandLineExcludes;
+  readonly #patterns: readonly MatchEntry[];
   readonly #encoder: PxarEncoder;
   readonly #tree: TreeEncoder;
   readonly #planner: ReusePlanner | undefined;
@@ -83,10 +90,10 @@ class PackJob {
     request: PackRequest,
     output: PackOutput,
     root: DirectoryHandle,
-    excludes: CommandLineExcludes,
+    patterns: readonly MatchEntry[],
   ) {
     this.#request = request;
-    this.#excludes = excludes;
+    this.#patterns = patterns;
     const cutter = (stream: PackStream, kind: "plain" | "payload"): ChunkCutter =>
       new ChunkCutter({
         arena: output.arena,
@@ -119,7 +126,7 @@ class PackJob {
       this.#encoder = new PxarEncoder({
         metadata,
         payload,
-        prelude: excludes.text === "" ? undefined : excludePrelude(excludes.text),
+        prelude: patterns.length > 0 ? excludeRecordPrelude(patterns) : undefined,
         payloadStartMarker: "omit",
       });
       this.#tree = new TreeEncoder({
@@ -137,10 +144,11 @@ class PackJob {
 
   /** Writes what comes behind the last entry of the root, and the rest of all streams. */
   finish(): void {
-    const { text } = this.#excludes;
-    if (this.#request.mode === "legacy" && text !== "") {
+    const patterns = this.#patterns;
+    if (this.#request.mode === "legacy" && patterns.length > 0) {
       const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-      this.#tree.addSynthetic(EXCLUDE_RECORD_NAME, excludeRecordMetadata(owner), Buffer.from(text));
+      const metadata = excludeRecordMetadata(owner);
+      this.#tree.addSynthetic(EXCLUDE_RECORD_NAME, metadata, excludeRecordText(patterns));
     }
     this.#tree.finishRoot();
     this.#encoder.finish(this.#planner?.endsWithPrevious === true ? "omit" : "write");
@@ -194,6 +202,13 @@ function openRoot(source: Uint8Array): DirectoryHandle {
     const path = Buffer.from(source).toString();
     throw new SourceError("SOURCE_UNREADABLE", path, { cause: error });
   }
+}
+
+/** Patterns of the command line, in the order that archives record (spec pxar.md §9.1). */
+function patternsOf({ excludes, lostAndFound }: PackRequest): MatchEntry[] {
+  const texts = lostAndFound === "skip" ? [...excludes, "lost+found"] : excludes;
+  // Whoever made the request has said already what was changed in a pattern.
+  return texts.map((text) => parseExcludeArgument(Buffer.from(text), () => undefined));
 }
 
 function devicesOf({ mounts }: PackRequest): ReadonlySet<number> | "all" {

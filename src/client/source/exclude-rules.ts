@@ -21,10 +21,3 @@ export interface ExcludeRules {
   /** Whether an entry is left out. */
   excludes(directory: TreePath, name: Uint8Array, mode: number): boolean;
 }
-
-/** Leaves nothing out. */
-export const NO_EXCLUDES: ExcludeRules = {
-  enterDirectory: () => 0,
-  leaveDirectory: () => undefined,
-  excludes: () => false,
-};
