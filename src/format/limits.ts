@@ -48,3 +48,12 @@ export const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Longest table of one directory in a catalogue in bytes; ours: some three million entries. */
 export const CATALOG_DIRECTORY_BYTES_MAX = 128 * 1024 * 1024;
+
+/** Longest exclude pattern in bytes; ours: no path that a system call takes is longer. */
+export const PATTERN_BYTES_MAX = 4096;
+
+/** Longest `.pxarexclude` file in bytes; ours. */
+export const EXCLUDE_FILE_BYTES_MAX = 1024 * 1024;
+
+/** Most patterns of one `.pxarexclude` file; ours: each takes some kilobytes when it is ready for matching. */
+export const EXCLUDE_FILE_PATTERNS_MAX = 10_000;
