@@ -112,13 +112,15 @@ export class ReaderSession implements Disposable {
    * @throws {SessionError} `SESSION_MISMATCH`, `FormatError`, and as {@link ReaderSession.download}.
    */
   async downloadIndex(file: PromisedFile, signal?: AbortSignal): Promise<ChunkIndex> {
-    const { filename } = file;
-    const kind = archiveKindOf(filename);
-    if (kind === "blob") throw new TypeError(`"${filename}" is not an index`);
-    const bytes = await this.download(filename, signal);
-    const index = kind === "dynamic" ? parseDynamicIndex(bytes) : parseFixedIndex(bytes);
+    return parseIndex(file, await this.downloadIndexFile(file, signal));
+  }
+
+  /** The same as the file's bytes, owned. */
+  async downloadIndexFile(file: PromisedFile, signal?: AbortSignal): Promise<Uint8Array> {
+    const bytes = await this.download(file.filename, signal);
+    const index = parseIndex(file, bytes);
     compare(file, index.size, sha256Hex(index.entries));
-    return index;
+    return bytes;
   }
 
   /**
@@ -220,6 +222,12 @@ export class ReaderSession implements Disposable {
     if (this.#lostAtMs === undefined) return this.#options.reconnect.totalMs;
     return this.#lostAtMs + this.#options.reconnect.totalMs - performance.now();
   }
+}
+
+function parseIndex({ filename }: PromisedFile, bytes: Uint8Array): ChunkIndex {
+  const kind = archiveKindOf(filename);
+  if (kind === "blob") throw new TypeError(`"${filename}" is not an index`);
+  return kind === "dynamic" ? parseDynamicIndex(bytes) : parseFixedIndex(bytes);
 }
 
 function downloadRequest(fileName: ArchiveName): SessionRequest {
