@@ -3,7 +3,7 @@ import { FsError } from "./fs-error.ts";
 import { FuseOperations, type FuseOperationsParts, type FuseReply } from "./fuse-operations.ts";
 import { FUSE_MAJOR } from "./fuse-protocol.ts";
 import { type FuseOperation, type FuseRequest } from "./fuse-request.ts";
-import { isWorthReporting } from "./fs-failure.ts";
+import { isWorthReporting } from "./worth-reporting.ts";
 import { type NeedBook } from "./need-book.ts";
 
 /**

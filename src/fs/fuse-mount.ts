@@ -71,7 +71,7 @@ export class FuseMount implements Mount {
   async #watch(): Promise<void> {
     const { thread, descriptor, mountPoint, onError } = this.#parts;
     const failure = await thread.ended;
-    if (failure) await this.#detach();
+    await this.#detach();
     closeSync(descriptor);
     process.off("exit", this.#onExit);
     if (!failure) return;

@@ -34,6 +34,7 @@ export class FuseThread {
   readonly #options: FuseThreadOptions;
   #failure: Error | undefined;
   #hasEnded = false;
+  #isStopping = false;
 
   /** Settles when the file system is made. Rejects when it cannot be, or the thread ends before. */
   readonly loaded: Promise<void>;
@@ -56,9 +57,12 @@ export class FuseThread {
       this.#worker.on("error", (error) => {
         this.#failure = error;
       });
-      this.#worker.on("exit", () => {
+      this.#worker.on("exit", (status) => {
         this.#hasEnded = true;
         this.#wake.close();
+        if (status !== 0 && !this.#isStopping) {
+          this.#failure ??= new Error(`the thread has ended with status ${status}`);
+        }
         resolve(this.#failure);
       });
     });
@@ -76,6 +80,7 @@ export class FuseThread {
 
   /** Tells the thread to stop, at once and without waiting: for the moment before the process exits. */
   stopNow(): void {
+    this.#isStopping = true;
     Atomics.store(this.#control, fuseControlWords.stop, 1);
     if (!this.#hasEnded) this.#wake.signal();
   }

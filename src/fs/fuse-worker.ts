@@ -1,7 +1,7 @@
 import { writevSync } from "node:fs";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 
-import { readToAddress, writeFromAddress } from "../linux/descriptor-io.ts";
+import { readDescriptor, writeDescriptor } from "../linux/descriptor-io.ts";
 import { clearEvent } from "../linux/event-descriptor.ts";
 import { errnoNumber } from "../linux/libc.ts";
 import { Poller } from "../linux/poll.ts";
@@ -46,7 +46,7 @@ let descriptor = -1;
 
 const channel: ReplyChannel = {
   send: (size) => {
-    const written = writeFromAddress(descriptor, replyAddress, size);
+    const written = writeDescriptor(descriptor, replyAddress, size);
     if (written < 0) reportLostReply(-written);
   },
   sendPieces: (pieces) => {
@@ -133,7 +133,7 @@ function serve(): void {
 
   while (!isStopped()) {
     takeOrders();
-    const size = readToAddress(descriptor, requestAddress, FUSE_REQUEST_BYTES_MAX);
+    const size = readDescriptor(descriptor, requestAddress, FUSE_REQUEST_BYTES_MAX);
     if (size > 0) {
       dispatcher.handle(decoder.decode(size));
       continue;

@@ -14,18 +14,18 @@ let boundWrite: LibcFunction | undefined;
  * @param address Where the bytes go, from `addressOf`; the caller keeps the memory alive.
  * @returns Bytes read, or the negative errno.
  */
-export function readToAddress(fd: number, address: number, size: number): number {
+export function readDescriptor(fd: number, address: number, size: number): number {
   boundRead ??= bindLibc("int64_t read(int fd, uintptr_t address, size_t size)");
   const result = boundRead(fd, address, size);
   return result < 0 ? -lastErrno() : result;
 }
 
 /**
- * `write(2)` that reports failure in its result, the counterpart of {@link readToAddress}.
+ * `write(2)` that reports failure in its result, the counterpart of {@link readDescriptor}.
  *
  * @returns Bytes written, or the negative errno.
  */
-export function writeFromAddress(fd: number, address: number, size: number): number {
+export function writeDescriptor(fd: number, address: number, size: number): number {
   boundWrite ??= bindLibc("int64_t write(int fd, uintptr_t address, size_t size)");
   const result = boundWrite(fd, address, size);
   return result < 0 ? -lastErrno() : result;

@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from "node:fs";
 
-import { readToAddress } from "./descriptor-io.ts";
+import { readDescriptor } from "./descriptor-io.ts";
 import { bindLibc } from "./libc.ts";
 import { scratchMemory } from "./scratch-memory.ts";
 import { lastSystemError } from "./system-error.ts";
@@ -46,5 +46,5 @@ export class EventDescriptor {
 
 /** Makes the event descriptor `fd` unreadable until the next signal. */
 export function clearEvent(fd: number): void {
-  readToAddress(fd, scratchMemory().resultAddress, 8);
+  readDescriptor(fd, scratchMemory().resultAddress, 8);
 }
