@@ -42,6 +42,11 @@ export class PxarDecoder implements Iterable<PxarStep> {
     this.#payload = payload;
   }
 
+  /** Archive offset behind what was returned last: of a directory its head, of its end the goodbye table. */
+  get offset(): number {
+    return this.#offset;
+  }
+
   /** Version and prelude. */
   header(): PxarHeader {
     if (!this.#header) {

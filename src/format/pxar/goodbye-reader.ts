@@ -134,6 +134,22 @@ export function openGoodbyeTable(
   );
 }
 
+/**
+ * Offset of the ENTRY item of the directory that ends at `end`, as its goodbye tail says.
+ *
+ * @throws {FormatError} When there is no tail.
+ */
+export function entryOffsetOfEnd(source: ResidentSource, end: number): number {
+  if (end < GOODBYE_ROW_BYTES || end > source.size) throw badTable(end);
+  const tail = viewOf(source.read(end - GOODBYE_ROW_BYTES, GOODBYE_ROW_BYTES));
+  const entryOffset = end - sizeAt(tail, 16) - sizeAt(tail, 8);
+  const isTail =
+    tail.getInt32(0, true) === pxarItems.GOODBYE_TAIL_MARKER.low &&
+    tail.getInt32(4, true) === pxarItems.GOODBYE_TAIL_MARKER.high;
+  if (!isTail || entryOffset < 0) throw badTable(end);
+  return entryOffset;
+}
+
 function copyOf(view: DataView, offset: number, size: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + offset, size).slice();
 }

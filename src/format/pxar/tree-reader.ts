@@ -3,7 +3,7 @@ import { FormatError } from "../format-error.ts";
 import { ArchiveWindow } from "./archive-window.ts";
 import { invalidArchive, parseEntry, parseOwnEntry } from "./entry-parser.ts";
 import { filenameHash } from "./filename-hash.ts";
-import { type GoodbyeTable, openGoodbyeTable } from "./goodbye-reader.ts";
+import { entryOffsetOfEnd, type GoodbyeTable, openGoodbyeTable } from "./goodbye-reader.ts";
 import { ITEM_HEADER_BYTES, pxarItems } from "./item.ts";
 import { sameBytes } from "./metadata.ts";
 import { type PxarDirectory, type PxarFile, type PxarHardLink, type PxarNode } from "./node.ts";
@@ -150,6 +150,28 @@ export class PxarTree {
     const split = this.header().version === 2;
     this.#window.clear(limit);
     return parseEntry(this.#window, nameOffset, split);
+  }
+
+  /**
+   * The directory that ends at `end`, an offset that came from a node of this archive.
+   *
+   * Needs nothing but the offset, so a directory can be found again by one number. Its name is not known here: it is
+   * empty, and `nameOffset` is 0.
+   *
+   * @throws {FormatError} When no directory ends there.
+   */
+  directoryAt(end: number): PxarDirectory {
+    const root = this.root();
+    if (end === root.end) return root;
+    const entryOffset = entryOffsetOfEnd(this.#source, end);
+    this.#window.clear(end);
+    const node = parseOwnEntry(this.#window, entryOffset, {
+      name: root.name,
+      nameOffset: 0,
+      split: this.header().version === 2,
+    });
+    if (node.kind !== "directory") throw invalidArchive(entryOffset, `a ${node.kind}`);
+    return { ...node, end };
   }
 
   #open(): { readonly header: PxarHeader; readonly root: PxarDirectory } {

@@ -1,0 +1,132 @@
+import { LRUCache } from "lru-cache";
+
+import { type FileSystemHost } from "./file-system.ts";
+import { FsError } from "./fs-error.ts";
+import { type FsAnswers, type FsNeed, type FsNeedKind, needKey } from "./fs-need.ts";
+import { restartWith } from "./restart-with.ts";
+
+/** How long a failure is remembered: long enough for those who wait for it, short enough to notice a return. */
+const FAILURE_MS = 3000;
+
+/** How old a list of namespaces, groups or snapshots may get. */
+export const LISTING_MS = 5000;
+
+/** Bytes that an answer counts which is no content: listings, and indexes, which open archives hold anyway. */
+const LISTING_BYTES = 4096;
+
+interface Answer {
+  readonly value: unknown;
+  readonly untilMs: number;
+  readonly isContent: boolean;
+}
+
+/** Options of an {@link AnswerMemory}. */
+export interface AnswerMemoryOptions {
+  /** Bytes of answers to keep, chunks above all. */
+  readonly bytesMax: number;
+  readonly host: FileSystemHost;
+  /** Milliseconds that never go back. */
+  readonly monotonicMs: () => number;
+}
+
+/**
+ * What the host has answered, up to a number of bytes: chunks, indexes, blobs and listings in one cache by last use.
+ *
+ * Everything in it is immutable. A need that failed makes {@link get} fail for a few seconds, then it is asked again.
+ */
+export class AnswerMemory {
+  readonly #host: FileSystemHost;
+  readonly #monotonicMs: () => number;
+  readonly #answers: LRUCache<string, Answer>;
+  readonly #failures = new Map<string, { readonly error: Error; readonly untilMs: number }>();
+  readonly #underWay = new Set<string>();
+  /** Most bytes it keeps. */
+  readonly bytesMax: number;
+
+  constructor({ bytesMax, host, monotonicMs }: AnswerMemoryOptions) {
+    this.bytesMax = bytesMax;
+    this.#host = host;
+    this.#monotonicMs = monotonicMs;
+    this.#answers = new LRUCache({
+      maxSize: bytesMax,
+      sizeCalculation: ({ value, isContent }) =>
+        isContent && value instanceof Uint8Array ? value.length + 256 : LISTING_BYTES,
+    });
+  }
+
+  /**
+   * The answer to a need.
+   *
+   * @throws {NotResident} When the host has to be asked.
+   * @throws {FsError} When it was asked and failed; EACCES when a key would be needed, else EIO.
+   */
+  get<Need extends FsNeed>(need: Need): FsAnswers[Need["kind"]] {
+    const key = needKey(need);
+    const known = this.#answers.get(key);
+    if (known && known.untilMs > this.#monotonicMs()) {
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- NeedResolver answers each kind with its type
+      return known.value as FsAnswers[Need["kind"]];
+    }
+    const failure = this.#failures.get(key);
+    if (failure) {
+      if (failure.untilMs > this.#monotonicMs()) {
+        throw new FsError(errnoOf(failure.error), `get ${describeNeed(need)}`, {
+          cause: failure.error,
+        });
+      }
+      this.#failures.delete(key);
+    }
+    this.#underWay.add(key);
+    return restartWith(need);
+  }
+
+  /** Asks for something that will be needed soon, unless it is here, under way or known to fail. */
+  prefetch(need: FsNeed): void {
+    const key = needKey(need);
+    if (this.#underWay.has(key) || this.#answers.has(key) || this.#failures.has(key)) return;
+    this.#underWay.add(key);
+    this.#host.prefetch(need);
+  }
+
+  /** Takes an answer or the `Error` that came instead. */
+  accept(need: FsNeed, answer: unknown): void {
+    const key = needKey(need);
+    this.#underWay.delete(key);
+    const nowMs = this.#monotonicMs();
+    if (answer instanceof Error) {
+      this.#failures.set(key, { error: answer, untilMs: nowMs + FAILURE_MS });
+      this.#dropOldFailures(nowMs);
+      return;
+    }
+    this.#failures.delete(key);
+    const untilMs = listingKinds.has(need.kind) ? nowMs + LISTING_MS : Number.POSITIVE_INFINITY;
+    const isContent = need.kind === "chunk" || need.kind === "blob";
+    this.#answers.set(key, { value: answer, untilMs, isContent });
+  }
+
+  #dropOldFailures(nowMs: number): void {
+    for (const [key, { untilMs }] of this.#failures) {
+      if (untilMs > nowMs) return; // In order of time: the rest is younger.
+      this.#failures.delete(key);
+    }
+  }
+}
+
+const listingKinds: ReadonlySet<FsNeedKind> = new Set(["namespaces", "groups", "snapshots"]);
+
+function errnoOf(error: Error): "EACCES" | "EIO" {
+  return hasCode(error, "FORMAT_KEY_REQUIRED") ? "EACCES" : "EIO";
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    if ("code" in at && at.code === code) return true;
+  }
+  return false;
+}
+
+function describeNeed(need: FsNeed): string {
+  return need.kind === "chunk"
+    ? `${needKey(need)} of ${needKey({ ...need, kind: "open-archive" }).slice("open-archive ".length)}`
+    : needKey(need);
+}

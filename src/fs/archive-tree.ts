@@ -1,0 +1,240 @@
+import { LRUCache } from "lru-cache";
+
+import { accessAclXattr, defaultAclXattr } from "../format/pxar/acl.ts";
+import { type PxarMetadata, sameBytes } from "../format/pxar/metadata.ts";
+import {
+  type PxarDirectory,
+  type PxarFile,
+  type PxarNode,
+  type PxarOwnNode,
+} from "../format/pxar/node.ts";
+import { type PxarTree } from "../format/pxar/tree-reader.ts";
+import { type Attributes, type DirectoryEntry } from "./file-system.ts";
+import { type FileContent } from "./file-content.ts";
+import { FsError } from "./fs-error.ts";
+import { type LinkCounts } from "./link-counts.ts";
+
+/** Entries of all listings that are kept, for lookups and reads that follow a listing. */
+const LISTED_ENTRIES_MAX = 20_000;
+
+/** Files whose place is kept, so that reading on does not decode their entry again. */
+const FILES_MAX = 512;
+
+/** What an {@link ArchiveTree} is made of. */
+export interface ArchiveTreeParts {
+  readonly tree: PxarTree;
+  readonly content: FileContent;
+  /** Counts to show; without them files have one link and directories say that theirs is not known. */
+  readonly links: LinkCounts | undefined;
+  /** Inode number that is added to the archive's own. */
+  readonly inodeBase: number;
+  /** Inode number of the root directory, and of what is above it. */
+  readonly rootInode: number;
+  readonly parentInode: number;
+}
+
+interface Listing {
+  readonly entries: readonly DirectoryEntry[];
+}
+
+/** Inode numbers that an archive of this many metadata bytes takes up, from its base on. */
+export function inodeSpanOf(archiveBytes: number): number {
+  return 2 * archiveBytes + 2;
+}
+
+/**
+ * The tree in one archive as files and directories with inode numbers.
+ *
+ * The number of a file is twice the archive offset of its FILENAME item; that of a directory, twice the offset of its last
+ * byte, plus one. So numbers are unique, the same whenever the same archive is mounted, and lead back to the entry: nothing
+ * has to be remembered about what the kernel knows. All names of a file share the number of the first.
+ *
+ * Keeps the last listings and file places, within fixed numbers, to be fast; and the parents of listed directories.
+ */
+export class ArchiveTree {
+  readonly #parts: ArchiveTreeParts;
+  readonly #listings: LRUCache<number, Listing>;
+  readonly #parents: LRUCache<number, number>;
+  readonly #files: LRUCache<number, PxarFile>;
+
+  constructor(parts: ArchiveTreeParts) {
+    this.#parts = parts;
+    this.#listings = new LRUCache({
+      maxSize: LISTED_ENTRIES_MAX,
+      sizeCalculation: ({ entries }) => entries.length + 16,
+    });
+    this.#parents = new LRUCache({ max: LISTED_ENTRIES_MAX });
+    this.#files = new LRUCache({ max: FILES_MAX });
+  }
+
+  /** Attributes of the root directory without reading more of the archive than its beginning. */
+  rootAttributes(): Attributes {
+    const root = this.#parts.tree.root();
+    return attributesOf(root, this.#parts.rootInode, 1);
+  }
+
+  lookup(parent: number, name: Uint8Array): Attributes {
+    const directory = this.#directory(parent, "look up a name");
+    this.#parts.links?.complete();
+    const node = this.#parts.tree.lookup(directory, name);
+    if (!node) throw new FsError("ENOENT", "find a name");
+    return this.#attributes(node);
+  }
+
+  getAttributes(ino: number): Attributes {
+    this.#parts.links?.complete();
+    return this.#attributes(this.#node(ino));
+  }
+
+  readDirectory(ino: number): { parent: number; entries: readonly DirectoryEntry[] } {
+    const parent =
+      ino === this.#parts.rootInode
+        ? this.#parts.parentInode
+        : (this.#parents.get(ino) ?? this.#parts.rootInode);
+    const known = this.#listings.get(ino);
+    if (known) return { parent, entries: known.entries };
+    const directory = this.#directory(ino, "list");
+    this.#parts.links?.complete();
+    const entries = this.#parts.tree
+      .children(directory)
+      .map((node) => ({ name: node.name, attributes: this.#attributes(node) }));
+    for (const { attributes } of entries) {
+      if (attributes.kind === "directory") this.#parents.set(attributes.ino, ino);
+    }
+    // A listing too large to be kept is simply not kept.
+    this.#listings.set(ino, { entries });
+    return { parent, entries };
+  }
+
+  readLink(ino: number): Uint8Array {
+    const node = this.#node(ino);
+    if (node.kind !== "symlink") throw new FsError("EINVAL", "read a link that is none");
+    return node.target;
+  }
+
+  read(ino: number, offset: number, size: number): readonly Uint8Array[] {
+    return this.#parts.content.read(this.#file(ino), offset, size);
+  }
+
+  seek(ino: number, offset: number, what: "data" | "hole"): number {
+    const { size } = this.#file(ino);
+    if (offset >= size) throw new FsError("ENXIO", "seek beyond the end");
+    return what === "data" ? offset : size;
+  }
+
+  listExtendedAttributes(ino: number): readonly Uint8Array[] {
+    return extendedAttributesOf(this.#node(ino).metadata).map(({ name }) => name);
+  }
+
+  getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array {
+    const found = extendedAttributesOf(this.#node(ino).metadata).find((attribute) =>
+      sameBytes(attribute.name, name),
+    );
+    if (!found) throw new FsError("ENODATA", "get an extended attribute");
+    return found.value;
+  }
+
+  #attributes(node: PxarNode): Attributes {
+    const { tree, links, inodeBase } = this.#parts;
+    if (node.kind === "hardlink") {
+      const target = tree.resolveHardLink(node);
+      return attributesOf(
+        target,
+        inodeBase + 2 * target.nameOffset,
+        links?.namesOf(target.nameOffset) ?? 2,
+      );
+    }
+    if (node.kind === "directory") {
+      return attributesOf(
+        node,
+        this.#inodeOfDirectory(node),
+        links?.linksOfDirectory(node.end) ?? 1,
+      );
+    }
+    return attributesOf(
+      node,
+      inodeBase + 2 * node.nameOffset,
+      node.kind === "file" ? (links?.namesOf(node.nameOffset) ?? 1) : 1,
+    );
+  }
+
+  #inodeOfDirectory({ end }: PxarDirectory): number {
+    const { tree, inodeBase, rootInode } = this.#parts;
+    return end === tree.root().end ? rootInode : inodeBase + 2 * (end - 1) + 1;
+  }
+
+  #node(ino: number): PxarOwnNode {
+    const { tree, inodeBase, rootInode } = this.#parts;
+    if (ino === rootInode) return tree.root();
+    const local = ino - inodeBase;
+    if (local % 2 === 1) return tree.directoryAt((local - 1) / 2 + 1);
+    const node = tree.nodeAt(local / 2);
+    if (node.kind === "hardlink") throw new FsError("ESTALE", "use an inode that is not there");
+    return node;
+  }
+
+  #directory(ino: number, action: string): PxarDirectory {
+    const { rootInode, inodeBase } = this.#parts;
+    if (ino !== rootInode && (ino - inodeBase) % 2 === 0) {
+      throw new FsError("ENOTDIR", `${action} in a file`);
+    }
+    const node = this.#node(ino);
+    if (node.kind !== "directory") throw new FsError("ENOTDIR", `${action} in a file`);
+    return node;
+  }
+
+  #file(ino: number): PxarFile {
+    const known = this.#files.get(ino);
+    if (known) return known;
+    const node = this.#node(ino);
+    if (node.kind !== "file") throw new FsError("EISDIR", "read what is not a file");
+    this.#files.set(ino, node);
+    return node;
+  }
+}
+
+function attributesOf(node: PxarOwnNode, ino: number, nlink: number): Attributes {
+  const { mode, uid, gid, mtimeSec, mtimeNanos } = node.metadata;
+  const isDevice = node.kind === "block-device" || node.kind === "character-device";
+  return {
+    ino,
+    kind: node.kind,
+    mode,
+    nlink,
+    uid,
+    gid,
+    size: sizeOf(node),
+    deviceMajor: isDevice ? node.major : 0,
+    deviceMinor: isDevice ? node.minor : 0,
+    mtimeSec,
+    mtimeNanos,
+  };
+}
+
+function sizeOf(node: PxarOwnNode): number {
+  if (node.kind === "file") return node.size;
+  return node.kind === "symlink" ? node.target.length : 0;
+}
+
+/** What `getxattr(2)` shows of an entry: its own attributes, capabilities and access control lists. */
+function extendedAttributesOf(
+  metadata: PxarMetadata,
+): { readonly name: Uint8Array; readonly value: Uint8Array }[] {
+  const { xattrs, fcaps, acl, mode } = metadata;
+  const access = acl && accessAclXattr(acl, mode);
+  const defaults = acl && defaultAclXattr(acl);
+  return [
+    ...xattrs,
+    ...(fcaps ? [{ name: attributeNames.capability, value: fcaps }] : []),
+    ...(access ? [{ name: attributeNames.access, value: access }] : []),
+    ...(defaults ? [{ name: attributeNames.defaults, value: defaults }] : []),
+  ];
+}
+
+const encoder = new TextEncoder();
+
+const attributeNames = {
+  capability: encoder.encode("security.capability"),
+  access: encoder.encode("system.posix_acl_access"),
+  defaults: encoder.encode("system.posix_acl_default"),
+} as const;

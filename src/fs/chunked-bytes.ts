@@ -1,0 +1,164 @@
+import { type ResidentSource } from "../format/bytes/resident-source.ts";
+import { type ChunkIndex } from "../format/index/chunk-index.ts";
+import { type AnswerMemory } from "./answer-memory.ts";
+import { FsError } from "./fs-error.ts";
+import { type FsNeed, type SnapshotKey, snapshotPath } from "./fs-need.ts";
+import { ReadAhead } from "./read-ahead.ts";
+
+/** What a {@link ChunkedBytes} reads. */
+export interface ChunkedBytesParts {
+  readonly index: ChunkIndex;
+  readonly snapshot: SnapshotKey;
+  /** Name of the archive on the server. */
+  readonly archive: string;
+  readonly memory: AnswerMemory;
+  /** Digest of the chunk of zeros, where the archive has such that need not be fetched. */
+  readonly zeroDigest?: string | undefined;
+}
+
+/** The part of a read that says what it belongs to. */
+export interface ReadContext {
+  /** Archive offset where the thing that is read ends. */
+  readonly end: number;
+  /** Whether it is read from its start. */
+  readonly isStart: boolean;
+}
+
+/** Fraction of the memory that may be filled ahead of one reader. */
+const READ_AHEAD_SHARE = 4;
+
+/** Most bytes fetched ahead of one reader. */
+const READ_AHEAD_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The bytes of an archive, put together from the chunks in memory; restartable. */
+export class ChunkedBytes implements ResidentSource {
+  readonly #parts: ChunkedBytesParts;
+  readonly #readAhead: ReadAhead;
+  readonly #zeros: Uint8Array | undefined;
+  /** The chunk that was used last, because reads come in crowds. */
+  #lastStart = 0;
+  #lastEnd = 0;
+  #lastBytes: Uint8Array = new Uint8Array(0);
+
+  constructor(parts: ChunkedBytesParts) {
+    this.#parts = parts;
+    this.#readAhead = new ReadAhead(
+      parts.index,
+      Math.min(READ_AHEAD_BYTES_MAX, parts.memory.bytesMax / READ_AHEAD_SHARE),
+    );
+    this.#zeros = parts.zeroDigest === undefined ? undefined : new Uint8Array(parts.index.endOf(0));
+  }
+
+  /** Bytes of the archive. */
+  get size(): number {
+    return this.#parts.index.size;
+  }
+
+  read(offset: number, size: number): Uint8Array {
+    if (offset >= this.#lastStart && offset + size <= this.#lastEnd) {
+      const at = offset - this.#lastStart;
+      return this.#lastBytes.subarray(at, at + size);
+    }
+    const pieces = this.pieces(offset, size, { end: this.size, isStart: false });
+    const [first] = pieces;
+    if (first && pieces.length === 1) return first;
+    return joined(pieces, size);
+  }
+
+  /**
+   * The same without joining: views of the chunks that hold the range, in order.
+   *
+   * Chunks that are missing are asked for all at once; ahead of a steady reader more are fetched.
+   *
+   * @throws {FsError} EIO when a chunk cannot be had or has another length than the index says.
+   */
+  pieces(offset: number, size: number, context: ReadContext): Uint8Array[] {
+    if (offset >= this.#lastStart && offset + size <= this.#lastEnd) {
+      const at = offset - this.#lastStart;
+      return [this.#lastBytes.subarray(at, at + size)];
+    }
+    const { index } = this.#parts;
+    if (offset < 0 || size < 0 || offset + size > index.size) {
+      throw new FsError("EIO", `read ${size} bytes at ${offset} of ${this.#name()}`);
+    }
+    const end = offset + size;
+    const first = index.findIndex(offset);
+    let last = first;
+    for (let i = first; i < index.count && index.startOf(i) < end; i++) last = i;
+    this.#fetchAhead(first, last, context);
+    const pieces: Uint8Array[] = [];
+    for (let i = first; i <= last; i++) {
+      const start = index.startOf(i);
+      const chunk = this.#chunk(i);
+      pieces.push(chunk.subarray(Math.max(0, offset - start), Math.min(chunk.length, end - start)));
+    }
+    return pieces;
+  }
+
+  /** Whether the chunk at `offset` is known to be zeros, and where it ends. */
+  zerosAt(offset: number): { readonly isZeros: boolean; readonly end: number } {
+    const { index, zeroDigest } = this.#parts;
+    const i = index.findIndex(offset);
+    return {
+      isZeros: zeroDigest !== undefined && index.digestAt(i) === zeroDigest,
+      end: index.endOf(i),
+    };
+  }
+
+  /** Asks for all chunks, as far as they are not there: for those who will read everything. */
+  prefetchAll(): void {
+    const { index, memory } = this.#parts;
+    for (let i = 0; i < index.count; i++) memory.prefetch(this.#need(i));
+  }
+
+  #fetchAhead(first: number, last: number, context: ReadContext): void {
+    const { memory, zeroDigest, index } = this.#parts;
+    let stop = last + 1;
+    for (let i = first; i <= last; i++) {
+      stop = this.#readAhead.touch(i, context.end, context.isStart);
+    }
+    // The first is asked for by whoever cannot go on without it.
+    for (let i = first + 1; i < Math.max(stop, last + 1); i++) {
+      if (zeroDigest === undefined || index.digestAt(i) !== zeroDigest) {
+        memory.prefetch(this.#need(i));
+      }
+    }
+  }
+
+  #chunk(i: number): Uint8Array {
+    const { index, memory, zeroDigest } = this.#parts;
+    const start = index.startOf(i);
+    const end = index.endOf(i);
+    const isZeros = zeroDigest !== undefined && index.digestAt(i) === zeroDigest;
+    const bytes = isZeros && this.#zeros ? this.#zeros : memory.get(this.#need(i));
+    if (bytes.length !== end - start) {
+      throw new FsError(
+        "EIO",
+        `use chunk ${index.digestAt(i)} of ${this.#name()}: it has ${bytes.length} bytes, not ${end - start}`,
+      );
+    }
+    this.#lastStart = start;
+    this.#lastEnd = end;
+    this.#lastBytes = bytes;
+    return bytes;
+  }
+
+  #need(i: number): FsNeed & { readonly kind: "chunk" } {
+    const { index, snapshot, archive } = this.#parts;
+    return { kind: "chunk", snapshot, archive, digest: index.digestAt(i) };
+  }
+
+  #name(): string {
+    return `${snapshotPath(this.#parts.snapshot)}/${this.#parts.archive}`;
+  }
+}
+
+function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,450 @@
+import { FormatError } from "../format/format-error.ts";
+import { sameBytes } from "../format/pxar/metadata.ts";
+import { type AnswerMemory, LISTING_MS } from "./answer-memory.ts";
+import { type ArchiveSlot, ArchiveSlots } from "./archive-slots.ts";
+import { type ArchiveTree } from "./archive-tree.ts";
+import {
+  type Attributes,
+  type DirectoryEntry,
+  type FileSystem,
+  type FileSystemStatus,
+  ROOT_INODE,
+} from "./file-system.ts";
+import { FsError } from "./fs-error.ts";
+import { type FsNeed, type GroupKey, type SnapshotKey, timeText } from "./fs-need.ts";
+import { type ShownFile, shownFiles } from "./shown-file.ts";
+import { VIRTUAL_INODE_MIN, virtualInode, type VirtualNode } from "./virtual-node.ts";
+
+/** What is mounted: a namespace with everything below it, or one thing in it. */
+export type MountRoot =
+  | { readonly kind: "namespace"; readonly namespace: string }
+  | { readonly kind: "group"; readonly group: GroupKey }
+  | { readonly kind: "snapshot"; readonly snapshot: SnapshotKey }
+  | {
+      readonly kind: "archive";
+      readonly snapshot: SnapshotKey;
+      /** Name as the mount shows it, for example `root.pxar`. */
+      readonly name: string;
+    };
+
+/** What a {@link DatastoreTree} is made of. */
+export interface DatastoreTreeParts {
+  readonly root: MountRoot;
+  readonly memory: AnswerMemory;
+  /** Owner of what has none in the backup: directories above archives, images, blobs. */
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A child of a virtual directory: another one, or the root of an archive. */
+type Child =
+  | { readonly name: string; readonly node: VirtualNode }
+  | { readonly name: string; readonly slot: ArchiveSlot };
+
+const encoder = new TextEncoder();
+
+/** Name of the link to the newest snapshot of a group. */
+const LATEST = "latest";
+
+/** Order in which types are shown (spec datastore.md §1.1). */
+const types = ["ct", "host", "vm"];
+
+/**
+ * A datastore, or a part of it, as a read-only file system:
+ * `[ns/<component>/…]<type>/<id>/<time>/<archive>/…`, with a link `latest` in each group.
+ *
+ * Directories above archives are virtual and made of what the host lists, which is asked again every
+ * {@link LISTING_MS}; everything in an archive is immutable. The only state that grows with use are the virtual nodes that
+ * the kernel holds and one slot per archive.
+ */
+export class DatastoreTree implements FileSystem {
+  readonly #root: MountRoot;
+  readonly #memory: AnswerMemory;
+  readonly #owner: { readonly uid: number; readonly gid: number };
+  readonly #slots: ArchiveSlots;
+  /** Virtual nodes by inode number, with the references that the kernel holds. */
+  readonly #nodes = new Map<number, { readonly node: VirtualNode; references: number }>();
+
+  constructor({ root, memory, uid, gid }: DatastoreTreeParts) {
+    this.#root = root;
+    this.#memory = memory;
+    this.#owner = { uid, gid };
+    this.#slots = new ArchiveSlots(memory);
+  }
+
+  lookup(parent: number, name: Uint8Array): Attributes {
+    const archive = this.#archiveAt(parent);
+    if (archive) return archive.lookup(parent, name);
+    const node = this.#nodeAt(parent);
+    const child = this.#children(node, parent).find((one) =>
+      sameBytes(encoder.encode(one.name), name),
+    );
+    if (!child) throw new FsError("ENOENT", "find a name");
+    return this.#attributesOfChild(child);
+  }
+
+  forget(ino: number, count: number): void {
+    const held = this.#nodes.get(ino);
+    if (!held) return;
+    held.references -= count;
+    if (held.references <= 0) this.#nodes.delete(ino);
+  }
+
+  getAttributes(ino: number): Attributes {
+    const archive = this.#archiveAt(ino);
+    if (archive) return archive.getAttributes(ino);
+    return this.#attributes(this.#nodeAt(ino), ino);
+  }
+
+  readDirectory(ino: number): { parent: number; entries: readonly DirectoryEntry[] } {
+    const archive = this.#archiveAt(ino);
+    if (archive) return archive.readDirectory(ino);
+    const node = this.#nodeAt(ino);
+    const entries = this.#children(node, ino).map((child) => ({
+      name: encoder.encode(child.name),
+      attributes: this.#attributesOfChild(child),
+    }));
+    return { parent: this.#parentInode(node), entries };
+  }
+
+  readLink(ino: number): Uint8Array {
+    const archive = this.#archiveAt(ino);
+    if (archive) return archive.readLink(ino);
+    const node = this.#nodeAt(ino);
+    if (node.kind !== "latest") throw new FsError("EINVAL", "read a link that is none");
+    return encoder.encode(timeText(node.timeSec));
+  }
+
+  read(ino: number, offset: number, size: number): readonly Uint8Array[] {
+    const archive = this.#archiveAt(ino);
+    if (archive) return archive.read(ino, offset, size);
+    const { snapshot, file } = this.#fileAt(ino);
+    if (file.kind === "image") {
+      const bytes = this.#slots.bytesOf(snapshot, file.file);
+      const wanted = Math.min(size, bytes.size - offset);
+      if (wanted <= 0) return [];
+      return bytes.pieces(offset, wanted, { end: bytes.size, isStart: offset === 0 });
+    }
+    return [this.#smallContent(snapshot, file).subarray(offset, offset + size)];
+  }
+
+  seek(ino: number, offset: number, what: "data" | "hole"): number {
+    const archive = this.#archiveAt(ino);
+    if (archive) return archive.seek(ino, offset, what);
+    const { snapshot, file } = this.#fileAt(ino);
+    if (file.kind !== "image") {
+      const { length } = this.#smallContent(snapshot, file);
+      if (offset >= length) throw new FsError("ENXIO", "seek beyond the end");
+      return what === "data" ? offset : length;
+    }
+    const bytes = this.#slots.bytesOf(snapshot, file.file);
+    if (offset >= bytes.size) throw new FsError("ENXIO", "seek beyond the end");
+    for (let at = offset; at < bytes.size;) {
+      const { isZeros, end } = bytes.zerosAt(at);
+      if (isZeros === (what === "hole")) return at;
+      at = end;
+    }
+    if (what === "data") throw new FsError("ENXIO", "find data behind a hole");
+    return bytes.size;
+  }
+
+  listExtendedAttributes(ino: number): readonly Uint8Array[] {
+    return this.#archiveAt(ino)?.listExtendedAttributes(ino) ?? [];
+  }
+
+  getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array {
+    const archive = this.#archiveAt(ino);
+    if (archive) return archive.getExtendedAttribute(ino, name);
+    throw new FsError("ENODATA", "get an extended attribute");
+  }
+
+  status(): FileSystemStatus {
+    const { totalBytes, entryCount } = this.#slots.totals();
+    return { totalBytes, inodeCount: entryCount + this.#nodes.size };
+  }
+
+  accept(need: unknown, answer: unknown): void {
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the host gives back what it was given
+    this.#memory.accept(need as FsNeed, answer);
+  }
+
+  /** The archive tree that an inode number belongs to, if any. */
+  #archiveAt(ino: number): ArchiveTree | undefined {
+    if (ino >= VIRTUAL_INODE_MIN) return undefined;
+    const slot = this.#root.kind === "archive" ? this.#onlySlot() : this.#slots.slotOfInode(ino);
+    return slot && this.#slots.treeOf(slot);
+  }
+
+  /** The slot of the archive that is all that is mounted. */
+  #onlySlot(): ArchiveSlot | undefined {
+    const root = this.#root;
+    if (root.kind !== "archive") return undefined;
+    const shown = this.#shownFiles(root.snapshot).find(({ name }) => name === root.name);
+    if (shown?.kind !== "archive") {
+      throw new FsError("ENOENT", `find archive ${root.name} in the snapshot`);
+    }
+    return this.#slots.slotOf(root.snapshot, shown, {
+      parentInode: ROOT_INODE,
+      onlyRootInode: ROOT_INODE,
+    });
+  }
+
+  #nodeAt(ino: number): VirtualNode {
+    if (ino === ROOT_INODE) {
+      const root = this.#root;
+      switch (root.kind) {
+        case "namespace":
+        case "snapshot":
+          return root;
+        case "group":
+          return { ...root, lastTimeSec: 0 };
+        case "archive":
+          break; // Its root is in the archive.
+      }
+    }
+    const held = this.#nodes.get(ino);
+    if (!held) throw new FsError("ESTALE", "use an inode that is not known");
+    return held.node;
+  }
+
+  #fileAt(ino: number): VirtualNode & { readonly kind: "file" } {
+    const node = this.#nodeAt(ino);
+    if (node.kind !== "file") throw new FsError("EISDIR", "read what is not a file");
+    return node;
+  }
+
+  #inodeOf(node: VirtualNode): number {
+    const root = this.#root;
+    const ino = virtualInode(node);
+    if (root.kind === "archive") return ino;
+    const rootNode: VirtualNode = root.kind === "group" ? { ...root, lastTimeSec: 0 } : root;
+    return ino === virtualInode(rootNode) ? ROOT_INODE : ino;
+  }
+
+  #parentInode(node: VirtualNode): number {
+    switch (node.kind) {
+      case "namespace": {
+        if (node.namespace === "") return ROOT_INODE;
+        const slash = node.namespace.lastIndexOf("/");
+        const namespace = slash < 0 ? "" : node.namespace.slice(0, slash);
+        return this.#inodeOf({ kind: "namespaces", namespace });
+      }
+      case "namespaces":
+      case "type":
+        return this.#inodeOf({ kind: "namespace", namespace: node.namespace });
+      case "group":
+        return this.#inodeOf({
+          kind: "type",
+          namespace: node.group.namespace,
+          type: node.group.type,
+        });
+      case "snapshot":
+        return this.#inodeOf({ kind: "group", group: node.snapshot, lastTimeSec: 0 });
+      case "latest":
+      case "file":
+        throw new FsError("ENOTDIR", "list a file");
+    }
+  }
+
+  #children(node: VirtualNode, ino: number): readonly Child[] {
+    switch (node.kind) {
+      case "namespace":
+        return this.#childrenOfNamespace(node.namespace);
+      case "namespaces":
+        return this.#memory.get(node).map((component) => ({
+          name: component,
+          node: {
+            kind: "namespace",
+            namespace: node.namespace === "" ? component : `${node.namespace}/${component}`,
+          },
+        }));
+      case "type": {
+        const { namespace, type } = node;
+        return this.#memory
+          .get({ kind: "groups", namespace })
+          .filter((group) => group.type === type)
+          .map(({ id, lastTimeSec }) => ({
+            name: id,
+            node: {
+              kind: "group",
+              group: { namespace, type, id },
+              lastTimeSec: lastTimeSec ?? 0,
+            },
+          }));
+      }
+      case "group":
+        return this.#childrenOfGroup(node.group);
+      case "snapshot":
+        return this.#childrenOfSnapshot(node.snapshot, ino);
+      case "latest":
+      case "file":
+        throw new FsError("ENOTDIR", "list a file");
+    }
+  }
+
+  #childrenOfNamespace(namespace: string): readonly Child[] {
+    this.#memory.prefetch({ kind: "namespaces", namespace });
+    const groups = this.#memory.get({ kind: "groups", namespace });
+    const present = types.filter((type) => groups.some((group) => group.type === type));
+    const children: Child[] = present.map((type) => ({
+      name: type,
+      node: { kind: "type", namespace, type },
+    }));
+    if (this.#memory.get({ kind: "namespaces", namespace }).length > 0) {
+      children.push({ name: "ns", node: { kind: "namespaces", namespace } });
+    }
+    return children;
+  }
+
+  #childrenOfGroup({ namespace, type, id }: GroupKey): readonly Child[] {
+    const group = { namespace, type, id };
+    const times = this.#memory
+      .get({ kind: "snapshots", group })
+      .filter(({ isFinished }) => isFinished)
+      .map(({ timeSec }) => timeSec)
+      .toSorted((a, b) => a - b);
+    const children: Child[] = times.map((timeSec) => ({
+      name: timeText(timeSec),
+      node: { kind: "snapshot", snapshot: { ...group, timeSec } },
+    }));
+    const latest = times.at(-1);
+    if (latest !== undefined) {
+      children.push({ name: LATEST, node: { kind: "latest", group, timeSec: latest } });
+    }
+    return children;
+  }
+
+  #childrenOfSnapshot(snapshot: SnapshotKey, ino: number): readonly Child[] {
+    const shown = this.#shownFiles(snapshot);
+    // All that will be asked for one after another, at once.
+    for (const file of shown) {
+      if (file.kind === "blob") {
+        this.#memory.prefetch({ kind: "blob", snapshot, archive: file.file.name });
+      } else if (file.kind === "archive") {
+        this.#memory.prefetch({ kind: "open-archive", snapshot, archive: file.tree.name });
+      }
+    }
+    return shown.map((file) =>
+      file.kind === "archive"
+        ? { name: file.name, slot: this.#slots.slotOf(snapshot, file, { parentInode: ino }) }
+        : { name: file.name, node: { kind: "file", snapshot, file } },
+    );
+  }
+
+  #shownFiles(snapshot: SnapshotKey): readonly ShownFile[] {
+    return shownFiles(this.#memory.get({ kind: "open-snapshot", snapshot }).files);
+  }
+
+  #attributesOfChild(child: Child): Attributes {
+    if ("slot" in child) return this.#attributesOfArchive(child.slot);
+    const ino = this.#inodeOf(child.node);
+    const attributes = this.#attributes(child.node, ino);
+    const held = this.#nodes.get(ino);
+    if (held) held.references++;
+    else this.#nodes.set(ino, { node: child.node, references: 1 });
+    return attributes;
+  }
+
+  /** Attributes of an archive's root directory; of one that cannot be opened, those of a closed door. */
+  #attributesOfArchive(slot: ArchiveSlot): Attributes {
+    try {
+      return { ...this.#slots.treeOf(slot).rootAttributes(), timeoutMs: LISTING_MS };
+    } catch (error) {
+      if (!(error instanceof FsError || error instanceof FormatError)) throw error;
+      return this.#synthetic(slot.rootInode, {
+        kind: "directory",
+        mode: 0o40000,
+        mtimeSec: slot.snapshot.timeSec,
+      });
+    }
+  }
+
+  #attributes(node: VirtualNode, ino: number): Attributes {
+    switch (node.kind) {
+      case "namespace":
+      case "namespaces":
+      case "type":
+        return this.#synthetic(ino, { kind: "directory", mode: 0o40555, mtimeSec: 0 });
+      case "group":
+        return this.#synthetic(ino, {
+          kind: "directory",
+          mode: 0o40555,
+          mtimeSec: node.lastTimeSec,
+        });
+      case "snapshot":
+        return this.#synthetic(ino, {
+          kind: "directory",
+          mode: 0o40555,
+          mtimeSec: node.snapshot.timeSec,
+        });
+      case "latest":
+        return this.#synthetic(ino, {
+          kind: "symlink",
+          mode: 0o120777,
+          mtimeSec: node.timeSec,
+          size: timeText(node.timeSec).length,
+        });
+      case "file":
+        return this.#attributesOfFile(node, ino);
+    }
+  }
+
+  #attributesOfFile(node: VirtualNode & { readonly kind: "file" }, ino: number): Attributes {
+    const { snapshot, file } = node;
+    const mtimeSec = snapshot.timeSec;
+    if (file.kind === "image") {
+      return this.#synthetic(ino, {
+        kind: "file",
+        mode: 0o100400,
+        mtimeSec,
+        size: file.file.size,
+      });
+    }
+    try {
+      const size = this.#smallContent(snapshot, file).length;
+      return this.#synthetic(ino, { kind: "file", mode: 0o100400, mtimeSec, size });
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error;
+      return this.#synthetic(ino, { kind: "file", mode: 0o100000, mtimeSec });
+    }
+  }
+
+  /** Content of a blob or the manifest; the size on record is that of the encoded blob, so `stat` needs it too. */
+  #smallContent(
+    snapshot: SnapshotKey,
+    file: ShownFile & { readonly kind: "blob" | "manifest" },
+  ): Uint8Array {
+    return file.kind === "manifest"
+      ? this.#memory.get({ kind: "open-snapshot", snapshot }).manifest
+      : this.#memory.get({ kind: "blob", snapshot, archive: file.file.name });
+  }
+
+  #synthetic(
+    ino: number,
+    {
+      kind,
+      mode,
+      mtimeSec,
+      size = 0,
+    }: {
+      readonly kind: "directory" | "file" | "symlink";
+      readonly mode: number;
+      readonly mtimeSec: number;
+      readonly size?: number;
+    },
+  ): Attributes {
+    return {
+      ino,
+      kind,
+      mode,
+      nlink: 1,
+      ...this.#owner,
+      size,
+      deviceMajor: 0,
+      deviceMinor: 0,
+      mtimeSec,
+      mtimeNanos: 0,
+      timeoutMs: LISTING_MS,
+    };
+  }
+}

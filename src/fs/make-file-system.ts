@@ -1,0 +1,33 @@
+import { AnswerMemory } from "./answer-memory.ts";
+import { DatastoreTree, type MountRoot } from "./datastore-tree.ts";
+import { type FileSystem, type FileSystemHost, type FileSystemRecipe } from "./file-system.ts";
+
+/** What a mount of a datastore is made from; crosses from thread to thread. */
+export interface DatastoreMountArgument {
+  readonly root: MountRoot;
+  /** Bytes of decoded chunks kept in memory; at least {@link CACHE_BYTES_MIN}. */
+  readonly cacheBytes: number;
+  /** Owner of what has none in the backup. */
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Least memory with which every request can be answered: a few chunks of the greatest length. */
+export const CACHE_BYTES_MIN: number = 64 * 1024 * 1024;
+
+/** The recipe that makes this file system in the thread of a transport. */
+export function datastoreRecipe(argument: DatastoreMountArgument): FileSystemRecipe {
+  return { moduleUrl: import.meta.url, argument };
+}
+
+/** Makes the file system of {@link datastoreRecipe}: see `MakeFileSystem`. */
+export function makeFileSystem(argument: unknown, host: FileSystemHost): FileSystem {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- datastoreRecipe is the one that sends it
+  const { root, cacheBytes, uid, gid } = argument as DatastoreMountArgument;
+  const memory = new AnswerMemory({
+    bytesMax: Math.max(CACHE_BYTES_MIN, cacheBytes),
+    host,
+    monotonicMs: () => performance.now(),
+  });
+  return new DatastoreTree({ root, memory, uid, gid });
+}

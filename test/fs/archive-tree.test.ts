@@ -1,0 +1,295 @@
+import { expect } from "chai";
+
+import { PxarEncoder } from "../../src/format/pxar/encoder.ts";
+import { type SnapshotKey } from "../../src/fs/fs-need.ts";
+import { fromHex } from "../../src/format/bytes/hex.ts";
+import { DrivenFileSystem } from "../support/driven-file-system.ts";
+import { MemoryDatastore } from "../support/memory-datastore.ts";
+import { memorySink, metadataOf, pxarFixture, pxarFixtureText } from "../support/pxar-fixtures.ts";
+import { prng } from "../support/prng.ts";
+
+const snapshot: SnapshotKey = { namespace: "", type: "host", id: "elsa", timeSec: 1_700_000_000 };
+
+function archiveRoot(name: string): {
+  readonly root: { kind: "archive"; snapshot: SnapshotKey; name: string };
+} {
+  return { root: { kind: "archive", snapshot, name } };
+}
+
+/** A mount of one archive of version 1. */
+function mounted(fixture: string, chunkBytes = 1000): DrivenFileSystem {
+  const datastore = new MemoryDatastore();
+  datastore.addSnapshot(snapshot);
+  datastore.addArchive(snapshot, "root.pxar.didx", pxarFixture(`v1/${fixture}.pxar`), chunkBytes);
+  return new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+}
+
+/** A split archive with one large file between two small ones. */
+function splitArchive(content: Uint8Array): { metadata: Uint8Array; payload: Uint8Array } {
+  const metadata = memorySink();
+  const payload = memorySink();
+  const encoder = new PxarEncoder({ metadata, payload });
+  const file = metadataOf({ mode: 0o100644 });
+  encoder.startRoot(metadataOf({ mode: 0o40755 }));
+  for (const [name, bytes] of [
+    ["a", Buffer.from("before")],
+    ["large", content],
+    ["z", Buffer.from("behind")],
+  ] as const) {
+    encoder.startFile(Buffer.from(name), file, bytes.length);
+    payload.write(bytes);
+    encoder.endFile();
+  }
+  encoder.endDirectory();
+  encoder.finish();
+  return { metadata: metadata.take(), payload: payload.take() };
+}
+
+function mountedSplit(
+  content: Uint8Array,
+  chunkBytes: number,
+): { datastore: MemoryDatastore; mount: DrivenFileSystem; payload: Uint8Array } {
+  const { metadata, payload } = splitArchive(content);
+  const datastore = new MemoryDatastore();
+  datastore.addSnapshot(snapshot);
+  datastore.addArchive(snapshot, "root.mpxar.didx", metadata, 100);
+  datastore.addArchive(snapshot, "root.ppxar.didx", payload, chunkBytes);
+  return { datastore, mount: new DrivenFileSystem(datastore, archiveRoot("root.pxar")), payload };
+}
+
+describe("fs/archive-tree", () => {
+  it("shows mode, owner, size, time and device numbers of every entry", async () => {
+    const { source_entries_in_archive_order: expected } = JSON.parse(
+      pxarFixtureText("v1/special.json"),
+    ) as {
+      source_entries_in_archive_order: {
+        path: string;
+        mode: string;
+        uid: number;
+        gid: number;
+        mtime_secs: number;
+        mtime_nanos: number;
+        size?: number;
+        major?: number;
+        minor?: number;
+      }[];
+    };
+
+    const found = await mounted("special").walk();
+
+    for (const entry of expected.slice(1)) {
+      const attributes = found.get(entry.path)!;
+      expect(attributes).to.include({
+        mode: Number(entry.mode),
+        uid: entry.uid,
+        gid: entry.gid,
+        mtimeSec: entry.mtime_secs,
+        mtimeNanos: entry.mtime_nanos,
+        deviceMajor: entry.major ?? 0,
+        deviceMinor: entry.minor ?? 0,
+        size: entry.size ?? 0,
+      });
+    }
+    expect(found.size).to.equal(expected.length - 1);
+  });
+
+  it("gives all names of a file one inode number and the right link count, the first one too", async () => {
+    const found = await mounted("links").walk();
+
+    const names = ["a/orig", "a/second"].map((path) => found.get(path)!);
+
+    expect(new Set(names.map(({ ino }) => ino)).size).to.equal(1);
+    expect(names.map(({ nlink }) => nlink)).to.deep.equal([4, 4]);
+    expect(found.get("a/big")!.nlink).to.equal(2);
+  });
+
+  it("counts directories in the link count of a directory", async () => {
+    const mount = mounted("goodbye");
+    const found = await mount.walk();
+
+    for (const [path, { kind, nlink }] of found) {
+      if (kind !== "directory") continue;
+      const inside = [...found].filter(
+        ([other, attributes]) =>
+          attributes.kind === "directory" &&
+          other.startsWith(`${path}/`) &&
+          !other.slice(path.length + 1).includes("/"),
+      );
+      expect(nlink).to.equal(2 + inside.length);
+    }
+    const inRoot = [...found].filter(
+      ([path, { kind }]) => kind === "directory" && !path.includes("/"),
+    );
+    expect((await mount.stat("")).nlink).to.equal(2 + inRoot.length);
+  });
+
+  it("gives an inode the same attributes by name, by listing and by number", async () => {
+    const mount = mounted("mixed");
+
+    for (const [path, listed] of await mount.walk()) {
+      expect(await mount.stat(path)).to.deep.equal(listed);
+      expect(await mount.run((fs) => fs.getAttributes(listed.ino))).to.deep.equal(listed);
+    }
+  });
+
+  it("gives different entries different inode numbers, the same in another mount", async () => {
+    const first = await mounted("nested").walk();
+    const second = await mounted("nested", 5000).walk();
+
+    const inodes = Array.from(first.values(), ({ ino }) => ino);
+
+    expect(new Set(inodes).size).to.equal(first.size);
+    expect(Array.from(second.values(), ({ ino }) => ino)).to.deep.equal(inodes);
+  });
+
+  it("shows targets of links, byte by byte", async () => {
+    const mount = mounted("links");
+    const { ino } = await mount.stat("sym-bytes");
+
+    const target = await mount.run((fs) => fs.readLink(ino));
+
+    expect(Buffer.from(target).toString("hex")).to.equal("fffe2f01636166e9");
+  });
+
+  it("shows extended attributes, capabilities and access control lists", async () => {
+    const attributesOf = async (fixture: string, path: string): Promise<Map<string, string>> => {
+      const mount = mounted(fixture);
+      const { ino } = await mount.stat(path);
+      const names = await mount.run((fs) => fs.listExtendedAttributes(ino));
+      const values = new Map<string, string>();
+      for (const name of names) {
+        const value = await mount.run((fs) => fs.getExtendedAttribute(ino, name));
+        values.set(Buffer.from(name).toString("latin1"), Buffer.from(value).toString("hex"));
+      }
+      return values;
+    };
+    const acls = JSON.parse(pxarFixtureText("v1/acls.json")) as {
+      source_entries_in_archive_order: { path: string; acl_raw_xattr?: Record<string, string> }[];
+    };
+
+    expect(Object.fromEntries(await attributesOf("xattrs", "cap-and-user"))).to.deep.equal({
+      "user.x": "79",
+      "security.capability": "0100000200002000000020000000000000000000",
+    });
+    for (const { path, acl_raw_xattr } of acls.source_entries_in_archive_order) {
+      expect(Object.fromEntries(await attributesOf("acls", path))).to.deep.equal(
+        acl_raw_xattr ?? {},
+      );
+    }
+  });
+
+  it("says ENODATA for an attribute that is not there", async () => {
+    const mount = mounted("xattrs");
+    const { ino } = await mount.stat("cap");
+
+    const reading = mount.run((fs) => fs.getExtendedAttribute(ino, Buffer.from("user.none")));
+
+    expect(await rejectionOf(reading)).to.have.property("code", "ENODATA");
+  });
+
+  it("says ENOENT for a name that is not there and ENOTDIR below a file", async () => {
+    const mount = mounted("links");
+
+    expect(await rejectionOf(mount.stat("nothing"))).to.have.property("code", "ENOENT");
+    expect(await rejectionOf(mount.stat("a/orig/below"))).to.have.property("code", "ENOTDIR");
+  });
+
+  it("reads content in place, across chunks, from any offset", async () => {
+    const archive = pxarFixture("v1/files.pxar");
+    const mount = mounted("files", 7777);
+    const random = prng(1, 300_000);
+
+    expect((await mount.read("random300000")).equals(random)).to.equal(true);
+    expect(
+      (await mount.read("random300000", 150_000, 10)).equals(random.subarray(150_000, 150_010)),
+    ).to.equal(true);
+    expect(
+      (await mount.read("random300000", 299_995, 100)).equals(random.subarray(299_995)),
+    ).to.equal(true);
+    expect((await mount.read("random300000", 300_000, 100)).length).to.equal(0);
+    expect((await mount.read("empty")).length).to.equal(0);
+    expect(archive.length).to.be.greaterThan(600_000);
+  });
+
+  it("reads content from the payload archive of a split one", async () => {
+    const content = prng(7, 1_000_000);
+    const { mount } = mountedSplit(content, 64 * 1024);
+
+    expect((await mount.read("large")).equals(content)).to.equal(true);
+    expect((await mount.read("a")).toString()).to.equal("before");
+    expect((await mount.read("z")).toString()).to.equal("behind");
+  });
+
+  it("refuses content whose header does not fit the entry", async () => {
+    const { metadata, payload } = splitArchive(prng(7, 1000));
+    payload[16 + 16 + 6 + 8]! ^= 1; // The size in the header of "large".
+    const datastore = new MemoryDatastore();
+    datastore.addSnapshot(snapshot);
+    datastore.addArchive(snapshot, "root.mpxar.didx", metadata);
+    datastore.addArchive(snapshot, "root.ppxar.didx", payload);
+    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+
+    expect(await rejectionOf(mount.read("large"))).to.have.property("code", "FORMAT_INVALID");
+    expect((await mount.read("a")).toString()).to.equal("before");
+  });
+
+  it("answers EIO for the range of a missing chunk, naming it, and serves the rest", async () => {
+    const content = prng(7, 1_000_000);
+    const { datastore, mount, payload } = mountedSplit(content, 64 * 1024);
+    const bad = datastore.addChunk(payload.subarray(5 * 65_536, 6 * 65_536)).digest;
+    datastore.chunks.delete(bad);
+
+    const error = await rejectionOf(mount.read("large", 330_000, 10_000));
+
+    expect(error).to.have.property("code", "EIO");
+    expect(error.message).to.include(bad).and.include("root.ppxar.didx").and.include("host/elsa");
+    expect((await mount.read("large", 0, 65_536)).equals(content.subarray(0, 65_536))).to.equal(
+      true,
+    );
+    expect((await mount.read("large", 400_000)).equals(content.subarray(400_000))).to.equal(true);
+  });
+
+  it("fetches ahead of a steady reader, more and more, and never for one who jumps", async () => {
+    const content = prng(9, 8_000_000);
+    const { mount } = mountedSplit(content, 100_000);
+    const { ino } = await mount.stat("large");
+    await mount.settled();
+
+    mount.needs.length = 0;
+    for (const offset of [5_000_000, 1_000_000, 3_000_000])
+      await mount.readInode(ino, offset, 1000);
+    const aheadOfJumps = mount.needs.filter(({ isAhead }) => isAhead).length;
+    mount.needs.length = 0;
+    for (let offset = 0; offset < content.length; offset += 50_000) {
+      await mount.readInode(ino, offset, 50_000);
+      await mount.settled();
+    }
+    const waits = mount.needs.filter(({ isAhead }) => !isAhead).length;
+
+    expect(aheadOfJumps).to.equal(0);
+    expect(waits).to.be.lessThan(5);
+  });
+
+  it("shows the archives of the specification", async () => {
+    const { archives } = JSON.parse(pxarFixtureText("examples/pxar-vectors.json")) as {
+      archives: { ex4: { metadata_hex: string; payload_hex: string } };
+    };
+    const datastore = new MemoryDatastore();
+    datastore.addSnapshot(snapshot);
+    datastore.addArchive(snapshot, "x.mpxar.didx", fromHex(archives.ex4.metadata_hex));
+    datastore.addArchive(snapshot, "x.ppxar.didx", fromHex(archives.ex4.payload_hex));
+    const mount = new DrivenFileSystem(datastore, archiveRoot("x.pxar"));
+
+    expect([...(await mount.walk()).keys()]).to.deep.equal(["a", "b", "d", "d/l", "null", "p"]);
+    expect((await mount.read("b")).toString()).to.equal("AAAA");
+  });
+});
+
+async function rejectionOf(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("nothing was thrown");
+}

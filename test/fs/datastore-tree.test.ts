@@ -1,0 +1,246 @@
+import { createHash } from "node:crypto";
+
+import { expect } from "chai";
+
+import { ROOT_INODE } from "../../src/fs/file-system.ts";
+import { type SnapshotKey } from "../../src/fs/fs-need.ts";
+import { ZERO_CHUNK_BYTES, ZERO_CHUNK_DIGEST } from "../../src/fs/archive-slots.ts";
+import { DrivenFileSystem } from "../support/driven-file-system.ts";
+import { MemoryDatastore } from "../support/memory-datastore.ts";
+import { pxarFixture } from "../support/pxar-fixtures.ts";
+import { prng } from "../support/prng.ts";
+import { rejection } from "../support/rejection.ts";
+
+const DAY = 86_400;
+const first: SnapshotKey = { namespace: "", type: "host", id: "elsa", timeSec: 1_700_000_000 };
+const second: SnapshotKey = { ...first, timeSec: first.timeSec + DAY };
+const running: SnapshotKey = { ...first, timeSec: first.timeSec + 2 * DAY };
+const machine: SnapshotKey = { ...first, type: "vm", id: "100" };
+const nested: SnapshotKey = { ...first, namespace: "team/sub", type: "ct", id: "7" };
+
+const image = new Uint8Array(3 * ZERO_CHUNK_BYTES + 1000);
+image.set(prng(3, 5000), ZERO_CHUNK_BYTES + 100);
+image.fill(7, 3 * ZERO_CHUNK_BYTES);
+
+function datastore(): MemoryDatastore {
+  const store = new MemoryDatastore();
+  for (const key of [first, second, machine, nested]) store.addSnapshot(key);
+  store.addSnapshot(running, false);
+  store.addArchive(first, "root.pxar.didx", pxarFixture("v1/mixed.pxar"));
+  store.addArchive(first, "catalog.pcat1.didx", Buffer.from("catalogue"));
+  store.addArchive(second, "root.mpxar.didx", pxarFixture("v2/split.mpxar"));
+  store.addArchive(second, "root.ppxar.didx", pxarFixture("v2/split.ppxar"));
+  store.addArchive(machine, "drive-scsi0.img.fidx", image);
+  store.addBlob(machine, "qemu-server.conf.blob", Buffer.from("memory: 2048\n"));
+  store.addArchive(nested, "root.pxar.didx", pxarFixture("v1/links.pxar"));
+  return store;
+}
+
+describe("fs/datastore-tree", () => {
+  it("shows namespaces, types, groups, snapshots and archives as directories", async () => {
+    const mount = new DrivenFileSystem(datastore(), {});
+
+    expect(await mount.list("")).to.deep.equal(["host", "vm", "ns"]);
+    expect(await mount.list("host")).to.deep.equal(["elsa"]);
+    expect(await mount.list("host/elsa")).to.deep.equal([
+      "2023-11-14T22:13:20Z",
+      "2023-11-15T22:13:20Z",
+      "latest",
+    ]);
+    expect(await mount.list("host/elsa/2023-11-14T22:13:20Z")).to.deep.equal([
+      "catalog.pcat1",
+      "index.json",
+      "root.pxar",
+    ]);
+    expect(await mount.list("host/elsa/2023-11-15T22:13:20Z/root.pxar")).to.include.members([
+      "a-empty",
+      "dir",
+      "pipe",
+    ]);
+    expect(await mount.list("ns/team/ns/sub/ct/7/2023-11-14T22:13:20Z/root.pxar")).to.include("a");
+    expect(await mount.list("ns/team")).to.deep.equal(["ns"]);
+  });
+
+  it("links latest to the newest finished snapshot, and to a newer one when it comes", async () => {
+    const store = datastore();
+    const mount = new DrivenFileSystem(store, {});
+    const target = async (): Promise<string> => {
+      const { ino } = await mount.stat("host/elsa/latest");
+      return Buffer.from(await mount.run((fs) => fs.readLink(ino))).toString();
+    };
+    const before = await mount.stat("host/elsa/latest");
+
+    expect(await target()).to.equal("2023-11-15T22:13:20Z");
+    expect(before.timeoutMs).to.be.greaterThan(0);
+  });
+
+  for (const [what, root, path] of [
+    [
+      "a namespace",
+      { kind: "namespace", namespace: "team/sub" },
+      "ct/7/2023-11-14T22:13:20Z/root.pxar/a/orig",
+    ],
+    ["a group", { kind: "group", group: nested }, "2023-11-14T22:13:20Z/root.pxar/a/orig"],
+    ["a snapshot", { kind: "snapshot", snapshot: nested }, "root.pxar/a/orig"],
+    ["an archive", { kind: "archive", snapshot: nested, name: "root.pxar" }, "a/orig"],
+  ] as const) {
+    it(`mounts ${what} as the root`, async () => {
+      const mount = new DrivenFileSystem(datastore(), { root });
+
+      expect((await mount.read(path)).toString()).to.equal("hardlinked content\n");
+      expect((await mount.stat("")).ino).to.equal(ROOT_INODE);
+    });
+  }
+
+  it("shows an image as a file of its exact size and content, holes included", async () => {
+    const mount = new DrivenFileSystem(datastore(), {
+      root: { kind: "snapshot", snapshot: machine },
+    });
+    const { ino, size } = await mount.stat("drive-scsi0.img");
+
+    const content = await mount.readInode(ino, 0, size);
+
+    expect(size).to.equal(image.length);
+    expect(content.equals(image)).to.equal(true);
+    const seek = async (offset: number, what: "data" | "hole"): Promise<number> =>
+      await mount.run((fs) => fs.seek(ino, offset, what));
+    expect(await seek(0, "data")).to.equal(ZERO_CHUNK_BYTES);
+    expect(await seek(0, "hole")).to.equal(0);
+    expect(await seek(ZERO_CHUNK_BYTES, "hole")).to.equal(2 * ZERO_CHUNK_BYTES);
+    expect(await seek(2 * ZERO_CHUNK_BYTES, "data")).to.equal(3 * ZERO_CHUNK_BYTES);
+    expect(await seek(3 * ZERO_CHUNK_BYTES, "hole")).to.equal(image.length);
+    expect(await rejection(seek(image.length, "data"))).to.have.property("code", "ENXIO");
+  });
+
+  it("does not fetch chunks of zeros", async () => {
+    const store = datastore();
+    const mount = new DrivenFileSystem(store, { root: { kind: "snapshot", snapshot: machine } });
+
+    await mount.read("drive-scsi0.img", 0, image.length);
+
+    expect(store.reads).not.to.include(ZERO_CHUNK_DIGEST);
+    expect(ZERO_CHUNK_DIGEST).to.equal(
+      createHash("sha256").update(new Uint8Array(ZERO_CHUNK_BYTES)).digest("hex"),
+    );
+  });
+
+  it("shows blobs and the manifest decoded, with the size of what is read", async () => {
+    const mount = new DrivenFileSystem(datastore(), {
+      root: { kind: "snapshot", snapshot: machine },
+    });
+
+    const { size } = await mount.stat("qemu-server.conf");
+
+    expect((await mount.read("qemu-server.conf")).toString()).to.equal("memory: 2048\n");
+    expect(size).to.equal(13);
+    expect((await mount.read("index.json")).toString()).to.include('"backup-id":"100"');
+  });
+
+  it("shows an archive that cannot be opened as a closed directory beside the others", async () => {
+    const store = datastore();
+    store.beforeCall = (what) => {
+      if (what !== "index root.mpxar.didx") return;
+      throw Object.assign(new Error("it is encrypted"), { code: "FORMAT_KEY_REQUIRED" });
+    };
+    const mount = new DrivenFileSystem(store, { root: { kind: "snapshot", snapshot: second } });
+
+    const listed = await mount.list("");
+    const { mode, ino } = await mount.stat("root.pxar");
+    const error = await rejection(mount.run((fs) => fs.readDirectory(ino)));
+
+    expect(listed).to.deep.equal(["index.json", "root.pxar"]);
+    expect(mode).to.equal(0o40000);
+    expect(error).to.have.property("code", "EACCES");
+  });
+
+  it("keeps working when a server goes away and comes back", async () => {
+    const store = datastore();
+    const mount = new DrivenFileSystem(store, { root: { kind: "snapshot", snapshot: second } });
+    await mount.list("root.pxar");
+    let isAway = true;
+    store.beforeCall = () => {
+      if (isAway) throw new Error("connection refused");
+    };
+
+    const error = await rejection(mount.read("root.pxar/dir/inner"));
+    isAway = false;
+    const { ino } = await mount.stat("root.pxar/b-text70000");
+    const failing = await rejection(mount.readInode(ino));
+
+    expect(error).to.have.property("code", "EIO");
+    // A failure is remembered for a moment; a chunk of another archive is not concerned.
+    expect(failing).to.have.property("code", "EIO");
+  });
+
+  it("opens a session anew that broke, without anybody noticing", async () => {
+    const store = datastore();
+    const mount = new DrivenFileSystem(store, { root: { kind: "snapshot", snapshot: second } });
+    await mount.list("root.pxar");
+    let failures = 1;
+    store.beforeCall = (what) => {
+      if (what.startsWith("chunk") && failures-- > 0) throw new Error("connection reset");
+    };
+
+    const content = await mount.read("root.pxar/b-text70000");
+
+    expect(content.length).to.equal(70_000);
+    expect(store.opened).to.equal(2);
+    expect(store.open).to.equal(1);
+  });
+
+  it("closes snapshots that were not used for long, and all of them in the end", async () => {
+    const store = new MemoryDatastore();
+    for (let day = 0; day < 20; day++) {
+      const key = { ...first, timeSec: first.timeSec + day * DAY };
+      store.addSnapshot(key);
+      store.addArchive(key, "root.pxar.didx", pxarFixture("v1/links.pxar"));
+    }
+    const mount = new DrivenFileSystem(store, {});
+
+    const count = (await mount.walk()).size;
+    const open = store.open;
+    await mount.resolver[Symbol.asyncDispose]();
+
+    expect(count).to.be.greaterThan(20 * 10);
+    expect(store.opened).to.equal(20);
+    expect(open).to.be.lessThan(10);
+    expect(store.open).to.equal(0);
+  });
+
+  it("gives everything another inode number, the same in every mount", async () => {
+    const inodes = async (): Promise<number[]> => {
+      const found = await new DrivenFileSystem(datastore(), {}).walk();
+      const single = [...found].filter(
+        ([, { nlink, kind }]) => kind === "directory" || nlink === 1,
+      );
+      return single.map(([, { ino }]) => ino);
+    };
+
+    const found = await inodes();
+
+    expect(new Set(found).size).to.equal(found.length);
+    expect(found.every(Number.isSafeInteger)).to.equal(true);
+    expect(await inodes()).to.deep.equal(found);
+  });
+
+  it("forgets virtual nodes when the kernel does, and finds them again by name", async () => {
+    const mount = new DrivenFileSystem(datastore(), {});
+    const { ino } = await mount.stat("host");
+
+    mount.fileSystem.forget(ino, 1);
+
+    expect(await rejection(mount.run((fs) => fs.getAttributes(ino)))).to.have.property(
+      "code",
+      "ESTALE",
+    );
+    expect((await mount.stat("host")).ino).to.equal(ino);
+  });
+
+  it("says ENOENT for an archive that the snapshot does not have", async () => {
+    const mount = new DrivenFileSystem(datastore(), {
+      root: { kind: "archive", snapshot: first, name: "none.pxar" },
+    });
+
+    expect(await rejection(mount.stat(""))).to.have.property("code", "ENOENT");
+  });
+});
