@@ -20,9 +20,11 @@ type Register = (program: Command) => void;
 const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   list: async () => (await import("./commands/list.ts")).registerListCommand,
   snapshot: async () => (await import("./commands/snapshot.ts")).registerSnapshotCommand,
+  catalog: async () => (await import("./commands/catalog.ts")).registerCatalogCommand,
   status: async () => (await import("./commands/status.ts")).registerStatusCommand,
   login: async () => (await import("./commands/login.ts")).registerLoginCommand,
   logout: async () => (await import("./commands/logout.ts")).registerLogoutCommand,
+  server: async () => (await import("./commands/server.ts")).registerServerCommand,
   version: async () => (await import("./commands/version.ts")).registerVersionCommand,
 };
 

@@ -1,0 +1,33 @@
+import { type Command } from "commander";
+
+import {
+  addConnectionOptions,
+  addNamespaceOption,
+  chooseNamespace,
+  type ConnectionOptions,
+  type NamespaceOption,
+  withServer,
+} from "../connection-options.ts";
+import { runCommand } from "../context.ts";
+
+/** Adds `amber catalog dump`: every name in the archives of a snapshot. */
+export function registerCatalogCommand(program: Command): void {
+  const catalog = program.command("catalog").description("look into snapshots");
+  const dump = catalog
+    .command("dump")
+    .description("list every file of a snapshot")
+    .argument("<snapshot>", "snapshot, as type/id/time, or type/id for the newest of a group");
+  addNamespaceOption(addConnectionOptions(dump)).action(
+    async (text: string, options: ConnectionOptions & NamespaceOption) => {
+      await runCommand(async (signal) => {
+        const { dumpCatalog } = await import("../dump-catalog.ts");
+        const { findSnapshot } = await import("../snapshot-argument.ts");
+        const namespace = await chooseNamespace(options);
+        await withServer(options, async (server) => {
+          const found = await findSnapshot(server, namespace, text, signal);
+          await dumpCatalog(server, { ...found, namespace }, signal);
+        });
+      });
+    },
+  );
+}
