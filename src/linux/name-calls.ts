@@ -1,12 +1,15 @@
-import { bindLibc, type LibcFunction } from "./libc.ts";
+import { bindLibc, errnoNumber, lastErrno, type LibcFunction } from "./libc.ts";
 import { scratchMemory } from "./scratch-memory.ts";
 import { lastSystemError } from "./system-error.ts";
 
 const AT_REMOVEDIR = 0x200;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+/** Present since Linux 6.6, with this number on every architecture. */
+const SYS_FCHMODAT2 = 452;
 
 interface Calls {
   readonly fchmodat: LibcFunction;
+  readonly fchmodat2: LibcFunction;
   readonly fchownat: LibcFunction;
   readonly linkat: LibcFunction;
   readonly mkdirat: LibcFunction;
@@ -21,6 +24,9 @@ let bound: Calls | undefined;
 function calls(): Calls {
   bound ??= {
     fchmodat: bindLibc("int fchmodat(int directory, uintptr_t path, unsigned int mode, int flags)"),
+    fchmodat2: bindLibc(
+      "int64_t syscall(int64_t number, int directory, uintptr_t path, unsigned int mode, unsigned int flags)",
+    ),
     fchownat: bindLibc(
       "int fchownat(int directory, uintptr_t path, unsigned int uid, unsigned int gid, int flags)",
     ),
@@ -117,12 +123,17 @@ export function setOwnerAt(directoryFd: number, name: Uint8Array, owner: Owner):
 }
 
 /**
- * Changes the permission bits of a name.
+ * Changes the permission bits of a name that is no symbolic link.
  *
- * Older kernels follow symbolic links here, so it is for names this process has just made as something else.
+ * Kernels before 6.6 would follow one, so there it is for names this process has just made as something else.
  */
 export function setModeAt(directoryFd: number, name: Uint8Array, mode: number): void {
-  check(calls().fchmodat(directoryFd, scratchMemory().putName(name), mode, 0), "chmod", name);
+  const { fchmodat, fchmodat2 } = calls();
+  const path = scratchMemory().putName(name);
+  const failed = fchmodat2(SYS_FCHMODAT2, directoryFd, path, mode, AT_SYMLINK_NOFOLLOW);
+  if (failed === 0) return;
+  if (lastErrno() !== errnoNumber("ENOSYS")) check(-1, "chmod", name);
+  check(fchmodat(directoryFd, path, mode, 0), "chmod", name);
 }
 
 /** Target of a symbolic link, owned. */

@@ -1,5 +1,6 @@
 import { answerChunks } from "../../src/client/archive/chunk-answering.ts";
-import { PackCounters, type PackCounts } from "../../src/client/archive/pack-counters.ts";
+import { type PackCounter, packCounterFields } from "../../src/client/archive/pack-counter.ts";
+import { SharedCounters } from "../../src/client/shared-counters.ts";
 import { type PackRequest } from "../../src/client/archive/pack-request.ts";
 import { PackThread } from "../../src/client/archive/pack-thread.ts";
 import { uploadCuts } from "../../src/client/archive/upload-cuts.ts";
@@ -16,7 +17,7 @@ export interface Packed {
   /** Of an unsplit archive. */
   readonly catalog: MemoryUpload;
   readonly problems: readonly SourceProblem[];
-  readonly counts: PackCounts;
+  readonly counts: Readonly<Record<PackCounter, number>>;
 }
 
 /** Everything of a request that a test may choose. */
@@ -42,7 +43,7 @@ export async function packDirectory(
   const { previous, ...rest } = choices;
   const archive = new MemoryUpload(store);
   const payload = new MemoryUpload(store);
-  const counters = new PackCounters();
+  const counters = new SharedCounters(packCounterFields);
   const problems: SourceProblem[] = [];
   await using thread = PackThread.start();
   await using pool = CodecPool.create({ workerCount: 1 });
@@ -54,6 +55,8 @@ export async function packDirectory(
     answerChunks({
       chunkCount: previous.archive.ends.length,
       readChunk: async (i) => await Promise.resolve(previous.archive.chunk(i)),
+      aheadMax: 2,
+      start: "both ends",
       onFailure: (error) => {
         throw error;
       },
@@ -95,5 +98,13 @@ export async function packDirectory(
     await thread.finishCatalog();
     await catalogDone;
   } else catalogDone.catch(() => undefined);
-  return { archive, payload, catalog, problems, counts: counters.read() };
+  return {
+    archive,
+    payload,
+    catalog,
+    problems,
+    counts: Object.fromEntries(
+      packCounterFields.map((field) => [field, counters.read(field)]),
+    ) as Packed["counts"],
+  };
 }

@@ -23,25 +23,25 @@ export interface ChunkAnswer {
   readonly plain: Uint8Array | undefined;
 }
 
-/** Chunks kept for the next read. */
-const CHUNKS_KEPT = 8;
-
 /**
  * Bytes of an archive that is read chunk by chunk through another thread, which the calling thread waits for.
  *
  * Never throws `NotResident`. A chunk that the other thread cannot deliver is a `FormatError`, since to the reader of an
- * archive it is as good as damaged. Memory: {@link CHUNKS_KEPT} chunks.
+ * archive it is as good as damaged. Memory: `keptMax` chunks.
  */
 export class BlockingSource implements ResidentSource {
   readonly #index: ChunkIndex;
   readonly #asking: ChunkAsking;
   readonly #signal: Int32Array;
+  readonly #keptMax: number;
   /** In order of use, the most recent last. */
   readonly #chunks = new Map<number, Uint8Array>();
   #current: Uint8Array = new Uint8Array(0);
   #currentStart = 0;
 
-  constructor(index: ChunkIndex, asking: ChunkAsking) {
+  /** Reads nothing yet; keeps the `keptMax` chunks used last. */
+  constructor(index: ChunkIndex, asking: ChunkAsking, keptMax: number) {
+    this.#keptMax = keptMax;
     this.#index = index;
     this.#asking = asking;
     this.#signal = new Int32Array(asking.signal);
@@ -57,6 +57,19 @@ export class BlockingSource implements ResidentSource {
       return this.#current.subarray(at, at + size);
     }
     return this.#readElsewhere(offset, size);
+  }
+
+  /**
+   * Bytes from `offset` on that lie in one chunk: at least 1, at most `sizeMax`; borrowed like those of {@link read}.
+   *
+   * For content that is passed on in pieces, which then need not be joined.
+   */
+  readPiece(offset: number, sizeMax: number): Uint8Array {
+    const at = offset - this.#currentStart;
+    const left = this.#current.length - at;
+    if (at >= 0 && left > 0) return this.#current.subarray(at, at + Math.min(sizeMax, left));
+    const i = this.#index.findIndex(offset);
+    return this.#readElsewhere(offset, Math.min(sizeMax, this.#index.endOf(i) - offset));
   }
 
   #readElsewhere(offset: number, size: number): Uint8Array {
@@ -87,7 +100,7 @@ export class BlockingSource implements ResidentSource {
     const plain = kept ?? this.#ask(i);
     this.#chunks.set(i, plain);
     const [oldest] = this.#chunks.keys();
-    if (this.#chunks.size > CHUNKS_KEPT && oldest !== undefined) this.#chunks.delete(oldest);
+    if (this.#chunks.size > this.#keptMax && oldest !== undefined) this.#chunks.delete(oldest);
     return plain;
   }
 

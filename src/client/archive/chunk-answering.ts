@@ -14,20 +14,21 @@ export interface AnsweringOptions {
   readonly chunkCount: number;
   /** Reads the plaintext of a chunk; shared memory is passed on without a copy. */
   readonly readChunk: (index: number) => Promise<Uint8Array>;
+  /** Chunks read before they are asked for, counted from the last one asked for. */
+  readonly aheadMax: number;
+  /** Which chunks are likely to be asked for first. */
+  readonly start: "first chunk" | "both ends";
   /** Told of each chunk that cannot be read; the asking thread goes on without it. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Chunks that are read before they are asked for: the ends of an archive first, then what follows. */
-const AHEAD = 2;
-
 /**
  * Answers a thread that reads an archive chunk by chunk and blocks meanwhile; reads ahead of it.
  *
- * Never leaves a request without an answer. Memory: {@link AHEAD} chunks and the one asked for.
+ * Never leaves a request without an answer. Memory: `aheadMax` chunks and the one asked for.
  */
 export function answerChunks(options: AnsweringOptions): ChunkAnswering {
-  const { chunkCount, readChunk, onFailure } = options;
+  const { chunkCount, readChunk, onFailure, aheadMax } = options;
   const { port1: mine, port2: theirs } = new MessageChannel();
   const signal = new Int32Array(new SharedArrayBuffer(4));
   const started = new Map<number, Promise<Uint8Array | undefined>>();
@@ -45,9 +46,10 @@ export function answerChunks(options: AnsweringOptions): ChunkAnswering {
   };
   const answer = async ({ index }: ChunkRequest): Promise<void> => {
     const plain = start(index);
-    for (let next = index + 1; next <= index + AHEAD && next < chunkCount; next++) void start(next);
+    for (let next = index + 1; next <= index + aheadMax && next < chunkCount; next++)
+      void start(next);
     for (const old of started.keys()) {
-      if (old < index || old > index + AHEAD) started.delete(old);
+      if (old < index || old > index + aheadMax) started.delete(old);
     }
     mine.postMessage({ index, plain: await plain } satisfies ChunkAnswer);
     Atomics.add(signal, 0, 1);
@@ -55,9 +57,9 @@ export function answerChunks(options: AnsweringOptions): ChunkAnswering {
   };
   mine.on("message", (request: ChunkRequest) => void answer(request));
   mine.unref();
-  // A reader looks at the root's table, at the end, before anything else.
-  if (chunkCount > 0) void start(chunkCount - 1);
-  if (chunkCount > 1) void start(0);
+  // Who searches a tree looks at the root's table, at the end, before anything else.
+  if (options.start === "both ends" && chunkCount > 1) void start(chunkCount - 1);
+  if (chunkCount > 0) void start(0);
   return {
     asking: { port: theirs, signal: signal.buffer },
     [Symbol.dispose]() {

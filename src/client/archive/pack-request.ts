@@ -31,7 +31,7 @@ export interface PackRequest {
   /** Most directory entries held in memory. */
   readonly entriesMax: number;
   readonly oversizedAttributes: "fail" | "skip";
-  /** Memory of the `PackCounters`. */
+  /** Memory of `SharedCounters` over `packCounterFields`. */
   readonly counters: SharedArrayBuffer;
   /** The previous split archive, for `metadata`. */
   readonly previous: PreviousArchive | undefined;

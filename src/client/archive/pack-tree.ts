@@ -15,6 +15,7 @@ import { PxarTree } from "../../format/pxar/tree-reader.ts";
 import { DirectoryHandle } from "../../linux/directory-handle.ts";
 import { statusOfPath } from "../../linux/file-status.ts";
 import { SystemError } from "../../linux/system-error.ts";
+import { SharedCounters } from "../shared-counters.ts";
 import { ListedExcludes } from "../source/listed-excludes.ts";
 import { SourceError } from "../source/source-error.ts";
 import { type SourceProblem } from "../source/source-problem.ts";
@@ -22,7 +23,7 @@ import { type TreeVisitor, walkTree } from "../source/walk-tree.ts";
 import { BlockingSource } from "./blocking-source.ts";
 import { ContentCopier } from "./content-copier.ts";
 import { EXCLUDE_RECORD_NAME, excludeRecordMetadata } from "./exclude-record.ts";
-import { PackCounters } from "./pack-counters.ts";
+import { packCounterFields } from "./pack-counter.ts";
 import { type PackRequest, type PackStream, type PreviousArchive } from "./pack-request.ts";
 import { PreviousTree } from "./previous-tree.ts";
 import { ReusePlanner } from "./reuse-planner.ts";
@@ -40,6 +41,9 @@ export interface PackOutput {
   /** Catalogue of an unsplit archive. */
   readonly catalog: EntryListener | undefined;
 }
+
+/** Chunks of the previous metadata archive in memory: tables of the directories on the path, and what is being read. */
+const PREVIOUS_CHUNKS_KEPT = 8;
 
 /** Entries that wait for a decision about re-use: about 10 MiB. */
 const PENDING_MAX = 8192;
@@ -106,7 +110,7 @@ class PackJob {
     const shared = {
       root,
       copier: new ContentCopier(),
-      counters: new PackCounters(request.counters),
+      counters: new SharedCounters(packCounterFields, request.counters),
       report: output.report,
     };
     if (request.mode === "legacy") {
@@ -161,7 +165,11 @@ class PackJob {
 }
 
 function plannerFor(previous: PreviousArchive, target: TreeEncoder): ReusePlanner {
-  const source = new BlockingSource(parseDynamicIndex(previous.metadataIndex), previous.asking);
+  const source = new BlockingSource(
+    parseDynamicIndex(previous.metadataIndex),
+    previous.asking,
+    PREVIOUS_CHUNKS_KEPT,
+  );
   const payloadIndex = parseDynamicIndex(previous.payloadIndex);
   const tree = new PreviousTree(new PxarTree(source));
   return new ReusePlanner({ tree, payloadIndex }, target, { pendingMax: PENDING_MAX });

@@ -4,13 +4,14 @@ import { type DirectoryHandle } from "../../linux/directory-handle.ts";
 import { FILE_TYPE, type FileStatus, statusOf } from "../../linux/file-status.ts";
 import { closeDescriptor, openForReading } from "../../linux/open-at.ts";
 import { SystemError } from "../../linux/system-error.ts";
+import { type SharedCounters } from "../shared-counters.ts";
 import { openSourceFile } from "../source/open-source-file.ts";
 import { type SourceProblem, type SourceProblemKind } from "../source/source-problem.ts";
 import { pathOf } from "../source/tree-path.ts";
 import { type SourceEntry, type TreeVisitor } from "../source/walk-tree.ts";
 import { type ContentCopier } from "./content-copier.ts";
 import { linkKeyOf } from "./link-key.ts";
-import { type PackCounters } from "./pack-counters.ts";
+import { type PackCounter } from "./pack-counter.ts";
 import { type PayloadStream } from "./payload-stream.ts";
 import { type ReuseTarget } from "./reuse-planner.ts";
 
@@ -32,7 +33,7 @@ export interface TreeEncoderOptions {
   /** Where content goes: of a split archive its payload archive, otherwise the archive. */
   readonly payload: PayloadStream;
   readonly copier: ContentCopier;
-  readonly counters: PackCounters;
+  readonly counters: SharedCounters<PackCounter>;
   readonly report: (problem: SourceProblem) => void;
   readonly listener?: EntryListener;
   /** Writes the start marker of a payload archive; called at most once, before its first byte of our own. */
