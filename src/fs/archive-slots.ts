@@ -18,8 +18,11 @@ const OPEN_MAX = 64;
 /** Longest metadata archive that is read whole for exact link counts, about half a million entries. */
 const SPLIT_COUNTED_BYTES_MAX = 64 * 1024 * 1024;
 
-/** The same for archives that have content in place, of which all would have to be fetched. */
-const WHOLE_COUNTED_BYTES_MAX = 16 * 1024 * 1024;
+/** The same for archives that have content in place. */
+const WHOLE_COUNTED_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Most bytes of chunks that are fetched for the counts of such an archive; large files in it are skipped. */
+const WHOLE_FETCHED_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Digest of {@link ZERO_CHUNK_BYTES} zeros, not encrypted; a test derives it. */
 export const ZERO_CHUNK_DIGEST = "bb9f8df61474d25e71fa00722318cd387396ca1736605e1248821cc0de3d3af8";
@@ -154,9 +157,11 @@ export class ArchiveSlots {
     if (bytes.size > bytesMax) return undefined;
     const known = this.#links.get(slot);
     if (known) return known;
-    const counts = new LinkCounts(bytes, () => {
-      bytes.prefetchAll();
-    });
+    const counts = isSplit
+      ? new LinkCounts(bytes, () => {
+          bytes.prefetchAll();
+        })
+      : new LinkCounts(bytes.limited(WHOLE_FETCHED_BYTES_MAX), () => undefined);
     this.#links.set(slot, counts);
     return counts;
   }

@@ -67,10 +67,16 @@ export class ArchiveTree {
     this.#files = new LRUCache({ max: FILES_MAX });
   }
 
-  /** Attributes of the root directory without reading more of the archive than its beginning. */
+  /**
+   * Attributes of the root directory without reading more of the archive than its beginning.
+   *
+   * Its link count is known only once something in the archive was used; until then they are not to be kept.
+   */
   rootAttributes(): Attributes {
-    const root = this.#parts.tree.root();
-    return attributesOf(root, this.#parts.rootInode, 1);
+    const { tree, links, rootInode } = this.#parts;
+    const root = tree.root();
+    if (links?.isComplete !== false) return this.#attributes(root);
+    return { ...attributesOf(root, rootInode, 1), timeoutMs: 0 };
   }
 
   lookup(parent: number, name: Uint8Array): Attributes {
@@ -141,7 +147,7 @@ export class ArchiveTree {
       return attributesOf(
         target,
         inodeBase + 2 * target.nameOffset,
-        links?.namesOf(target.nameOffset) ?? 2,
+        Math.max(2, links?.namesOf(target.nameOffset) ?? 2),
       );
     }
     if (node.kind === "directory") {

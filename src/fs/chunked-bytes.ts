@@ -95,6 +95,29 @@ export class ChunkedBytes implements ResidentSource {
     return pieces;
   }
 
+  /**
+   * The same bytes for someone who reads them front to back and may not make us fetch more than this.
+   *
+   * Behind that, reads fail with EIO.
+   */
+  limited(bytesMax: number): ResidentSource {
+    const { index } = this.#parts;
+    let behind = 0;
+    let touchedBytes = 0;
+    return {
+      size: this.size,
+      read: (offset, size) => {
+        for (let i = Math.max(behind, index.findIndex(offset)); i < index.count; i++) {
+          if (index.startOf(i) >= offset + size) break;
+          behind = i + 1;
+          touchedBytes += index.endOf(i) - index.startOf(i);
+        }
+        if (touchedBytes > bytesMax) throw new FsError("EIO", `read all of ${this.#name()}`);
+        return this.read(offset, size);
+      },
+    };
+  }
+
   /** Whether the chunk at `offset` is known to be zeros, and where it ends. */
   zerosAt(offset: number): { readonly isZeros: boolean; readonly end: number } {
     const { index, zeroDigest } = this.#parts;

@@ -348,7 +348,7 @@ export class DatastoreTree implements FileSystem {
   /** Attributes of an archive's root directory; of one that cannot be opened, those of a closed door. */
   #attributesOfArchive(slot: ArchiveSlot): Attributes {
     try {
-      return { ...this.#slots.treeOf(slot).rootAttributes(), timeoutMs: LISTING_MS };
+      return { timeoutMs: LISTING_MS, ...this.#slots.treeOf(slot).rootAttributes() };
     } catch (error) {
       if (!(error instanceof FsError || error instanceof FormatError)) throw error;
       return this.#synthetic(slot.rootInode, {

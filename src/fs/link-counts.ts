@@ -30,6 +30,11 @@ export class LinkCounts {
     this.#prepare = prepare;
   }
 
+  /** Whether the archive has been read as far as it will be. */
+  get isComplete(): boolean {
+    return this.#state === "ended";
+  }
+
   /** Entries of the archive, as far as it was read. */
   get entryCount(): number {
     return this.#entryCount;

@@ -1,0 +1,159 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import fs from "node:fs/promises";
+import path from "node:path";
+
+import { expect } from "chai";
+
+import { type SnapshotKey, snapshotPath } from "../../src/fs/fs-need.ts";
+import { fuseTransport } from "../../src/fs/fuse-transport.ts";
+import { datastoreRecipe } from "../../src/fs/make-file-system.ts";
+import { NeedResolver } from "../../src/fs/need-resolver.ts";
+import { listAttributesAt, readAttributeAt } from "../../src/linux/extended-attributes.ts";
+import { reasonWithoutFuse } from "../support/fuse-here.ts";
+import { MemoryDatastore } from "../support/memory-datastore.ts";
+import { type MemoryStore } from "../support/memory-upload.ts";
+import { atPath, makeOddTree, removeOddTree } from "../support/odd-tree.ts";
+import { packDirectory } from "../support/pack-directory.ts";
+import { tempDir } from "../support/temp-dir.ts";
+
+const snapshot: SnapshotKey = { namespace: "", type: "host", id: "odd", timeSec: 1_700_000_000 };
+
+/** Everything that the system says about a tree, by path; inode numbers only as far as they are shared. */
+async function describeTree(root: string): Promise<Map<string, unknown>> {
+  const found = new Map<string, unknown>();
+  const firstNames = new Map<bigint, string>();
+  const visit = async (file: Buffer, shown: string): Promise<void> => {
+    const stat = await fs.lstat(file, { bigint: true });
+    const isSame = stat.isFile() && stat.nlink > 1n;
+    if (isSame && !firstNames.has(stat.ino)) firstNames.set(stat.ino, shown);
+    found.set(shown, {
+      mode: stat.mode.toString(8),
+      uid: stat.uid,
+      gid: stat.gid,
+      mtimeNs: stat.mtimeNs,
+      size: stat.isDirectory() ? undefined : stat.size,
+      rdev: stat.isCharacterDevice() || stat.isBlockDevice() ? stat.rdev : undefined,
+      // Not every file system counts directories in directories; ours must.
+      nlink: stat.isDirectory() ? undefined : stat.isFile() ? stat.nlink : undefined,
+      sameAs: isSame ? firstNames.get(stat.ino) : undefined,
+      target: stat.isSymbolicLink() ? await fs.readlink(file, "hex") : undefined,
+      sha256: stat.isFile() ? await sha256(file) : undefined,
+      attributes: attributesOf(file),
+    });
+    if (!stat.isDirectory()) return;
+    const names = await fs.readdir(file, { encoding: "buffer" });
+    for (const name of names.sort((a, b) => Buffer.compare(a, b))) {
+      await visit(
+        Buffer.concat([file, Buffer.from("/"), name]),
+        `${shown}/${name.toString("latin1")}`,
+      );
+    }
+  };
+  await visit(Buffer.from(root), "");
+  return found;
+}
+
+function attributesOf(file: Buffer): Record<string, string> {
+  return atPath(file, (directoryFd, name) =>
+    Object.fromEntries(
+      listAttributesAt(directoryFd, name)
+        .toSorted()
+        .map((attribute) => [
+          Buffer.from(attribute, "latin1").toString("hex"),
+          Buffer.from(readAttributeAt(directoryFd, name, attribute) ?? []).toString("hex"),
+        ]),
+    ),
+  );
+}
+
+async function sha256(file: Buffer): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const block of createReadStream(file)) hash.update(block as Uint8Array);
+  return hash.digest("hex");
+}
+
+async function nlinksOfDirectories(root: string): Promise<number[]> {
+  const differences: number[] = [];
+  const visit = async (directory: string): Promise<void> => {
+    const { nlink } = await fs.lstat(directory);
+    const entries = await fs.readdir(directory, { withFileTypes: true });
+    const inside = entries.filter((entry) => entry.isDirectory());
+    differences.push(nlink - 2 - inside.length);
+    for (const { name } of inside)
+      if (!name.includes("\ufffd")) await visit(path.join(directory, name));
+  };
+  await visit(root);
+  return differences;
+}
+
+describe("integration/mount", function () {
+  this.timeout(60_000);
+
+  before(function () {
+    const reason = reasonWithoutFuse();
+    if (reason === undefined) return;
+    console.log(`skipped: ${reason}`);
+    this.skip();
+  });
+
+  for (const mode of ["data", "legacy"] as const) {
+    it(`shows a packed directory exactly as it is (${mode})`, async () => {
+      await using temp = await tempDir();
+      const source = path.join(temp.path, "source");
+      const mountPoint = path.join(temp.path, "mount");
+      await fs.mkdir(mountPoint);
+      makeOddTree(source);
+      const store: MemoryStore = new Map();
+      const packed = await packDirectory(source, store, { mode });
+      const datastore = new MemoryDatastore();
+      datastore.addSnapshot(snapshot);
+      const archives =
+        mode === "legacy"
+          ? [["root.pxar.didx", packed.archive] as const]
+          : [
+              ["root.mpxar.didx", packed.archive] as const,
+              ["root.ppxar.didx", packed.payload] as const,
+            ];
+      for (const [name, upload] of archives) {
+        datastore.addIndexFile(snapshot, name, upload.file(), upload.ends.at(-1) ?? 0);
+        upload.ends.forEach((_, i) => datastore.addChunk(upload.chunk(i)));
+      }
+      await using resolver = new NeedResolver(datastore);
+      const errors: Error[] = [];
+      const mount = await fuseTransport.mount(
+        datastoreRecipe({
+          root: { kind: "namespace", namespace: "" },
+          cacheBytes: 0,
+          uid: 0,
+          gid: 0,
+        }),
+        {
+          mountPoint,
+          sourceName: "memory",
+          allowOther: false,
+          resolve: async (need) => await resolver.resolve(need),
+          onError: (error) => errors.push(error),
+        },
+      );
+      try {
+        const expected = await describeTree(source);
+
+        const found = await describeTree(
+          path.join(mountPoint, snapshotPath(snapshot), "root.pxar"),
+        );
+
+        for (const [name, entry] of expected) expect(found.get(name), name).to.deep.equal(entry);
+        expect([...found.keys()]).to.deep.equal([...expected.keys()]);
+        const links = await nlinksOfDirectories(
+          path.join(mountPoint, snapshotPath(snapshot), "root.pxar"),
+        );
+        expect(new Set(links)).to.deep.equal(new Set([0]));
+        expect(errors.map(String)).to.deep.equal([]);
+      } finally {
+        await mount.unmount();
+        removeOddTree(source);
+      }
+    });
+  }
+});
