@@ -2,7 +2,7 @@ import { type ResidentChunks } from "../chunks/resident-chunks.ts";
 import { type CatalogEntry } from "../format/catalog/catalog-entry.ts";
 import { CatalogReader } from "../format/catalog/catalog-reader.ts";
 import { FormatError } from "../format/format-error.ts";
-import { type PxarDirectory, type PxarNode } from "../format/pxar/node.ts";
+import { type PxarDirectory } from "../format/pxar/node.ts";
 import { PxarTree } from "../format/pxar/tree-reader.ts";
 import { timeText } from "../format/snapshot/time-text.ts";
 import { quotedPath } from "./quoted-path.ts";
