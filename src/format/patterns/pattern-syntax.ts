@@ -7,8 +7,8 @@ export interface PatternStep {
   readonly loop: "none" | "name" | "path";
   /** Whether the step may be left out, as the slash behind a `**` between slashes: `a`, `**`, `b` matches `a/b` too. */
   readonly isOptional: boolean;
-  /** Byte values that take the step, as 256 flags; `undefined` at the end of the pattern. */
-  readonly accepts: Uint8Array | undefined;
+  /** The byte that takes the step, or a set of them as 256 flags; `undefined` at the end of the pattern. */
+  readonly accepts: number | Uint8Array | undefined;
 }
 
 const SLASH = 0x2f;
@@ -107,10 +107,10 @@ class PatternParser {
         this.#push(this.#parseSet(), "required");
         break;
       case BACKSLASH:
-        this.#push(only(this.#next()), "required");
+        this.#push(this.#next(), "required");
         break;
       default:
-        this.#push(only(byte), "required");
+        this.#push(byte, "required");
     }
   }
 
@@ -131,7 +131,7 @@ class PatternParser {
     this.#at++;
     if (this.#steps.at(-1)?.isOptional === true)
       this.#loop = "none"; // a/**/**/b is a/**/b
-    else this.#push(only(SLASH), "optional");
+    else this.#push(SLASH, "optional");
   }
 
   /** The rest of a set, its bracket is behind us. */
@@ -173,7 +173,7 @@ class PatternParser {
     for (const [first, last] of ranges) set.fill(1, first, last + 1);
   }
 
-  #push(accepts: Uint8Array | undefined, presence: "required" | "optional"): void {
+  #push(accepts: PatternStep["accepts"], presence: "required" | "optional"): void {
     this.#steps.push({ loop: this.#loop, isOptional: presence === "optional", accepts });
     this.#loop = "none";
   }
@@ -188,12 +188,6 @@ class PatternParser {
     const text = new TextDecoder().decode(this.#text.subarray(0, 80));
     return new FormatError("FORMAT_INVALID", `pattern "${text}"`, detail);
   }
-}
-
-function only(byte: number): Uint8Array {
-  const set = new Uint8Array(256);
-  set[byte] = 1;
-  return set;
 }
 
 function anyBut(byte: number): Uint8Array {

@@ -64,9 +64,13 @@ export class Pattern {
     if (step.loop !== "none") set(this.#loopOnName, word);
     if (step.loop === "path") set(this.#loopOnSlash, word);
     if (step.isOptional) set(this.#optional, word);
-    step.accepts?.forEach((flag, byte) => {
-      if (flag === 1) set(this.#advance, byte * this.#wordCount + word);
-    });
+    const { accepts } = step;
+    if (typeof accepts === "number") set(this.#advance, accepts * this.#wordCount + word);
+    else if (accepts) {
+      for (let byte = 0; byte < accepts.length; byte++) {
+        if (accepts[byte] === 1) set(this.#advance, byte * this.#wordCount + word);
+      }
+    }
   }
 
   /** For patterns of up to 31 steps, which nearly all are. */
