@@ -1,0 +1,221 @@
+import { type FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+
+import { type AccessControl } from "../auth/access-control.ts";
+import { type AuthId } from "../../format/snapshot/auth-id.ts";
+import { isToken, tokenNameOf, userOf } from "../auth/auth-id.ts";
+import { refused } from "../http/api-error.ts";
+import { datastoreName, optionalFlag } from "../http/parameter-schemas.ts";
+import { addRoute, RawReply, WithAttributes } from "../http/route.ts";
+import { type TaskEntry, type TaskRegistry } from "../tasks/task-registry.ts";
+import { UPID_LENGTH_MIN } from "../tasks/upid.ts";
+
+/** What the task routes work on. */
+export interface TaskRouteOptions {
+  readonly tasks: TaskRegistry;
+  readonly access: AccessControl;
+}
+
+const node = Type.String({ minLength: 1, maxLength: 255 });
+const upid = Type.String({ minLength: UPID_LENGTH_MIN, maxLength: 512 });
+
+/** Tasks and log lines of one page unless asked otherwise (spec rest-api.md §9). */
+const PAGE_SIZE = 50;
+
+const listEntry = Type.Object({
+  upid: Type.String(),
+  node: Type.String(),
+  pid: Type.Integer(),
+  pstart: Type.Integer(),
+  starttime: Type.Integer(),
+  worker_type: Type.String(),
+  worker_id: Type.Optional(Type.String()),
+  user: Type.String(),
+  endtime: Type.Optional(Type.Integer()),
+  status: Type.Optional(Type.String()),
+});
+
+const listParameters = Type.Object({
+  node,
+  start: Type.Optional(Type.Integer({ minimum: 0 })),
+  limit: Type.Optional(Type.Integer({ minimum: 0 })),
+  running: optionalFlag,
+  errors: optionalFlag,
+  store: Type.Optional(datastoreName),
+  typefilter: Type.Optional(Type.String()),
+  userfilter: Type.Optional(Type.String()),
+  since: Type.Optional(Type.Integer()),
+  until: Type.Optional(Type.Integer()),
+  statusfilter: Type.Optional(Type.Array(Type.Enum(["ok", "warning", "error", "unknown"]))),
+});
+
+/** `/nodes/{node}/tasks` (spec rest-api.md §9). Every node name means this server. */
+export function addTaskRoutes(api: FastifyInstance, options: TaskRouteOptions): void {
+  const { tasks, access } = options;
+  addRoute(api, {
+    method: "GET",
+    path: "/nodes/:node/tasks",
+    parameters: listParameters,
+    reply: Type.Array(listEntry),
+    handle: (parameters, { caller }) => {
+      const { start = 0, limit = PAGE_SIZE } = parameters;
+      const seesAll = access.hasAny(caller, "/system/tasks", ["Sys.Audit"]);
+      const wanted: Static<typeof listEntry>[] = [];
+      let skipped = 0;
+      for (const entry of tasks.list()) {
+        if (!seesAll && !isOwnTask(caller, entry)) continue;
+        if (!matches(entry, parameters)) continue;
+        if (skipped < start) skipped += 1;
+        else if (limit === 0 || wanted.length < limit) wanted.push(listReply(entry));
+        else break;
+      }
+      const isFull = limit !== 0 && wanted.length === limit;
+      return new WithAttributes(wanted, { total: start + wanted.length + (isFull ? 1 : 0) });
+    },
+  });
+  addOneTaskRoutes(api, options);
+}
+
+function addOneTaskRoutes(api: FastifyInstance, { tasks, access }: TaskRouteOptions): void {
+  const find = (caller: AuthId, name: string): TaskEntry => {
+    const entry = tasks.find(name);
+    if (!entry) throw refused("no such task");
+    if (!isOwnTask(caller, entry) && !access.hasAny(caller, "/system/tasks", ["Sys.Audit"])) {
+      throw refused("task access not allowed");
+    }
+    return entry;
+  };
+  addRoute(api, {
+    method: "GET",
+    path: "/nodes/:node/tasks/:upid/status",
+    parameters: Type.Object({ node, upid }),
+    reply: Type.Object({
+      upid: Type.String(),
+      node: Type.String(),
+      pid: Type.Integer(),
+      pstart: Type.Integer(),
+      starttime: Type.Integer(),
+      type: Type.String(),
+      id: Type.Optional(Type.String()),
+      user: Type.String(),
+      tokenid: Type.Optional(Type.String()),
+      status: Type.String(),
+      exitstatus: Type.Optional(Type.String()),
+      endtime: Type.Optional(Type.Integer()),
+    }),
+    handle: (parameters, { caller }) => {
+      const { parts, end, upid: name } = find(caller, parameters.upid);
+      const tokenid = tokenNameOf(parts.authId);
+      return {
+        upid: name,
+        node: parts.node,
+        pid: parts.pid,
+        pstart: parts.processStart,
+        starttime: parts.startSec,
+        type: parts.type,
+        id: parts.id,
+        user: userOf(parts.authId),
+        ...(tokenid === undefined ? {} : { tokenid }),
+        ...(end
+          ? { status: "stopped", exitstatus: end.status, endtime: end.endSec }
+          : { status: "running" }),
+      };
+    },
+  });
+  addRoute(api, {
+    method: "GET",
+    path: "/nodes/:node/tasks/:upid/log",
+    parameters: Type.Object({
+      node,
+      upid,
+      start: Type.Optional(Type.Integer({ minimum: 0 })),
+      limit: Type.Optional(Type.Integer({ minimum: 0 })),
+      "test-status": optionalFlag,
+      download: optionalFlag,
+    }),
+    reply: Type.Array(Type.Object({ n: Type.Integer(), t: Type.String() })),
+    handle: async (parameters, { caller }) => {
+      const entry = find(caller, parameters.upid);
+      if (parameters.download === true) return await downloadLog(tasks, entry);
+      const { start = 0, limit = PAGE_SIZE } = parameters;
+      const page = await tasks.readLog(entry, start, limit);
+      return new WithAttributes([...page.lines], {
+        total: page.total,
+        success: 1,
+        // Looked up before the file was read, so that a client that stops on "inactive" has the last line.
+        ...(parameters["test-status"] === true ? { active: entry.end === undefined } : {}),
+      });
+    },
+  });
+  addRoute(api, {
+    method: "DELETE",
+    path: "/nodes/:node/tasks/:upid",
+    parameters: Type.Object({ node, upid }),
+    reply: Type.Null(),
+    handle: (parameters, { caller }) => {
+      const entry = tasks.find(parameters.upid);
+      if (!entry) throw refused("no such task");
+      if (entry.parts.authId !== caller) {
+        access.require(caller, "/system/tasks", ["Sys.Modify"]);
+      }
+      tasks.requestStop(entry.upid);
+      return null;
+    },
+  });
+}
+
+async function downloadLog(tasks: TaskRegistry, entry: TaskEntry): Promise<RawReply> {
+  const { node: name, type, startSec } = entry.parts;
+  const time = new Date(startSec * 1000).toISOString().replace(/\.000Z$/, "Z");
+  return new RawReply(Buffer.from(await tasks.readLogText(entry)), {
+    "content-type": "text/plain",
+    "content-disposition": `attachment; filename=task-${name}-${type}-${time}.log`,
+  });
+}
+
+/** Whether a caller may read a task because it, or its token, started it (spec auth.md §9.8). */
+function isOwnTask(caller: AuthId, { parts }: TaskEntry): boolean {
+  return parts.authId === caller || (isToken(parts.authId) && userOf(parts.authId) === caller);
+}
+
+function matches(entry: TaskEntry, filter: Static<typeof listParameters>): boolean {
+  const { parts, end } = entry;
+  const status = end?.status ?? "";
+  if (filter.running === true && end) return false;
+  if (filter.errors === true && (!end || status === "OK")) return false;
+  if (filter.since !== undefined && parts.startSec < filter.since) return false;
+  if (filter.until !== undefined && parts.startSec > filter.until) return false;
+  if (filter.typefilter !== undefined && !parts.type.includes(filter.typefilter)) return false;
+  if (filter.userfilter !== undefined && !parts.authId.includes(filter.userfilter)) return false;
+  if (
+    filter.store !== undefined &&
+    parts.id !== filter.store &&
+    !parts.id.startsWith(`${filter.store}:`)
+  ) {
+    return false;
+  }
+  return (
+    filter.statusfilter === undefined ||
+    (end !== undefined && filter.statusfilter.includes(kindOf(status)))
+  );
+}
+
+function kindOf(status: string): "ok" | "warning" | "error" | "unknown" {
+  if (status === "OK") return "ok";
+  if (status === "unknown") return "unknown";
+  return status.startsWith("WARNINGS") ? "warning" : "error";
+}
+
+function listReply({ upid: name, parts, end }: TaskEntry): Static<typeof listEntry> {
+  return {
+    upid: name,
+    node: "localhost",
+    pid: parts.pid,
+    pstart: parts.processStart,
+    starttime: parts.startSec,
+    worker_type: parts.type,
+    ...(parts.id === "" ? {} : { worker_id: parts.id }),
+    user: parts.authId,
+    ...(end ? { endtime: end.endSec, status: end.status } : {}),
+  };
+}

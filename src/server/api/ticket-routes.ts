@@ -1,0 +1,55 @@
+import { type FastifyInstance } from "fastify";
+import { Type } from "typebox";
+
+import { parseAuthId } from "../../format/snapshot/auth-id.ts";
+import { type Authenticator } from "../auth/authenticator.ts";
+import { ApiError } from "../http/api-error.ts";
+import { userIdSchema } from "../http/parameter-schemas.ts";
+import { addRoute } from "../http/route.ts";
+
+const ticketParameters = Type.Object({
+  username: userIdSchema,
+  password: Type.String({ minLength: 1, maxLength: 1024 }),
+  "tfa-challenge": Type.Optional(Type.String()),
+  "http-only": Type.Optional(Type.Boolean()),
+  path: Type.Optional(Type.String()),
+  privs: Type.Optional(Type.String()),
+  port: Type.Optional(Type.Integer()),
+});
+
+const ticketReply = Type.Object({
+  username: Type.String(),
+  ticket: Type.String(),
+  CSRFPreventionToken: Type.String(),
+});
+
+/** `POST` and `DELETE /access/ticket` (spec auth.md §3). */
+export function addTicketRoutes(api: FastifyInstance, authenticator: Authenticator): void {
+  addRoute(api, {
+    method: "POST",
+    path: "/access/ticket",
+    access: "world",
+    parameters: ticketParameters,
+    reply: ticketReply,
+    handle: async ({ username, password, ...rest }) => {
+      if (rest["tfa-challenge"] !== undefined || rest.path !== undefined) {
+        throw new ApiError("API_UNAUTHENTICATED", "permission check failed.");
+      }
+      return await authenticator.login(parseAuthId(username), password);
+    },
+  });
+  addRoute(api, {
+    method: "DELETE",
+    path: "/access/ticket",
+    access: "world",
+    parameters: Type.Object({}),
+    reply: Type.Object({}),
+    handle: (_parameters, { reply }) => {
+      reply.header(
+        "set-cookie",
+        "__Host-PBSAuthCookie=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax; HttpOnly; Path=/;",
+      );
+      return {};
+    },
+  });
+}

@@ -1,0 +1,248 @@
+import { type FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+
+import { type AccessControl } from "../auth/access-control.ts";
+import { type Account, type Accounts } from "../auth/accounts.ts";
+import { type AuthId, parseAuthId } from "../../format/snapshot/auth-id.ts";
+import { realmOf, ROOT_USER } from "../auth/auth-id.ts";
+import { hashPassword } from "../auth/password-hash.ts";
+import { ApiError, refused } from "../http/api-error.ts";
+import {
+  optionalComment,
+  optionalConfigDigest,
+  optionalFlag,
+  userIdSchema,
+} from "../http/parameter-schemas.ts";
+import { addRoute, WithAttributes } from "../http/route.ts";
+
+/** What the user and token routes work on. */
+export interface AccountRouteOptions {
+  readonly accounts: Accounts;
+  readonly access: AccessControl;
+}
+
+const shortName = Type.Optional(
+  Type.String({ minLength: 2, maxLength: 64, pattern: "^[^\\n\\r\\t]*$" }),
+);
+const password = Type.String({ minLength: 8, maxLength: 64, pattern: "^[^\\n\\r\\t]*$" });
+const deletable = ["comment", "firstname", "lastname", "email"] as const;
+
+const userDetails = {
+  comment: optionalComment,
+  enable: optionalFlag,
+  expire: Type.Optional(Type.Integer({ minimum: 0 })),
+  firstname: shortName,
+  lastname: shortName,
+  email: shortName,
+};
+
+const accountReply = {
+  enable: Type.Optional(Type.Boolean()),
+  expire: Type.Optional(Type.Integer()),
+  comment: Type.Optional(Type.String()),
+};
+
+const userReply = Type.Object({
+  userid: Type.String(),
+  ...accountReply,
+  firstname: Type.Optional(Type.String()),
+  lastname: Type.Optional(Type.String()),
+  email: Type.Optional(Type.String()),
+  tokens: Type.Optional(Type.Array(Type.Object({ tokenid: Type.String(), ...accountReply }))),
+});
+
+/** `/access/users` and `/access/password` (spec rest-api.md §4). */
+export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions): void {
+  const { accounts, access } = options;
+  const requireModify = (caller: AuthId): void => {
+    access.require(caller, "/access/users", ["Permissions.Modify"]);
+  };
+  addRoute(api, {
+    method: "GET",
+    path: "/access/users",
+    parameters: Type.Object({ include_tokens: optionalFlag }),
+    reply: Type.Array(userReply),
+    handle: ({ include_tokens: includeTokens }, { caller }) => {
+      const seesAll = access.hasAny(caller, "/access/users", ["Sys.Audit"]);
+      const users = accounts.users().filter((user) => seesAll || user.id === caller);
+      const list = users.map((user) => {
+        const tokens = includeTokens === true ? accounts.tokens(user.id).map(tokenReply) : [];
+        return tokens.length > 0 ? { ...userReplyOf(user), tokens } : userReplyOf(user);
+      });
+      return new WithAttributes(list, { digest: accounts.digest });
+    },
+  });
+  addRoute(api, {
+    method: "POST",
+    path: "/access/users",
+    parameters: Type.Object({
+      userid: userIdSchema,
+      password: Type.Optional(password),
+      ...userDetails,
+    }),
+    reply: Type.Null(),
+    permit: requireModify,
+    handle: async (parameters) => {
+      const id = parseAuthId(parameters.userid);
+      if (accounts.get(id)) throw refused(`user '${id}' already exists.`);
+      requireKnownRealm(id);
+      await accounts.put(accountOf(id, parameters));
+      if (parameters.password !== undefined) {
+        await accounts.setPasswordHash(id, await hashPassword(parameters.password));
+      }
+      return null;
+    },
+  });
+  addRoute(api, {
+    method: "GET",
+    path: "/access/users/:userid",
+    parameters: Type.Object({ userid: userIdSchema }),
+    reply: userReply,
+    handle: ({ userid }, { caller }) => {
+      const user = findUser(accounts, userid);
+      if (caller !== user.id) access.require(caller, "/access/users", ["Sys.Audit"]);
+      return new WithAttributes(userReplyOf(user), { digest: accounts.digest });
+    },
+  });
+  addRoute(api, {
+    method: "PUT",
+    path: "/access/users/:userid",
+    parameters: Type.Object({
+      userid: userIdSchema,
+      password: Type.Optional(password),
+      ...userDetails,
+      delete: Type.Optional(Type.Array(Type.Enum([...deletable]))),
+      digest: optionalConfigDigest,
+    }),
+    reply: Type.Null(),
+    handle: async (parameters, { caller }) => {
+      const user = findUser(accounts, parameters.userid);
+      if (caller !== user.id) requireModify(caller);
+      requireDigest(accounts.digest, parameters.digest);
+      const changed = changedAccount(user, parameters, parameters.delete ?? []);
+      await accounts.put(changed);
+      if (parameters.password !== undefined) {
+        await accounts.setPasswordHash(user.id, await hashPassword(parameters.password));
+      }
+      return null;
+    },
+  });
+  addRoute(api, {
+    method: "DELETE",
+    path: "/access/users/:userid",
+    parameters: Type.Object({ userid: userIdSchema, digest: optionalConfigDigest }),
+    reply: Type.Null(),
+    permit: requireModify,
+    handle: async ({ userid, digest }) => {
+      const user = findUser(accounts, userid);
+      if (user.id === ROOT_USER) throw refused("unable to remove the superuser");
+      requireDigest(accounts.digest, digest);
+      const gone = [user.id, ...accounts.tokens(user.id).map((token) => token.id)];
+      await accounts.delete(user.id);
+      await access.update((tree) => {
+        for (const id of gone) tree.deleteAuthId(id);
+      });
+      return null;
+    },
+  });
+  addPasswordRoute(api, options);
+}
+
+function addPasswordRoute(api: FastifyInstance, { accounts, access }: AccountRouteOptions): void {
+  addRoute(api, {
+    method: "PUT",
+    path: "/access/password",
+    parameters: Type.Object({
+      userid: userIdSchema,
+      password,
+      "confirmation-password": Type.Optional(Type.String({ maxLength: 1024 })),
+    }),
+    reply: Type.Null(),
+    handle: async ({ userid, password: newPassword }, { caller }) => {
+      if (caller.includes("!")) throw refused("API tokens cannot access this API endpoint");
+      const user = findUser(accounts, userid);
+      if (caller !== user.id) access.require(caller, "/", ["Permissions.Modify"]);
+      await accounts.setPasswordHash(user.id, await hashPassword(newPassword));
+      return null;
+    },
+  });
+}
+
+/** A user that exists. */
+export function findUser(accounts: Accounts, userid: string): Account {
+  const user = accounts.get(parseAuthId(userid));
+  if (!user) throw new ApiError("API_NOT_FOUND", `no such user '${userid}'`);
+  return user;
+}
+
+/** Refuses a change that was made against an older configuration (spec rest-api.md §1.3). */
+export function requireDigest(present: string, given: string | undefined): void {
+  if (given !== undefined && given !== present) {
+    throw refused("detected modified configuration - file changed by other user? Try again.");
+  }
+}
+
+/** An account as it appears in replies: what is unset is absent. */
+export function detailsReply(account: Account): {
+  enable?: boolean;
+  expire?: number;
+  comment?: string;
+} {
+  return {
+    ...(account.isEnabled ? {} : { enable: false }),
+    ...(account.expireSec === 0 ? {} : { expire: account.expireSec }),
+    ...(account.comment === undefined ? {} : { comment: account.comment }),
+  };
+}
+
+function tokenReply(token: Account): { tokenid: string } & ReturnType<typeof detailsReply> {
+  return { tokenid: token.id, ...detailsReply(token) };
+}
+
+function userReplyOf(user: Account): Static<typeof userReply> {
+  const reply: Static<typeof userReply> = { userid: user.id, ...detailsReply(user) };
+  for (const name of ["firstname", "lastname", "email"] as const) {
+    const value = user[name];
+    if (value !== undefined) reply[name] = value;
+  }
+  return reply;
+}
+
+/** Details as parameters of a request. */
+export interface DetailParameters {
+  readonly comment?: string;
+  readonly enable?: boolean;
+  readonly expire?: number;
+  readonly firstname?: string;
+  readonly lastname?: string;
+  readonly email?: string;
+}
+
+/** A new account with these details. */
+export function accountOf(id: AuthId, details: DetailParameters): Account {
+  return changedAccount({ id, isEnabled: true, expireSec: 0 }, details, []);
+}
+
+/** An account with some details replaced and some removed. */
+export function changedAccount(
+  account: Account,
+  details: DetailParameters,
+  removed: readonly (typeof deletable)[number][],
+): Account {
+  const changed: { -readonly [Key in keyof Account]: Account[Key] } = {
+    ...account,
+    isEnabled: details.enable ?? account.isEnabled,
+    expireSec: details.expire ?? account.expireSec,
+  };
+  for (const name of deletable) {
+    const value = details[name];
+    if (value !== undefined) changed[name] = value;
+    else if (removed.includes(name)) Reflect.deleteProperty(changed, name);
+  }
+  return changed;
+}
+
+function requireKnownRealm(id: AuthId): void {
+  const realm = realmOf(id);
+  if (realm !== "pbs" && realm !== "pam") throw refused(`realm '${realm}' does not exist`);
+}

@@ -1,0 +1,114 @@
+import { homedir, hostname } from "node:os";
+import { join, resolve } from "node:path";
+
+import { ConfigError } from "./configuration/config-error.ts";
+import { type WantedDatastore } from "./configuration/datastore-config.ts";
+
+/** Where a server listens. */
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+}
+
+/** Settings of one server, complete. */
+export interface ServerSettings {
+  readonly configDirectory: string;
+  readonly taskDirectory: string;
+  readonly listen: ListenAddress;
+  /** Datastores to create or adopt, besides those in `datastore.cfg`. */
+  readonly datastores: readonly WantedDatastore[];
+  /** User with every privilege, made when it does not exist. */
+  readonly adminUser: string;
+  /** Name of this machine, for the certificate and for task names. */
+  readonly hostName: string;
+  readonly unauthenticatedDelayMs: number;
+  readonly forbiddenDelayMs: number;
+  /** Bytes of uploads that may be in memory at once. */
+  readonly uploadMemoryBytes: number;
+}
+
+/** Port of the protocol (spec auth.md §1). */
+export const DEFAULT_PORT = 8007;
+
+/** Default of {@link ServerSettings.uploadMemoryBytes}. */
+export const UPLOAD_MEMORY_BYTES: number = 256 * 1024 * 1024;
+
+/** Default of {@link ServerSettings.unauthenticatedDelayMs} (spec auth.md §3.2). */
+export const UNAUTHENTICATED_DELAY_MS = 3000;
+
+/** Default of {@link ServerSettings.forbiddenDelayMs} (spec auth.md §7). */
+export const FORBIDDEN_DELAY_MS = 500;
+
+/** Arguments as the command line has them. */
+export interface ServerArguments {
+  readonly config?: string;
+  readonly datastore: readonly string[];
+  readonly listen: string;
+  readonly admin: string;
+}
+
+/**
+ * Completes arguments by the environment and defaults.
+ *
+ * Without `--config`, root uses `/etc/amber` and `/var/log/amber/tasks`, other users their XDG folders; with it, tasks
+ * lie in the same folder.
+ *
+ * @throws {ConfigError} `CONFIG_INVALID`.
+ */
+export function serverSettings(args: ServerArguments): ServerSettings {
+  const isRoot = process.getuid?.() === 0;
+  const own = args.config === undefined ? undefined : resolve(args.config);
+  const home = homedir();
+  const configHome = process.env["XDG_CONFIG_HOME"] ?? join(home, ".config");
+  const stateHome = process.env["XDG_STATE_HOME"] ?? join(home, ".local/state");
+  return Object.freeze({
+    configDirectory: own ?? (isRoot ? "/etc/amber" : join(configHome, "amber")),
+    taskDirectory: own === undefined ? taskDirectory(isRoot, stateHome) : join(own, "tasks"),
+    listen: parseListenAddress(args.listen),
+    datastores: args.datastore.map(parseDatastoreArgument),
+    adminUser: args.admin,
+    hostName: hostname(),
+    unauthenticatedDelayMs: UNAUTHENTICATED_DELAY_MS,
+    forbiddenDelayMs: FORBIDDEN_DELAY_MS,
+    uploadMemoryBytes: UPLOAD_MEMORY_BYTES,
+  });
+}
+
+/** Password for the first administrator from the environment, if it is set. */
+export function adminPasswordFromEnvironment(): string | undefined {
+  return process.env["AMBER_ADMIN_PASSWORD"];
+}
+
+function taskDirectory(isRoot: boolean, stateHome: string): string {
+  return isRoot ? "/var/log/amber/tasks" : join(stateHome, "amber/tasks");
+}
+
+/**
+ * Parses `HOST:PORT`, `[HOST]:PORT`, `:::8007` or a port alone.
+ *
+ * @throws {ConfigError} `CONFIG_INVALID`.
+ */
+export function parseListenAddress(text: string): ListenAddress {
+  const match = /^(?:(.*):)?([0-9]{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (!match || port > 65_535) {
+    throw new ConfigError("CONFIG_INVALID", "listen", `"${text}" is not HOST:PORT`);
+  }
+  const host = (match[1] ?? "::").replace(/^\[(.*)\]$/, "$1");
+  return { host: host === "" ? "::" : host, port };
+}
+
+function parseDatastoreArgument(text: string): WantedDatastore {
+  const equals = text.indexOf("=");
+  const name = text.slice(0, Math.max(equals, 0));
+  const path = text.slice(equals + 1);
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{2,31}$/.test(name) || path === "") {
+    throw new ConfigError(
+      "CONFIG_INVALID",
+      "datastore",
+      `"${text}" is not NAME=PATH with a name of 3 to 32 letters, digits, "_", "." and "-"`,
+    );
+  }
+  return { name, path: resolve(path) };
+}

@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+/**
+ * The directory with the configuration files, each readable by the server's user only.
+ *
+ * Files are replaced as a whole: written aside, synced, renamed. Nobody else may write them while the server runs.
+ */
+export class ConfigDirectory {
+  /** Absolute path. */
+  readonly path: string;
+  #temporaryCount = 0;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Opens the directory; it is created with mode 0700 when it does not exist. */
+  static async open(path: string): Promise<ConfigDirectory> {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    return new ConfigDirectory(path);
+  }
+
+  /** Content of a file as text, `undefined` when there is none. */
+  async read(fileName: string): Promise<string | undefined> {
+    try {
+      return await readFile(join(this.path, fileName), "utf8");
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  /** Replaces a file, mode 0600; when this returns, the new content survives a crash. */
+  async write(fileName: string, content: string): Promise<void> {
+    const target = join(this.path, fileName);
+    this.#temporaryCount += 1;
+    const aside = `${target}.tmp_${process.pid}_${this.#temporaryCount}`;
+    try {
+      const file = await open(aside, "wx", 0o600);
+      try {
+        await file.writeFile(content);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(aside, target);
+    } catch (error) {
+      await rm(aside, { force: true });
+      throw error;
+    }
+  }
+}
+
+/** Digest of a configuration file for optimistic locking (spec rest-api.md §1.3). */
+export function configDigest(content: string): string {
+  return createHash("sha256").update(content).digest("hex");
+}

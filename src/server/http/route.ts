@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { type IncomingMessage } from "node:http";
+import { type Readable } from "node:stream";
+
+import { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { Type, type Static, type TObject, type TSchema } from "typebox";
+
+import { type AuthId } from "../../format/snapshot/auth-id.ts";
+import { ApiError } from "./api-error.ts";
+import {
+  parameterCheck,
+  parseForm,
+  type RawParameters,
+  type UnknownParameters,
+} from "./parameters.ts";
+
+/** Methods of the API. */
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** What a handler knows about the call besides its parameters. */
+export interface Call {
+  /** Who calls; asking for it on a route that is open to the world is a mistake. */
+  readonly caller: AuthId;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** A result with members beside `data` (spec rest-api.md §1.1). */
+export class WithAttributes<Data> {
+  readonly data: Data;
+  readonly attributes: ReplyAttributes;
+
+  constructor(data: Data, attributes: ReplyAttributes) {
+    this.data = data;
+    this.attributes = attributes;
+  }
+}
+
+/** Members that may stand beside `data`. */
+export interface ReplyAttributes {
+  readonly digest?: string;
+  readonly total?: number;
+  readonly success?: number;
+  readonly active?: boolean;
+}
+
+/** Bytes as a result, sent as they are. */
+export class RawReply {
+  readonly body: Readable | Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    body: Readable | Uint8Array,
+    headers: Readonly<Record<string, string>> = { "content-type": "application/octet-stream" },
+  ) {
+    this.body = body;
+    this.headers = headers;
+  }
+}
+
+/** Says that the handler took the connection over and answers on it itself. */
+export const ANSWERED: unique symbol = Symbol("answered");
+
+/** What a handler may return. */
+export type Result<Data> = Data | WithAttributes<Data> | RawReply | typeof ANSWERED;
+
+/** One method of the API: schema of what goes in and what comes out, and what it does. */
+export interface Route<Parameters extends TObject, Reply extends TSchema> {
+  readonly method: Method;
+  /** Below the root of the API; `:name` takes a parameter from the path, `_` in it stands for `-`. */
+  readonly path: string;
+  /** `world` needs no login. */
+  readonly access?: "login" | "world";
+  readonly parameters: Parameters;
+  readonly unknownParameters?: UnknownParameters;
+  readonly reply: Reply;
+  /** `stream`: the body is data and `request.body` is the unread stream; parameters stand in the query only. */
+  readonly body?: "parameters" | "stream";
+  /** Checked before the parameters are (spec auth.md §7). */
+  readonly permit?: (caller: AuthId) => void;
+  /** Does the work. */
+  readonly handle: (
+    parameters: Static<Parameters>,
+    call: Call,
+  ) => Promise<Result<Static<Reply>>> | Result<Static<Reply>>;
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Whether the route may be called without login. */
+    access?: "login" | "world";
+    /** Whether the body is data, not parameters. */
+    bodyKind?: "parameters" | "stream";
+  }
+}
+
+const callers = new WeakMap<IncomingMessage, AuthId>();
+const extjsRequests = new WeakSet<IncomingMessage>();
+
+/** Remembers who sent a request. */
+export function setCaller(request: IncomingMessage, caller: AuthId): void {
+  callers.set(request, caller);
+}
+
+/** Remembers that a request wants replies in the form of `/api2/extjs` (spec auth.md §8.3). */
+export function markExtjs(request: IncomingMessage): void {
+  extjsRequests.add(request);
+}
+
+/** Whether {@link markExtjs} was called. */
+export function isExtjs(request: IncomingMessage): boolean {
+  return extjsRequests.has(request);
+}
+
+/** Content type of every JSON reply and of plain-text errors (spec auth.md §8.1). */
+export const JSON_CONTENT_TYPE = "application/json;charset=UTF-8";
+
+/** Adds a method to the API. */
+export function addRoute<Parameters extends TObject, Reply extends TSchema>(
+  app: FastifyInstance,
+  route: Route<Parameters, Reply>,
+): void {
+  const check = parameterCheck(route.parameters, route.unknownParameters);
+  app.route({
+    method: route.method,
+    url: route.path,
+    config: { access: route.access ?? "login", bodyKind: route.body ?? "parameters" },
+    schema: { response: { 200: envelope(route.reply) } },
+    handler: async (request, reply) => {
+      const call = makeCall(request, reply);
+      route.permit?.(call.caller);
+      const parameters = check.verify(collectParameters(request, route.body ?? "parameters"));
+      return payloadOf(call, await route.handle(parameters, call));
+    },
+  });
+}
+
+function makeCall(request: FastifyRequest, reply: FastifyReply): Call {
+  return {
+    request,
+    reply,
+    get caller(): AuthId {
+      const caller = callers.get(request.raw);
+      assert(caller !== undefined, "the route is open to the world");
+      return caller;
+    },
+  };
+}
+
+/** What Fastify sends: an object for the reply schema, or bytes and streams as they are. */
+function payloadOf({ reply, request }: Call, result: Result<unknown>): unknown {
+  if (result === ANSWERED) {
+    reply.hijack();
+    return undefined;
+  }
+  if (result instanceof RawReply) {
+    reply.headers(result.headers);
+    return result.body;
+  }
+  reply.header("content-type", JSON_CONTENT_TYPE);
+  const form = isExtjs(request.raw) ? { success: true, status: 200 } : {};
+  if (result instanceof WithAttributes) {
+    return { ...result.attributes, ...form, data: (result as WithAttributes<unknown>).data };
+  }
+  return { ...form, data: result ?? null };
+}
+
+function envelope(data: TSchema): TSchema {
+  return Type.Object({
+    data,
+    success: Type.Optional(Type.Union([Type.Boolean(), Type.Integer()])),
+    status: Type.Optional(Type.Integer()),
+    total: Type.Optional(Type.Integer()),
+    digest: Type.Optional(Type.String()),
+    active: Type.Optional(Type.Boolean()),
+  });
+}
+
+/** Path, query and body as one set of parameters (spec auth.md §8.2). */
+function collectParameters(
+  request: FastifyRequest,
+  bodyKind: "parameters" | "stream",
+): RawParameters {
+  const path = pathParameters(request.params);
+  const url = request.raw.url ?? "";
+  const queryStart = url.indexOf("?");
+  const query = queryStart < 0 ? {} : parseForm(url.slice(queryStart + 1));
+  if (bodyKind === "stream") return { ...query, ...path };
+  const body: unknown = request.body;
+  if (body === undefined || body === null) return { ...query, ...path };
+  if (!isRecord(body)) throw new ApiError("API_PARAMETERS", "unsupported content type");
+  const isJson = request.headers["content-type"]?.toLowerCase().startsWith("application/json");
+  return isJson === true ? { ...body, ...path } : { ...query, ...body, ...path };
+}
+
+/** The router takes a dash in a name for its end, so names are written with `_` there. */
+function pathParameters(given: unknown): RawParameters {
+  const entries = isRecord(given) ? Object.entries(given) : [];
+  return Object.fromEntries(entries.map(([name, value]) => [name.replaceAll("_", "-"), value]));
+}
+
+function isRecord(value: unknown): value is RawParameters {
+  return typeof value === "object" && value !== null && !(value instanceof Uint8Array);
+}

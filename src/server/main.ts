@@ -1,0 +1,189 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+
+import { type FastifyBaseLogger } from "fastify";
+
+import { CodecPool } from "../chunks/codec-pool.ts";
+import { type Clock } from "../format/clock.ts";
+import { parseAuthId, type AuthId } from "../format/snapshot/auth-id.ts";
+import { addAclRoutes } from "./api/acl-routes.ts";
+import { addTaskRoutes } from "./api/task-routes.ts";
+import { addTicketRoutes } from "./api/ticket-routes.ts";
+import { addTokenRoutes } from "./api/token-routes.ts";
+import { addUserRoutes } from "./api/user-routes.ts";
+import { addVersionRoutes, type Product } from "./api/version-routes.ts";
+import { buildApp, type RoutePlugin } from "./app.ts";
+import { AccessControl } from "./auth/access-control.ts";
+import { Accounts } from "./auth/accounts.ts";
+import { loadAuthKeys } from "./auth/auth-key-files.ts";
+import { Authenticator } from "./auth/authenticator.ts";
+import { hashPassword } from "./auth/password-hash.ts";
+import { type ServerSettings } from "./config.ts";
+import { ConfigDirectory } from "./configuration/config-directory.ts";
+import { mergeDatastoreConfig } from "./configuration/datastore-config.ts";
+import { type Datastores } from "./datastores.ts";
+import { listenSecurely } from "./http/secure-listener.ts";
+import { openDatastores } from "./open-datastores.ts";
+import { addBackupRoute } from "./session/backup-session.ts";
+import { MemoryBudget } from "./session/memory-budget.ts";
+import { addReaderRoute } from "./session/reader-session.ts";
+import { TaskRegistry } from "./tasks/task-registry.ts";
+import { certificateFingerprint, loadServerCertificate } from "./tls/server-certificate.ts";
+
+/** Everything a server needs besides its settings. */
+export interface ServerEnvironment {
+  readonly clock: Clock;
+  readonly logger: FastifyBaseLogger;
+  readonly product: Product;
+  /** Password for the administrator when it is made; a random one otherwise. */
+  readonly adminPassword?: string;
+}
+
+/** A server that answers requests. */
+export interface RunningServer {
+  /** `https://localhost:PORT`. */
+  readonly url: string;
+  readonly port: number;
+  /** SHA-256 of the certificate as 32 lower-case pairs joined by colons. */
+  readonly fingerprint: string;
+  /** The administrator that was made by this start, with its password when that is a random one. */
+  readonly createdAdmin: { readonly user: AuthId; readonly password?: string } | undefined;
+  /** Ends all sessions (unfinished backups are removed) and closes everything. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a server: reads or makes its configuration, opens its datastores, listens.
+ *
+ * @throws {ConfigError} {@link ConfigError} when the configuration cannot be used.
+ */
+export async function startServer(
+  settings: ServerSettings,
+  environment: ServerEnvironment,
+): Promise<RunningServer> {
+  const { clock, logger } = environment;
+  const directory = await ConfigDirectory.open(settings.configDirectory);
+  const accounts = await Accounts.load(directory, clock);
+  const access = await AccessControl.load(directory, accounts);
+  const createdAdmin = await ensureAdmin(settings, environment, { accounts, access });
+  const authenticator = new Authenticator(accounts, await loadAuthKeys(directory), clock);
+  const certificate = await loadServerCertificate(directory, settings.hostName, clock);
+  const entries = await mergeDatastoreConfig(directory, settings.datastores);
+  const tasks = await TaskRegistry.open(settings.taskDirectory, {
+    nodeName: nodeName(settings.hostName),
+    pid: process.pid,
+    processStart: await processStartTicks(),
+    clock,
+  });
+  const pool = CodecPool.create({ workerCount: availableParallelism() });
+  const datastores = await openDatastores(entries, { clock, logger, pool });
+  const sessions = {
+    datastores,
+    access,
+    tasks,
+    uploadMemory: new MemoryBudget(settings.uploadMemoryBytes),
+    unauthenticatedMs: settings.unauthenticatedDelayMs,
+    logger,
+    running: new Set<Promise<void>>(),
+  };
+  const app = await buildApp(
+    {
+      authenticator,
+      delays: {
+        unauthenticatedMs: settings.unauthenticatedDelayMs,
+        forbiddenMs: settings.forbiddenDelayMs,
+      },
+      logger,
+    },
+    plugins(
+      { authenticator, accounts, access, tasks, datastores, product: environment.product },
+      (api) => {
+        addBackupRoute(api, sessions);
+        addReaderRoute(api, sessions);
+      },
+    ),
+  );
+  const listener = await listenSecurely(app.server, certificate, settings.listen);
+  const fingerprint = certificateFingerprint(certificate.certificatePem);
+  logger.info({ port: listener.port, fingerprint }, "server listens");
+  let closing: Promise<void> | undefined;
+  return {
+    url: `https://localhost:${listener.port}`,
+    port: listener.port,
+    fingerprint,
+    createdAdmin,
+    close: async () => {
+      closing ??= (async () => {
+        await listener.close();
+        await Promise.allSettled(sessions.running);
+        await app.close();
+        await datastores.close();
+        await pool[Symbol.asyncDispose]();
+        logger.info("server closed");
+      })();
+      await closing;
+    },
+  };
+}
+
+interface Services {
+  readonly authenticator: Authenticator;
+  readonly accounts: Accounts;
+  readonly access: AccessControl;
+  readonly tasks: TaskRegistry;
+  readonly datastores: Datastores;
+  readonly product: Product;
+}
+
+function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugin[] {
+  return [
+    (api) => {
+      addVersionRoutes(api, services.product);
+    },
+    (api) => {
+      addTicketRoutes(api, services.authenticator);
+    },
+    (api) => {
+      addUserRoutes(api, services);
+      addTokenRoutes(api, services);
+      addAclRoutes(api, services);
+    },
+    (api) => {
+      addTaskRoutes(api, services);
+    },
+    sessions,
+  ];
+}
+
+async function ensureAdmin(
+  settings: ServerSettings,
+  environment: ServerEnvironment,
+  { accounts, access }: { readonly accounts: Accounts; readonly access: AccessControl },
+): Promise<RunningServer["createdAdmin"]> {
+  const user = parseAuthId(settings.adminUser);
+  if (accounts.passwordHash(user) !== undefined) return undefined;
+  const given = environment.adminPassword;
+  const password = given ?? randomBytes(15).toString("base64url");
+  if (!accounts.get(user)) {
+    await accounts.put({ id: user, isEnabled: true, expireSec: 0, comment: "Administrator" });
+  }
+  await accounts.setPasswordHash(user, await hashPassword(password));
+  await access.update((tree) => {
+    tree.set({ path: "/", authId: user, role: "Admin", propagate: true });
+  });
+  return given === undefined ? { user, password } : { user };
+}
+
+/** First label of the host name as far as a task name may hold it. */
+function nodeName(hostName: string): string {
+  const label = (hostName.split(".")[0] ?? "").replaceAll(/[^a-zA-Z0-9-]/g, "");
+  return /^[a-zA-Z0-9]/.test(label) ? label : "localhost";
+}
+
+/** Field 22 of /proc/self/stat; the name in field 2 may hold spaces, so fields are counted behind it. */
+async function processStartTicks(): Promise<number> {
+  const stat = await readFile("/proc/self/stat", "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[19] ?? "0");
+}

@@ -1,0 +1,209 @@
+import { type FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+
+import { type AuthId } from "../../format/snapshot/auth-id.ts";
+import { namespacePath, parseNamespace } from "../../format/snapshot/namespace.ts";
+import {
+  backupGroupText,
+  parseBackupId,
+  parseBackupType,
+  snapshotIdText,
+  type SnapshotId,
+} from "../../format/snapshot/snapshot-id.ts";
+import { datastorePath } from "../auth/access-control.ts";
+import { ApiError, refused } from "../http/api-error.ts";
+import {
+  backupId,
+  backupTime,
+  backupType,
+  datastoreName,
+  optionalFlag,
+  optionalNamespace,
+} from "../http/parameter-schemas.ts";
+import { addRoute, ANSWERED, type Call } from "../http/route.ts";
+import { type UpgradeOffer } from "../http/upgrade-offer.ts";
+import { type BackupTarget } from "../store/backup-target.ts";
+import { type Datastore } from "../store/datastore.ts";
+import { type Task } from "../tasks/task.ts";
+import { backupMethods } from "./backup-methods.ts";
+import { serveConnection, type ConnectionEnd } from "./session-connection.ts";
+import { requireDatastore, type SessionOptions } from "./session-options.ts";
+import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
+
+const PROTOCOL = "proxmox-backup-protocol-v1";
+
+const parameters = Type.Object({
+  store: datastoreName,
+  ns: optionalNamespace,
+  "backup-type": backupType,
+  "backup-id": backupId,
+  "backup-time": backupTime,
+  debug: optionalFlag,
+  benchmark: optionalFlag,
+});
+
+/** `GET /backup`: the upgrade to a session that writes one snapshot (spec backup-protocol.md §2). */
+export function addBackupRoute(api: FastifyInstance, options: SessionOptions): void {
+  addRoute(api, {
+    method: "GET",
+    path: "/backup",
+    parameters,
+    unknownParameters: "ignore",
+    reply: Type.Null(),
+    handle: (given, call) => startBackup(given, call, options),
+  });
+}
+
+async function startBackup(
+  given: Static<typeof parameters>,
+  call: Call,
+  options: SessionOptions,
+): Promise<typeof ANSWERED> {
+  const aclPath = datastorePath(given.store, given.ns ?? "");
+  if (!options.access.hasAny(call.caller, aclPath, ["Datastore.Backup"])) {
+    throw new ApiError("API_FORBIDDEN", `missing permissions 'Datastore.Backup' on '${aclPath}'`);
+  }
+  const datastore = requireDatastore(options.datastores, given.store);
+  const offer = requireUpgrade(call.request, PROTOCOL);
+  const namespace = parseNamespace(given.ns ?? "");
+  if (!(await datastore.hasNamespace(namespace))) {
+    throw new ApiError("API_NOT_FOUND", "namespace not found");
+  }
+  const snapshot: SnapshotId = {
+    type: parseBackupType(given["backup-type"]),
+    id: parseBackupId(given["backup-id"]),
+    timeSec: given["backup-time"],
+  };
+  const kind = benchmarkKind(backupGroupText(snapshot), given.benchmark === true);
+  const target = await datastore.beginBackup({
+    namespace,
+    snapshot,
+    authId: call.caller,
+    ownerCheck: kind === "benchmark" ? "skipped" : "enforced",
+  });
+  const folder = [namespacePath(namespace), snapshotIdText(snapshot)].filter((part) => part !== "");
+  const run = runSession({
+    target,
+    kind,
+    datastore,
+    offer,
+    call,
+    options,
+    caller: call.caller,
+    snapshotPath: folder.join("/"),
+    isDebug: given.debug === true,
+  });
+  options.running.add(run);
+  void run.finally(() => options.running.delete(run));
+  return ANSWERED;
+}
+
+type SessionKind = "backup" | "benchmark";
+
+/** The benchmark flag and the group `host/benchmark` go together (spec backup-protocol.md §8). */
+function benchmarkKind(group: string, isBenchmark: boolean): SessionKind {
+  const isBenchmarkGroup = group === "host/benchmark";
+  if (isBenchmarkGroup && !isBenchmark) {
+    throw refused("unable to run benchmark without --benchmark flags");
+  }
+  if (isBenchmark && !isBenchmarkGroup) {
+    throw refused("benchmark flags is only allowed on 'host/benchmark'");
+  }
+  return isBenchmark ? "benchmark" : "backup";
+}
+
+interface Run {
+  readonly target: BackupTarget;
+  readonly kind: SessionKind;
+  readonly datastore: Datastore;
+  readonly offer: UpgradeOffer;
+  readonly call: Call;
+  readonly options: SessionOptions;
+  readonly caller: AuthId;
+  readonly snapshotPath: string;
+  readonly isDebug: boolean;
+}
+
+/** One session from the 101 to the end; never rejects. */
+async function runSession(run: Run): Promise<void> {
+  const { target, kind, datastore, options, snapshotPath } = run;
+  const logger = options.logger.child({ store: datastore.name, snapshot: snapshotPath });
+  let task: Task | undefined;
+  try {
+    const group = snapshotGroup(target.snapshot);
+    task = await options.tasks.start(kind, `${datastore.name}:${group}`, run.caller);
+    const peer = run.offer.front.peerAddress;
+    task.log(
+      `starting new ${kind} on datastore '${datastore.name}' from ${peer}: "${snapshotPath}"`,
+    );
+    logger.info({ upid: task.upid, peer }, "backup session started");
+    const session = await upgradeConnection(run.call.reply, run.offer, PROTOCOL);
+    const end: ConnectionEnd = session
+      ? await serveConnection(session, {
+          routes: backupMethods({
+            target,
+            snapshotPath,
+            memory: options.uploadMemory,
+            log: logTo(task),
+            debug: run.isDebug ? logTo(task) : ignoreLine,
+          }),
+          task,
+          isDebug: run.isDebug,
+          unauthenticatedMs: options.unauthenticatedMs,
+          logger,
+        })
+      : { kind: "failed", reason: "connection error: closed during the upgrade" };
+    await endSession(run, task, end);
+    logger.info({ upid: task.upid, state: target.state }, "backup session ended");
+  } catch (error) {
+    logger.error({ err: error }, "backup session failed");
+    await target.abort().catch((cause: unknown) => {
+      logger.error({ err: cause }, "unfinished snapshot could not be removed");
+    });
+    await task?.end("internal error").catch(() => undefined);
+  }
+}
+
+/** What becomes of the snapshot and of the task (spec backup-protocol.md §5). */
+async function endSession(run: Run, task: Task, end: ConnectionEnd): Promise<void> {
+  const { target, kind, datastore } = run;
+  if (kind === "benchmark") {
+    if (target.state === "finished") {
+      await datastore.forgetSnapshot(target.namespace, target.snapshot);
+    } else await target.abort();
+    task.log("benchmark finished successfully");
+    await task.end();
+    return;
+  }
+  if (target.state === "finished") {
+    task.log("backup finished successfully");
+    await task.end();
+    return;
+  }
+  if (end.kind === "closed") {
+    const reason = "backup ended but finished flag is not set.";
+    task.log(`backup ended and finish failed: ${reason}`);
+    task.log("removing unfinished backup");
+    await target.abort();
+    await task.end(reason);
+    return;
+  }
+  task.log(`backup failed: ${end.reason}`);
+  task.log("removing failed backup");
+  await target.abort();
+  await task.end(end.reason);
+}
+
+function snapshotGroup(snapshot: SnapshotId): string {
+  return backupGroupText(snapshot);
+}
+
+function logTo(task: Task): (line: string) => void {
+  return (line) => {
+    task.log(line);
+  };
+}
+
+function ignoreLine(): void {
+  // The client did not ask for details.
+}

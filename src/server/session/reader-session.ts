@@ -1,0 +1,245 @@
+import { type ServerHttp2Stream } from "node:http2";
+
+import { type FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+
+import { parseDigest } from "../../format/chunk/digest.ts";
+import { archiveKindOf, parseArchiveName } from "../../format/snapshot/archive-name.ts";
+import { isOwnedBy, parseAuthId, type AuthId } from "../../format/snapshot/auth-id.ts";
+import { parseNamespace, type Namespace } from "../../format/snapshot/namespace.ts";
+import {
+  backupGroupText,
+  parseBackupId,
+  parseBackupType,
+  snapshotIdText,
+  type SnapshotId,
+} from "../../format/snapshot/snapshot-id.ts";
+import { datastorePath } from "../auth/access-control.ts";
+import { hexTime } from "../auth/ticket.ts";
+import { ApiError, refused } from "../http/api-error.ts";
+import {
+  backupId,
+  backupTime,
+  backupType,
+  datastoreName,
+  fileName,
+  optionalFlag,
+  optionalNamespace,
+  sha256Hex,
+} from "../http/parameter-schemas.ts";
+import { addRoute, ANSWERED, type Call } from "../http/route.ts";
+import { type UpgradeOffer } from "../http/upgrade-offer.ts";
+import { type Datastore } from "../store/datastore.ts";
+import { type SnapshotReader } from "../store/snapshot-reader.ts";
+import { StoreError } from "../store/store-error.ts";
+import { type Task } from "../tasks/task.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+import { serveConnection } from "./session-connection.ts";
+import { requireDatastore, type SessionOptions } from "./session-options.ts";
+import { SessionBytes, streamMethod, type SessionRoute } from "./session-router.ts";
+import { storedBytes } from "./stored-pieces.ts";
+import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
+
+const PROTOCOL = "proxmox-backup-reader-protocol-v1";
+
+/** Bytes of chunks one session may have read and not yet sent. */
+const READ_AHEAD_BYTES = 64 * 1024 * 1024;
+
+/** What one chunk counts for against {@link READ_AHEAD_BYTES}: the usual largest. */
+const CHUNK_COST_BYTES = 4 * 1024 * 1024;
+
+const SPEEDTEST_BYTES = 1024 * 1024;
+
+const parameters = Type.Object({
+  store: datastoreName,
+  ns: optionalNamespace,
+  "backup-type": backupType,
+  "backup-id": backupId,
+  "backup-time": backupTime,
+  debug: optionalFlag,
+});
+
+/** `GET /reader`: the upgrade to a session that reads one snapshot (spec reader-protocol.md §1). */
+export function addReaderRoute(api: FastifyInstance, options: SessionOptions): void {
+  addRoute(api, {
+    method: "GET",
+    path: "/reader",
+    parameters,
+    unknownParameters: "ignore",
+    reply: Type.Null(),
+    handle: (given, call) => startReader(given, call, options),
+  });
+}
+
+async function startReader(
+  given: Static<typeof parameters>,
+  call: Call,
+  options: SessionOptions,
+): Promise<typeof ANSWERED> {
+  const { access } = options;
+  const aclPath = datastorePath(given.store, given.ns ?? "");
+  const readsAll = access.hasAny(call.caller, aclPath, ["Datastore.Read"]);
+  if (!readsAll && !access.hasAny(call.caller, aclPath, ["Datastore.Backup"])) {
+    throw refused(`no permissions on ${aclPath}`);
+  }
+  const datastore = requireDatastore(options.datastores, given.store);
+  const offer = requireUpgrade(call.request, PROTOCOL);
+  const namespace = parseNamespace(given.ns ?? "");
+  const snapshot: SnapshotId = {
+    type: parseBackupType(given["backup-type"]),
+    id: parseBackupId(given["backup-id"]),
+    timeSec: given["backup-time"],
+  };
+  if (!readsAll) await requireGroupOwner(datastore, namespace, snapshot, call.caller);
+  const reader = await openReader(datastore, namespace, snapshot);
+  const run = runSession({
+    reader,
+    datastore,
+    snapshot,
+    offer,
+    call,
+    options,
+    caller: call.caller,
+    isDebug: given.debug === true,
+  });
+  options.running.add(run);
+  void run.finally(() => options.running.delete(run));
+  return ANSWERED;
+}
+
+async function requireGroupOwner(
+  datastore: Datastore,
+  namespace: Namespace,
+  snapshot: SnapshotId,
+  caller: AuthId,
+): Promise<void> {
+  let owner: string;
+  try {
+    owner = await datastore.readOwner(namespace, snapshot);
+  } catch (cause) {
+    if (cause instanceof StoreError) throw refused("backup owner check failed!", { cause });
+    throw cause;
+  }
+  if (!isOwnedBy(parseAuthId(owner), caller)) throw refused("backup owner check failed!");
+}
+
+async function openReader(
+  datastore: Datastore,
+  namespace: Namespace,
+  snapshot: SnapshotId,
+): Promise<SnapshotReader> {
+  try {
+    return await datastore.openReader(namespace, snapshot);
+  } catch (cause) {
+    const isMissing =
+      cause instanceof StoreError &&
+      ["STORE_SNAPSHOT_MISSING", "STORE_GROUP_MISSING", "STORE_NAMESPACE_MISSING"].includes(
+        cause.code,
+      );
+    if (isMissing) throw refused(`snapshot ${snapshotIdText(snapshot)} does not exist.`, { cause });
+    throw cause;
+  }
+}
+
+interface Run {
+  readonly reader: SnapshotReader;
+  readonly datastore: Datastore;
+  readonly snapshot: SnapshotId;
+  readonly offer: UpgradeOffer;
+  readonly call: Call;
+  readonly options: SessionOptions;
+  readonly caller: AuthId;
+  readonly isDebug: boolean;
+}
+
+/** One session from the 101 to the end; never rejects. */
+async function runSession(run: Run): Promise<void> {
+  const { reader, datastore, snapshot, options } = run;
+  const logger = options.logger.child({
+    store: datastore.name,
+    snapshot: snapshotIdText(snapshot),
+  });
+  let task: Task | undefined;
+  try {
+    const id = `${datastore.name}:${backupGroupText(snapshot)}/${hexTime(snapshot.timeSec)}`;
+    task = await options.tasks.start("reader", id, run.caller);
+    task.log(`starting new backup reader datastore '${datastore.name}': "${datastore.location}"`);
+    const session = await upgradeConnection(run.call.reply, run.offer, PROTOCOL);
+    if (session) {
+      await serveConnection(session, {
+        routes: readerMethods(reader, datastore, task, run.isDebug),
+        task,
+        isDebug: run.isDebug,
+        unauthenticatedMs: options.unauthenticatedMs,
+        logger,
+      });
+    }
+    await reader[Symbol.asyncDispose]();
+    // Clients just go away when they have what they want; that is no error worth a red line in the task list.
+    task.log("reader finished successfully");
+    await task.end(task.signal.aborted ? "task aborted" : undefined);
+  } catch (error) {
+    logger.error({ err: error }, "reader session failed");
+    await reader[Symbol.asyncDispose]();
+    await task?.end("internal error").catch(() => undefined);
+  }
+}
+
+/** The methods of a reader session (spec reader-protocol.md §3). */
+function readerMethods(
+  reader: SnapshotReader,
+  datastore: Datastore,
+  task: Task,
+  isDebug: boolean,
+): readonly SessionRoute[] {
+  const readAhead = new MemoryBudget(READ_AHEAD_BYTES);
+  return [
+    streamMethod("GET /download", Type.Object({ "file-name": fileName }), async (given) => {
+      const text = given["file-name"];
+      if (!/\.([fd]idx|blob)$/.test(text)) throw refused(`unknown archive type: '${text}'`);
+      const name = parseArchiveName(text);
+      const file = await reader.openFile(name);
+      task.log(`download "${reader.path}/${name}"`);
+      if (archiveKindOf(name) !== "blob") {
+        task.log(`register chunks in '${name}' as downloadable.`);
+      }
+      return storedBytes(file);
+    }),
+    streamMethod("GET /chunk", Type.Object({ digest: sha256Hex }), async (given, stream) => {
+      const digest = parseDigest(given.digest);
+      const release = await readAhead.take(CHUNK_COST_BYTES);
+      onceClosed(stream, release);
+      const blob = await readBlob(reader, digest);
+      if (isDebug) {
+        const path = `${datastore.location}/.chunks/${digest.slice(0, 4)}/${digest}`;
+        task.log(`download chunk "${path}"`);
+      }
+      return new SessionBytes([blob]);
+    }),
+    streamMethod(
+      "GET /speedtest",
+      Type.Object({}),
+      async () => await Promise.resolve(new SessionBytes([Buffer.alloc(SPEEDTEST_BYTES, "A")])),
+    ),
+  ];
+}
+
+async function readBlob(
+  reader: SnapshotReader,
+  digest: ReturnType<typeof parseDigest>,
+): Promise<Uint8Array> {
+  try {
+    return await reader.readBlob(digest);
+  } catch (cause) {
+    if (cause instanceof StoreError && cause.code === "STORE_CHUNK_FORBIDDEN") {
+      const text = `download chunk ${digest} not allowed`;
+      throw new ApiError("API_UNAUTHENTICATED", text, { cause });
+    }
+    throw cause;
+  }
+}
+
+function onceClosed(stream: ServerHttp2Stream, act: () => void): void {
+  if (stream.destroyed) act();
+  else stream.once("close", act);
+}

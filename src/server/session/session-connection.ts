@@ -1,0 +1,78 @@
+import { type ServerHttp2Session } from "node:http2";
+
+import { type FastifyBaseLogger } from "fastify";
+
+import { type Task } from "../tasks/task.ts";
+import { SessionRouter, type SessionRoute } from "./session-router.ts";
+
+/** How a connection ended. */
+export type ConnectionEnd =
+  { readonly kind: "closed" } | { readonly kind: "failed"; readonly reason: string };
+
+/** What serving a connection needs. */
+export interface ConnectionOptions {
+  readonly routes: readonly SessionRoute[];
+  readonly task: Task;
+  /** Whether every request gets a line in the task log. */
+  readonly isDebug: boolean;
+  readonly unauthenticatedMs: number;
+  readonly logger: FastifyBaseLogger;
+}
+
+/**
+ * Answers the requests of a connection until it is gone and no request is being worked on any more.
+ *
+ * There is no idle timeout: backups pause while a client reads a slow disk, mounts stay open for days. A client that
+ * just goes away is normal: the official one does it after every backup (spec backup-protocol.md §4.12).
+ */
+export async function serveConnection(
+  session: ServerHttp2Session,
+  options: ConnectionOptions,
+): Promise<ConnectionEnd> {
+  const { task, logger } = options;
+  const working = new Set<Promise<void>>();
+  const router = new SessionRouter(options.routes, {
+    onRequest: (name) => {
+      if (options.isDebug) task.log(name);
+    },
+    onFailure: (line) => {
+      task.log(line);
+    },
+    onUnexpected: (error) => {
+      logger.error({ err: error, upid: task.upid }, "request in a session failed");
+    },
+    unauthenticatedMs: options.unauthenticatedMs,
+  });
+  session.on("stream", (stream, headers) => {
+    const work = router.answer(stream, headers);
+    working.add(work);
+    void work.finally(() => working.delete(work));
+  });
+  const end = await connectionEnd(session, task.signal);
+  while (working.size > 0) await Promise.allSettled(working);
+  return end;
+}
+
+async function connectionEnd(
+  session: ServerHttp2Session,
+  signal: AbortSignal,
+): Promise<ConnectionEnd> {
+  let failure: string | undefined;
+  const onAbort = (): void => {
+    failure = "task aborted";
+    session.destroy();
+  };
+  session.on("error", (error: Error) => {
+    failure ??= `connection error: ${error.message}`;
+  });
+  await new Promise<void>((resolve) => {
+    session.once("close", () => {
+      resolve();
+    });
+    if (session.destroyed) resolve();
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+  });
+  signal.removeEventListener("abort", onAbort);
+  return failure === undefined ? { kind: "closed" } : { kind: "failed", reason: failure };
+}

@@ -1,0 +1,220 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+
+import { type Static, type TObject } from "typebox";
+
+import { REQUEST_BODY_BYTES_MAX } from "../../format/limits.ts";
+import { ApiError } from "../http/api-error.ts";
+import { errorReply } from "../http/error-reply.ts";
+import {
+  parameterCheck,
+  parseForm,
+  parseJsonParameters,
+  type RawParameters,
+} from "../http/parameters.ts";
+import { JSON_CONTENT_TYPE } from "../http/route.ts";
+
+/** Length and status of a request, for logs. */
+const STATUS_TEXTS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  500: "Internal Server Error",
+};
+
+/** Bytes as an answer: pieces in order, pulled as the connection takes them. */
+export class SessionBytes {
+  readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** Closes what the pieces come from; called once, also when nobody wants them any more. */
+  readonly close: () => Promise<void>;
+
+  constructor(
+    pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    close: () => Promise<void> = () => Promise.resolve(),
+  ) {
+    this.pieces = pieces;
+    this.close = close;
+  }
+}
+
+/** One request inside a session. */
+export interface SessionRoute {
+  readonly method: "GET" | "POST" | "PUT";
+  readonly path: string;
+  /** Reads and checks the request, does the work, gives the value of `data` or bytes. */
+  readonly run: (stream: ServerHttp2Stream, query: string, contentType: string) => Promise<unknown>;
+}
+
+/** A method with ordinary parameters in query, form or JSON body (spec backup-protocol.md §2.6). */
+export function method<Parameters extends TObject>(
+  name: `${SessionRoute["method"]} ${string}`,
+  parameters: Parameters,
+  handle: (parameters: Static<Parameters>) => Promise<unknown>,
+): SessionRoute {
+  const check = parameterCheck(parameters);
+  return {
+    ...splitName(name),
+    run: async (stream, query, contentType) => {
+      const body = await readBody(stream, REQUEST_BODY_BYTES_MAX);
+      return await handle(check.verify(mergeParameters(query, contentType, body)));
+    },
+  };
+}
+
+/** A method whose body is data and whose parameters stand in the query only. */
+export function streamMethod<Parameters extends TObject>(
+  name: `${SessionRoute["method"]} ${string}`,
+  parameters: Parameters,
+  handle: (parameters: Static<Parameters>, stream: ServerHttp2Stream) => Promise<unknown>,
+): SessionRoute {
+  const check = parameterCheck(parameters);
+  return {
+    ...splitName(name),
+    run: async (stream, query) => await handle(check.verify(parseForm(query)), stream),
+  };
+}
+
+/** What a router tells the session it works for. */
+export interface SessionEvents {
+  /** A request begins; `name` is method and path. */
+  readonly onRequest: (name: string) => void;
+  /** A request failed; `line` is ready for the task log (spec backup-protocol.md §2.7). */
+  readonly onFailure: (line: string) => void;
+  /** Something went wrong that is our own mistake. */
+  readonly onUnexpected: (error: unknown) => void;
+  /** How long a 401 is held back. */
+  readonly unauthenticatedMs: number;
+}
+
+/** Answers the requests of one session; never throws. */
+export class SessionRouter {
+  readonly #routes = new Map<string, SessionRoute>();
+  readonly #events: SessionEvents;
+
+  constructor(routes: readonly SessionRoute[], events: SessionEvents) {
+    this.#events = events;
+    for (const route of routes) this.#routes.set(`${route.method} ${route.path}`, route);
+  }
+
+  /** Answers one request. Settles when the answer has been handed to the connection. */
+  async answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    stream.on("error", ignoreError);
+    const [methodName, fullPath] = [headers[":method"] ?? "", headers[":path"] ?? ""];
+    const queryStart = fullPath.indexOf("?");
+    const rawPath = queryStart < 0 ? fullPath : fullPath.slice(0, queryStart);
+    const query = queryStart < 0 ? "" : fullPath.slice(queryStart + 1);
+    const path = `/${rawPath
+      .split("/")
+      .filter((part) => part !== "")
+      .join("/")}`;
+    const name = `${methodName} ${path}`;
+    try {
+      const route = this.#routes.get(name);
+      if (!route && name !== "GET /") {
+        throw new ApiError("API_NOT_FOUND", `Path '${path}' not found.`);
+      }
+      this.#events.onRequest(name);
+      const value = route
+        ? await route.run(stream, query, headers["content-type"] ?? "")
+        : this.#index();
+      if (value instanceof SessionBytes) await sendBytes(stream, value);
+      else sendText(stream, 200, JSON.stringify({ data: value ?? null }));
+    } catch (error) {
+      await this.#fail(stream, name, error);
+    }
+  }
+
+  #index(): readonly { readonly subdir: string }[] {
+    const names = [...this.#routes.values()].map((route) => route.path.slice(1));
+    return [...new Set(names)].sort().map((subdir) => ({ subdir }));
+  }
+
+  async #fail(stream: ServerHttp2Stream, name: string, error: unknown): Promise<void> {
+    if (stream.destroyed) return;
+    const { status, text, isUnexpected } = errorReply(error);
+    if (isUnexpected) this.#events.onUnexpected(error);
+    this.#events.onFailure(`${name}: ${status} ${STATUS_TEXTS[status] ?? ""}: ${text}`);
+    if (status === 401) await delay(this.#events.unauthenticatedMs, undefined, { ref: false });
+    if (stream.headersSent) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else sendText(stream, status, text);
+  }
+}
+
+function splitName(name: `${SessionRoute["method"]} ${string}`): {
+  readonly method: SessionRoute["method"];
+  readonly path: string;
+} {
+  const [verb = "GET", path = "/"] = name.split(" ");
+  return { method: verb === "POST" || verb === "PUT" ? verb : "GET", path };
+}
+
+function mergeParameters(query: string, contentType: string, body: Uint8Array): RawParameters {
+  const text = Buffer.from(body).toString("utf8");
+  if (contentType.toLowerCase().startsWith("application/json")) return parseJsonParameters(text);
+  return { ...parseForm(query), ...parseForm(text) };
+}
+
+/** Reads an ordinary body. */
+async function readBody(stream: ServerHttp2Stream, sizeMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of stream) {
+    if (!(part instanceof Uint8Array)) throw new TypeError("the body has an encoding set");
+    size += part.length;
+    if (size > sizeMax) throw new ApiError("API_PARAMETERS", "Request body too large");
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function sendText(stream: ServerHttp2Stream, status: number, text: string): void {
+  if (stream.destroyed || stream.headersSent) return;
+  const body = Buffer.from(text);
+  stream.respond({
+    ":status": status,
+    "content-type": JSON_CONTENT_TYPE,
+    "content-length": body.length,
+  });
+  stream.end(body);
+  // The rest of a body nobody wants: stop the client as RFC 9113 §8.1 says.
+  if (!stream.readableEnded)
+    stream.once("finish", () => {
+      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+}
+
+async function sendBytes(stream: ServerHttp2Stream, bytes: SessionBytes): Promise<void> {
+  try {
+    if (isGone(stream)) return;
+    stream.respond({ ":status": 200, "content-type": "application/octet-stream" });
+    for await (const piece of bytes.pieces) {
+      if (isGone(stream)) return;
+      if (!stream.write(piece)) await drained(stream);
+    }
+    stream.end();
+  } finally {
+    await bytes.close();
+  }
+}
+
+function isGone(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed;
+}
+
+async function drained(stream: ServerHttp2Stream): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const settle = (): void => {
+      stream.off("drain", settle);
+      stream.off("close", settle);
+      resolve();
+    };
+    stream.on("drain", settle);
+    stream.on("close", settle);
+  });
+}
+
+/** Errors of a stream show as its destruction. */
+function ignoreError(): void {
+  // Nothing to do.
+}

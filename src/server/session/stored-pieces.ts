@@ -1,0 +1,23 @@
+import { type StoredFile } from "../store/store-backend.ts";
+import { SessionBytes } from "./session-router.ts";
+
+/** Bytes read from a file at a time. */
+const PIECE_BYTES = 512 * 1024;
+
+/** The bytes of a stored file, read as they are pulled; the file stays open. */
+export async function* storedPieces(file: StoredFile): AsyncGenerator<Uint8Array, void, void> {
+  let offset = 0;
+  while (offset < file.size) {
+    const piece = await file.readAt(offset, Math.min(PIECE_BYTES, file.size - offset));
+    if (piece.length === 0) return;
+    offset += piece.length;
+    yield piece;
+  }
+}
+
+/** A stored file as an answer; it is closed when it was sent, or when nobody wants it any more. */
+export function storedBytes(file: StoredFile): SessionBytes {
+  return new SessionBytes(storedPieces(file), async () => {
+    await file[Symbol.asyncDispose]();
+  });
+}

@@ -1,0 +1,78 @@
+import { type Readable } from "node:stream";
+
+import { refused } from "../http/api-error.ts";
+
+/** Texts for bodies that are not as long as announced. */
+export interface LengthTexts {
+  /** Text when the body is longer. */
+  readonly tooLong: (announced: number) => string;
+  /** Text when the body ends early. */
+  readonly tooShort: (announced: number, received: number) => string;
+}
+
+/**
+ * Reads a body of exactly the announced length into `target`.
+ *
+ * Bytes are copied as they come, so the connection's flow control sees them as taken; a client that is not asked
+ * (because nobody reads) has to wait.
+ *
+ * @throws {ApiError} `API_REFUSED` as soon as the body is longer, or when it ends early.
+ */
+export async function readExactly(
+  stream: Readable,
+  target: Uint8Array,
+  texts: LengthTexts,
+): Promise<void> {
+  let size = 0;
+  await new Promise<void>((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      stream.off("data", onData);
+      stream.off("end", onEnd);
+      stream.off("error", onError);
+      stream.off("aborted", onClose);
+      stream.off("close", onClose);
+      if (error) reject(error);
+      else resolve();
+    };
+    const onData = (bytes: Uint8Array): void => {
+      if (size + bytes.length > target.length) {
+        stream.pause();
+        settle(refused(texts.tooLong(target.length)));
+        return;
+      }
+      target.set(bytes, size);
+      size += bytes.length;
+    };
+    const onEnd = (): void => {
+      settle(size === target.length ? undefined : refused(texts.tooShort(target.length, size)));
+    };
+    const onError = (error: Error): void => {
+      settle(refused("connection closed", { cause: error }));
+    };
+    const onClose = (): void => {
+      settle(refused("connection closed"));
+    };
+    if (stream.destroyed) {
+      onClose();
+      return;
+    }
+    stream.on("data", onData);
+    stream.on("end", onEnd);
+    stream.on("error", onError);
+    stream.on("aborted", onClose);
+    stream.on("close", onClose);
+  });
+}
+
+/** Texts of chunk uploads (spec backup-protocol.md §4.3). */
+export const chunkLengthTexts: LengthTexts = {
+  tooLong: () => "uploaded chunk is larger than announced.",
+  tooShort: () => "uploaded chunk has unexpected size.",
+};
+
+/** Texts of blob uploads (spec backup-protocol.md §4.8). */
+export const blobLengthTexts: LengthTexts = {
+  tooLong: (announced) => `got blob with unexpected length (> ${announced})`,
+  tooShort: (announced, received) =>
+    `got blob with unexpected length (${received} != ${announced})`,
+};

@@ -1,0 +1,103 @@
+import { open, type FileHandle } from "node:fs/promises";
+
+import { type Clock } from "../../format/clock.ts";
+import { formatLocalTime } from "./local-time.ts";
+
+/** Most characters waiting to be written before {@link Task.flush} is due; lines beyond it are still taken. */
+const PENDING_CHARACTERS_MAX = 64 * 1024;
+
+/**
+ * One piece of work with a name, a log that clients can read, and an end (spec rest-api.md §1.7).
+ *
+ * Lines are written to the log file in order, many at a time.
+ */
+export class Task {
+  /** Name. */
+  readonly upid: string;
+  readonly #file: FileHandle;
+  readonly #clock: Clock;
+  readonly #onEnd: (status: string) => Promise<void>;
+  readonly #abort = new AbortController();
+  #pending = "";
+  #writing: Promise<void> = Promise.resolve();
+  #isScheduled = false;
+  #isOver = false;
+  #warningCount = 0;
+
+  private constructor(upid: string, file: FileHandle, options: TaskOptions) {
+    this.upid = upid;
+    this.#file = file;
+    this.#clock = options.clock;
+    this.#onEnd = options.onEnd;
+  }
+
+  /** Starts the log. Only the registry calls this. */
+  static async start(upid: string, logPath: string, options: TaskOptions): Promise<Task> {
+    return new Task(upid, await open(logPath, "a", 0o640), options);
+  }
+
+  /** Aborts when someone asked for the task to stop. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Asks the task to stop; it ends when it notices. */
+  requestStop(): void {
+    this.#abort.abort(new Error("task aborted"));
+  }
+
+  /** Adds a line, or several when the text has several. */
+  log(text: string): void {
+    if (this.#isOver) return;
+    this.#pending += `${formatLocalTime(this.#clock.nowSec())}: ${text}\n`;
+    if (this.#pending.length >= PENDING_CHARACTERS_MAX) {
+      void this.flush();
+    } else if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        void this.flush();
+      });
+    }
+  }
+
+  /** Adds a line and makes the task end with a warning. */
+  warn(text: string): void {
+    this.#warningCount += 1;
+    this.log(`WARN: ${text}`);
+  }
+
+  /** Writes what is pending; a failing disk loses log lines, never the work the log is about. */
+  async flush(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      const text = this.#pending;
+      this.#pending = "";
+      if (text !== "") await this.#file.appendFile(text).catch(() => undefined);
+    });
+    await this.#writing;
+  }
+
+  /**
+   * Ends the task; only the first call counts.
+   *
+   * @param failure Text of the error; without it the task is OK, or has warnings.
+   */
+  async end(failure?: string): Promise<void> {
+    if (this.#isOver) return;
+    let status = "OK";
+    if (failure !== undefined) status = failure.replaceAll(/\s*\n\s*/g, "; ");
+    else if (this.#warningCount > 0) status = `WARNINGS: ${this.#warningCount}`;
+    this.log(failure === undefined ? `TASK ${status}` : `TASK ERROR: ${status}`);
+    this.#isOver = true;
+    await this.flush();
+    await this.#file.close();
+    await this.#onEnd(status);
+  }
+}
+
+/** What a task needs from the registry. */
+export interface TaskOptions {
+  readonly clock: Clock;
+  /** Called once, after the last line was written. */
+  readonly onEnd: (status: string) => Promise<void>;
+}

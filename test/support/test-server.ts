@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import { pino } from "pino";
+
+import { type Clock, systemClock } from "../../src/format/clock.ts";
+import { startServer } from "../../src/server/main.ts";
+import { rawCall } from "./raw-client.ts";
+import { emptyDatastore } from "./empty-datastore.ts";
+import { tempDir } from "./temp-dir.ts";
+
+/** A server of its own for one test, with a datastore `store1` and a token that may do everything. */
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  readonly fingerprint: string;
+  /** Administrator, realm pbs. */
+  readonly user: string;
+  readonly password: string;
+  /** Token of the administrator with the role Admin on `/`. */
+  readonly tokenId: string;
+  readonly tokenSecret: string;
+  /** Value of an `Authorization` header with the token. */
+  readonly authorization: string;
+  readonly storePath: string;
+  readonly configPath: string;
+  /** Ends the server and starts it again on the same data, on another port. */
+  close(): Promise<void>;
+}
+
+/** What a test may want to be different. */
+export interface TestServerOptions {
+  readonly clock?: Clock;
+  /** Existing datastore to serve in place of a new one. */
+  readonly storePath?: string;
+  /** How long 401 replies are held back; none unless the test is about it. */
+  readonly unauthenticatedDelayMs?: number;
+  readonly uploadMemoryBytes?: number;
+}
+
+/** Starts a server in this process on a free port of the loopback interface. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const folder = await tempDir();
+  // An empty datastore without its 65536 folders, which would take seconds and are made when needed.
+  const store = options.storePath === undefined ? await emptyDatastore() : undefined;
+  const storePath = options.storePath ?? store?.path ?? "";
+  const configPath = join(folder.path, "config");
+  const user = "admin@pbs";
+  const password = "test-password";
+  const server = await startServer(
+    {
+      configDirectory: configPath,
+      taskDirectory: join(folder.path, "tasks"),
+      listen: { host: "127.0.0.1", port: 0 },
+      datastores: [{ name: "store1", path: storePath }],
+      adminUser: user,
+      hostName: "test-host",
+      unauthenticatedDelayMs: options.unauthenticatedDelayMs ?? 0,
+      forbiddenDelayMs: 0,
+      uploadMemoryBytes: options.uploadMemoryBytes ?? 64 * 1024 * 1024,
+    },
+    {
+      clock: options.clock ?? systemClock,
+      logger: pino({ level: process.env["AMBER_TEST_LOG"] ?? "silent" }, pino.destination(2)),
+      product: { name: "amber", version: "test" },
+      adminPassword: password,
+    },
+  );
+  const call = async (
+    method: string,
+    path: string,
+    body: unknown,
+    headers: object,
+  ): Promise<Record<string, string>> =>
+    JSON.parse(
+      (
+        await rawCall(server.port, `${method} /api2/json${path}`, {
+          headers: { "content-type": "application/json", ...headers },
+          body: JSON.stringify(body),
+        })
+      ).text,
+    ).data;
+  const login = await call("POST", "/access/ticket", { username: user, password }, {});
+  const cookie = {
+    cookie: `PBSAuthCookie=${login.ticket}`,
+    csrfpreventiontoken: login.CSRFPreventionToken,
+  };
+  const token = await call("POST", `/access/users/${user}/token/test`, {}, cookie);
+  const assignment = { path: "/", role: "Admin", "auth-id": token.tokenid };
+  await call("PUT", "/access/acl", assignment, cookie);
+  return {
+    url: server.url,
+    port: server.port,
+    fingerprint: server.fingerprint,
+    user,
+    password,
+    tokenId: token.tokenid,
+    tokenSecret: token.value,
+    authorization: `PBSAPIToken=${token.tokenid}:${token.value}`,
+    storePath,
+    configPath,
+    close: async () => {
+      await server.close();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await server.close();
+      await folder[Symbol.asyncDispose]();
+      await store?.[Symbol.asyncDispose]();
+    },
+  };
+}
