@@ -19,6 +19,8 @@ export interface ZstdFrame {
 const FRAME_MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
 const BLOCK_BYTES_MAX = 128 * 1024;
+/** What zstd's streaming decoder accepts unless told otherwise, so that all libraries agree; no blob can need more. */
+const WINDOW_BYTES_MAX = 128 * 1024 * 1024;
 const WHAT = "zstd data";
 
 /**
@@ -27,7 +29,8 @@ const WHAT = "zstd data";
  * This is what makes hostile data cheap: truncation, trailing bytes and a stated size that the blocks cannot hold
  * are found before anything is allocated. The cost is three bytes read per block of up to 128 KiB of plain data.
  *
- * @throws {FormatError} `FORMAT_INVALID` unless `compressed` consists of whole frames.
+ * @throws {FormatError} `FORMAT_INVALID` unless `compressed` consists of whole frames, `FORMAT_OUT_OF_RANGE` for a
+ *   window above 128 MiB.
  * @see RFC 8878 §3.1 (frames, blocks), spec blob.md §2
  */
 export function* zstdFrames(compressed: Uint8Array): Generator<ZstdFrame, void, void> {
@@ -87,6 +90,9 @@ function parseFrame(bytes: Uint8Array, start: number): ZstdFrame {
   if (offset > bytes.length) throw invalid("a frame is cut off");
   if (statedSize !== undefined && (statedSize < sizeMin || statedSize > sizeMax)) {
     throw invalid(`a frame states ${statedSize} bytes, its blocks hold ${sizeMin} to ${sizeMax}`);
+  }
+  if (windowSize > WINDOW_BYTES_MAX) {
+    throw new FormatError("FORMAT_OUT_OF_RANGE", WHAT, `a window of ${windowSize} bytes`);
   }
   return { start, end: offset, statedSize, windowSize, sizeMin, sizeMax };
 }

@@ -148,28 +148,41 @@ function loadCloudpss(): ZstdCodec | undefined {
   }
   const binding = module._NapiBindings;
   if (!isCloudpssBinding(binding)) return undefined;
+  const compressor = reused(() => new binding.Compressor(LEVEL));
+  const decompressor = reused(() => new binding.Decompressor());
   return {
     name: `@cloudpss/zstd (zstd ${binding.version})`,
-    compress(plain) {
-      const pieces: Uint8Array[] = [];
-      const stream = new binding.Compressor(LEVEL);
-      const emit = (piece: Uint8Array): void => void pieces.push(piece);
-      stream.data(asBuffer(plain), emit);
-      stream.end(emit);
-      return concatenated(pieces);
-    },
+    compress: (plain) =>
+      compressor((stream) => {
+        const pieces: Uint8Array[] = [];
+        const emit = (piece: Uint8Array): void => void pieces.push(piece);
+        stream.data(asBuffer(plain), emit);
+        stream.end(emit);
+        return concatenated(pieces);
+      }),
     decompress: (compressed, sizeMax) =>
       boundedDecompress(compressed, sizeMax, (target, frames) =>
-        decodeFrames(target, frames, () => new binding.Decompressor()),
+        decompressor((stream) => decodeFrames(target, frames, stream)),
       ),
   };
 }
 
-function decodeFrames(
-  target: Uint8Array,
-  compressed: Uint8Array,
-  open: () => CloudpssStream,
-): number {
+/**
+ * Lends one stream out again and again: a new one for each chunk would hold its memory until the next garbage
+ * collection, which does not know of it. One that was left in the middle of a frame is not lent again.
+ */
+function reused<T>(open: () => T): <R>(use: (stream: T) => R) => R {
+  let idle: T | undefined;
+  return (use) => {
+    const stream = idle ?? open();
+    idle = undefined;
+    const result = use(stream);
+    idle = stream;
+    return result;
+  };
+}
+
+function decodeFrames(target: Uint8Array, compressed: Uint8Array, stream: CloudpssStream): number {
   const output = { size: 0, missing: 0 };
   const emit = (piece: Uint8Array): void => {
     const room = target.length - output.size;
@@ -178,7 +191,6 @@ function decodeFrames(
     output.size += Math.min(piece.length, room);
   };
   for (const frame of zstdFrames(compressed)) {
-    const stream = open();
     const sizeBefore = output.size;
     for (let start = frame.start; start < frame.end; start += CLOUDPSS_INPUT_BYTES) {
       const end = Math.min(frame.end, start + CLOUDPSS_INPUT_BYTES);
