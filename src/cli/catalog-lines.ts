@@ -8,7 +8,7 @@ import { timeText } from "../format/snapshot/time-text.ts";
 import { quotedPath } from "./quoted-path.ts";
 
 /** What listings call the kinds of entries (spec rest-api.md §5.6). */
-const letters: Readonly<Record<CatalogEntry["kind"]  , string>> = {
+const letters: Readonly<Record<CatalogEntry["kind"], string>> = {
   directory: "d",
   file: "f",
   symlink: "l",

@@ -17,6 +17,8 @@ export function registerListCommand(program: Command): void {
   addOutputFormatOption(addNamespaceOption(addConnectionOptions(command))).action(
     async (options: ConnectionOptions & NamespaceOption & OutputFormatOptions) => {
       await runCommand(async (signal) => {
+        const { groupTable } = await import("../listing-tables.ts");
+        const { tableStyle } = await import("../table.ts");
         const { namespaceParameter } = await import("../../client/session/datastore-listing.ts");
         const namespace = namespaceParameter(await chooseNamespace(options));
         const data = await withServer(
@@ -25,31 +27,10 @@ export function registerListCommand(program: Command): void {
         );
         process.stdout.write(
           options.outputFormat === "text"
-            ? await renderGroups(data)
+            ? groupTable(data, tableStyle())
             : renderJson(data, options.outputFormat),
         );
       });
     },
-  );
-}
-
-async function renderGroups(data: unknown): Promise<string> {
-  const { parseGroups } = await import("../../client/session/datastore-listing.ts");
-  const { backupGroupText, snapshotIdText } = await import("../../format/snapshot/snapshot-id.ts");
-  const { renderTable, tableStyle } = await import("../table.ts");
-  const { fileList } = await import("../file-list.ts");
-  return renderTable(
-    parseGroups(data),
-    [
-      { title: "group", align: "left", cell: ({ group }) => backupGroupText(group) },
-      {
-        title: "last snapshot",
-        align: "left",
-        cell: ({ group, lastBackupSec }) => snapshotIdText({ ...group, timeSec: lastBackupSec }),
-      },
-      { title: "backup-count", align: "right", cell: ({ backupCount }) => String(backupCount) },
-      { title: "files", align: "left", cell: ({ files }) => fileList(files) },
-    ],
-    tableStyle(),
   );
 }

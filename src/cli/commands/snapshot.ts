@@ -45,7 +45,9 @@ function addListCommand(parent: Command): void {
           options,
           async (server) => await server.callStore("GET", "snapshots", parameters, signal),
         );
-        await print(data, options, renderSnapshots);
+        const { snapshotTable } = await import("../listing-tables.ts");
+        const { tableStyle } = await import("../table.ts");
+        print(data, options, (value) => snapshotTable(value, tableStyle()));
       });
     },
   );
@@ -58,7 +60,9 @@ function addFilesCommand(parent: Command): void {
     .argument("<snapshot>", SNAPSHOT);
   addResultOptions(command).action(async (snapshot: string, options: SnapshotResultOptions) => {
     await callForSnapshot(snapshot, options, "GET", "files", {}, async (data) => {
-      await print(data, options, renderFiles);
+      const { fileTable } = await import("../listing-tables.ts");
+      const { tableStyle } = await import("../table.ts");
+      print(data, options, (value) => fileTable(value, tableStyle()));
     });
   });
 }
@@ -87,12 +91,8 @@ function addNotesCommands(parent: Command): void {
     .description("print the notes")
     .argument("<snapshot>", SNAPSHOT);
   addResultOptions(show).action(async (snapshot: string, options: SnapshotResultOptions) => {
-    await callForSnapshot(snapshot, options, "GET", "notes", {}, async (data) => {
-      await print(
-        data,
-        options,
-        async (text) => await Promise.resolve(`${typeof text === "string" ? text : ""}\n`),
-      );
+    await callForSnapshot(snapshot, options, "GET", "notes", {}, (data) => {
+      print(data, options, (text) => `${typeof text === "string" ? text : ""}\n`);
     });
   });
   const update = notes
@@ -116,8 +116,8 @@ function addProtectedCommands(parent: Command): void {
     .description("print true or false")
     .argument("<snapshot>", SNAPSHOT);
   addResultOptions(show).action(async (snapshot: string, options: SnapshotResultOptions) => {
-    await callForSnapshot(snapshot, options, "GET", "protected", {}, async (data) => {
-      await print(data, options, async (flag) => await Promise.resolve(`${String(flag)}\n`));
+    await callForSnapshot(snapshot, options, "GET", "protected", {}, (data) => {
+      print(data, options, (flag) => `${String(flag)}\n`);
     });
   });
   const update = protection
@@ -145,9 +145,7 @@ async function callForSnapshot(
   method: Method,
   path: string,
   parameters: Readonly<Record<string, string | boolean>>,
-  use: (data: unknown) => Promise<void> = async () => {
-    await Promise.resolve();
-  },
+  use: (data: unknown) => Promise<void> | void = () => undefined,
 ): Promise<void> {
   await runCommand(async (signal) => {
     await use(await call(snapshot, options, { method, path, parameters }, signal));
@@ -174,57 +172,11 @@ async function call(
   });
 }
 
-async function print(
+function print(
   data: unknown,
   options: OutputFormatOptions,
-  renderText: (data: unknown) => Promise<string>,
-): Promise<void> {
+  renderText: (data: unknown) => string,
+): void {
   const { outputFormat } = options;
-  process.stdout.write(
-    outputFormat === "text" ? await renderText(data) : renderJson(data, outputFormat),
-  );
-}
-
-async function renderSnapshots(data: unknown): Promise<string> {
-  const { parseSnapshots } = await import("../../client/session/datastore-listing.ts");
-  const { snapshotIdText } = await import("../../format/snapshot/snapshot-id.ts");
-  const { byteText } = await import("../byte-text.ts");
-  const { fileList } = await import("../file-list.ts");
-  const { renderTable, tableStyle } = await import("../table.ts");
-  return renderTable(
-    parseSnapshots(data),
-    [
-      { title: "snapshot", align: "left", cell: ({ snapshot }) => snapshotIdText(snapshot) },
-      {
-        title: "size",
-        align: "right",
-        cell: ({ size }) => (size === undefined ? "" : byteText(size)),
-      },
-      {
-        title: "files",
-        align: "left",
-        cell: ({ files }) => fileList(files.map(({ filename }) => filename)),
-      },
-    ],
-    tableStyle(),
-  );
-}
-
-async function renderFiles(data: unknown): Promise<string> {
-  const { parseFiles } = await import("../../client/session/datastore-listing.ts");
-  const { renderTable, tableStyle } = await import("../table.ts");
-  const files = [...parseFiles(data)].sort((a, b) => (a.filename < b.filename ? -1 : 1));
-  return renderTable(
-    files,
-    [
-      { title: "filename", align: "left", cell: ({ filename }) => filename },
-      { title: "crypt-mode", align: "left", cell: ({ cryptMode }) => cryptMode ?? "" },
-      {
-        title: "size",
-        align: "right",
-        cell: ({ size }) => (size === undefined ? "" : String(size)),
-      },
-    ],
-    tableStyle(),
-  );
+  process.stdout.write(outputFormat === "text" ? renderText(data) : renderJson(data, outputFormat));
 }
