@@ -65,6 +65,9 @@ export class DatastoreTree implements FileSystem {
   /** Virtual nodes by inode number, with the references that the kernel holds. */
   readonly #nodes = new Map<number, { readonly node: VirtualNode; references: number }>();
 
+  /** The slot of the archive that is all that is mounted, once it is known. */
+  #only: ArchiveSlot | undefined;
+
   constructor({ root, memory, uid, gid }: DatastoreTreeParts) {
     this.#root = root;
     this.#memory = memory;
@@ -175,18 +178,18 @@ export class DatastoreTree implements FileSystem {
     return slot && this.#slots.treeOf(slot);
   }
 
-  /** The slot of the archive that is all that is mounted. */
   #onlySlot(): ArchiveSlot | undefined {
     const root = this.#root;
-    if (root.kind !== "archive") return undefined;
+    if (this.#only || root.kind !== "archive") return this.#only;
     const shown = this.#shownFiles(root.snapshot).find(({ name }) => name === root.name);
     if (shown?.kind !== "archive") {
       throw new FsError("ENOENT", `find archive ${root.name} in the snapshot`);
     }
-    return this.#slots.slotOf(root.snapshot, shown, {
+    this.#only = this.#slots.slotOf(root.snapshot, shown, {
       parentInode: ROOT_INODE,
       onlyRootInode: ROOT_INODE,
     });
+    return this.#only;
   }
 
   #nodeAt(ino: number): VirtualNode {

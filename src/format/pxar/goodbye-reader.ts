@@ -44,16 +44,16 @@ export class GoodbyeTable {
 
   /** Archive offset of the FILENAME item of row `i`. */
   nameOffset(i: number): number {
-    const { view, at } = this.#row(i);
-    const distance = sizeAt(view, at + 8);
+    const distance = this.#rows
+      ? sizeAt(this.#rows, GOODBYE_ROW_BYTES * i + 8)
+      : this.#readSize(i, 8);
     if (distance > this.goodbyeOffset) throw badTable(this.goodbyeOffset);
     return this.goodbyeOffset - distance;
   }
 
   /** Bytes of the entry of row `i` as the table says. */
   entrySize(i: number): number {
-    const { view, at } = this.#row(i);
-    return sizeAt(view, at + 16);
+    return this.#rows ? sizeAt(this.#rows, GOODBYE_ROW_BYTES * i + 16) : this.#readSize(i, 16);
   }
 
   /** All rows in archive order; the table must be in memory. */
@@ -70,6 +70,11 @@ export class GoodbyeTable {
       offset: (i) => (i < count ? (offsets[order[i] ?? 0] ?? 0) : end),
       size: (i) => this.entrySize(order[i] ?? 0),
     };
+  }
+
+  #readSize(i: number, offset: number): number {
+    const { view, at } = this.#row(i);
+    return sizeAt(view, at + offset);
   }
 
   #row(i: number): { readonly view: DataView; readonly at: number } {
