@@ -118,9 +118,6 @@ export class FuseRequestDecoder {
   #decodeOperation(opcode: number, size: number): FuseOperation {
     if (changingOpcodes.has(opcode)) return { kind: "change" };
     const body = FUSE_REQUEST_HEADER_BYTES;
-    const need = (bytes: number): void => {
-      if (size - body < bytes) throw new FormatError("FORMAT_TRUNCATED", WHAT);
-    };
     const view = this.#view;
     switch (opcode) {
       case fuseOpcodes.lookup:
@@ -128,7 +125,7 @@ export class FuseRequestDecoder {
       case fuseOpcodes.getattr:
         return { kind: "getattr" };
       case fuseOpcodes.read:
-        need(24);
+        checkBody(size, 24);
         return {
           kind: "read",
           offset: this.#readU64(body + 8),
@@ -136,7 +133,7 @@ export class FuseRequestDecoder {
         };
       case fuseOpcodes.readdir:
       case fuseOpcodes.readdirplus:
-        need(24);
+        checkBody(size, 24);
         return {
           kind: opcode === fuseOpcodes.readdir ? "readdir" : "readdirplus",
           handle: this.#readU64(body),
@@ -146,16 +143,16 @@ export class FuseRequestDecoder {
       case fuseOpcodes.opendir:
         return { kind: "opendir" };
       case fuseOpcodes.releasedir:
-        need(8);
+        checkBody(size, 8);
         return { kind: "releasedir", handle: this.#readU64(body) };
       case fuseOpcodes.forget:
-        need(8);
+        checkBody(size, 8);
         return {
           kind: "forget",
           forgotten: [{ ino: this.#readU64(16), count: this.#readU64(body) }],
         };
       case fuseOpcodes.batchForget:
-        need(8);
+        checkBody(size, 8);
         return {
           kind: "forget",
           forgotten: this.#readForgotten(view.getUint32(body, true), body + 8, size),
@@ -163,32 +160,32 @@ export class FuseRequestDecoder {
       case fuseOpcodes.readlink:
         return { kind: "readlink" };
       case fuseOpcodes.open:
-        need(4);
+        checkBody(size, 4);
         return { kind: "open", writes: (view.getUint32(body, true) & ACCESS_MODE_MASK) !== 0 };
       case fuseOpcodes.getxattr:
-        need(8);
+        checkBody(size, 8);
         return {
           kind: "getxattr",
           size: view.getUint32(body, true),
           name: this.#readName(body + 8, size),
         };
       case fuseOpcodes.listxattr:
-        need(8);
+        checkBody(size, 8);
         return { kind: "listxattr", size: view.getUint32(body, true) };
       case fuseOpcodes.statfs:
         return { kind: "statfs" };
       case fuseOpcodes.lseek:
-        need(24);
+        checkBody(size, 24);
         return {
           kind: "lseek",
           offset: this.#readU64(body + 8),
           whence: view.getUint32(body + 16, true),
         };
       case fuseOpcodes.interrupt:
-        need(8);
+        checkBody(size, 8);
         return { kind: "interrupt", target: this.#readU64(body) };
       case fuseOpcodes.init:
-        need(16);
+        checkBody(size, 16);
         return {
           kind: "init",
           major: view.getUint32(body, true),
@@ -225,4 +222,8 @@ export class FuseRequestDecoder {
   #readU64(at: number): number {
     return this.#view.getUint32(at + 4, true) * 0x1_0000_0000 + this.#view.getUint32(at, true);
   }
+}
+
+function checkBody(size: number, bodyBytes: number): void {
+  if (size < FUSE_REQUEST_HEADER_BYTES + bodyBytes) throw new FormatError("FORMAT_TRUNCATED", WHAT);
 }

@@ -349,6 +349,22 @@ function makeTree(host: FileSystemHost, blocks: Map<string, Uint8Array | Error>)
           throw new TypeError("a mistake in a file system");
         },
       },
+      // Only for transports with a thread of their own: both take the thread down with them.
+      "ends-thread.bin": {
+        kind: "file",
+        size: 100,
+        read: () => {
+          // eslint-disable-next-line n/no-process-exit -- ends the thread, as running out of memory does
+          process.exit(3);
+        },
+      },
+      "endless.bin": {
+        kind: "file",
+        size: 100,
+        read: () => {
+          for (;;);
+        },
+      },
       changing: {
         kind: "directory",
         timeoutMs: 0,
