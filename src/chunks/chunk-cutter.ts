@@ -51,8 +51,10 @@ export class ChunkCutter implements ByteSink {
   readonly #emit: (cut: Cut) => void;
   readonly #chunker: BuzhashWasm;
   readonly #suggested: SuggestedBoundaries | undefined;
-  /** Holds the current chunk; none while that is empty and nothing was reserved. */
+  /** Where the current chunk is put together; none while that is empty and nothing was reserved. */
   #slot: number | undefined;
+  /** All bytes of that slot. */
+  #bytes: Uint8Array = new Uint8Array(0);
   /** Stream offset of the current chunk. */
   #base = 0;
   #size = 0;
@@ -79,10 +81,12 @@ export class ChunkCutter implements ByteSink {
 
   write(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.length;) {
-      const space = this.reserve(bytes.length - from);
-      space.set(bytes.subarray(from, from + space.length));
-      this.commit(space.length);
-      from += space.length;
+      const slotBytes = this.#openSlot();
+      const size = Math.min(bytes.length - from, slotBytes.length - this.#size);
+      const isWhole = size === bytes.length;
+      slotBytes.set(isWhole ? bytes : bytes.subarray(from, from + size), this.#size);
+      this.commit(size);
+      from += size;
     }
   }
 
@@ -93,17 +97,15 @@ export class ChunkCutter implements ByteSink {
    * {@link position}. Nothing is added to the stream before {@link commit}.
    */
   reserve(size: number): Uint8Array {
-    assert(this.#state === "open" && size > 0);
-    this.#slot ??= this.#arena.acquire();
-    const free = this.#arena.slotBytes - this.#size;
-    return this.#arena.view(this.#slot, this.#size, Math.min(size, free));
+    assert(size > 0);
+    return this.#openSlot().subarray(this.#size, this.#size + size);
   }
 
   /** Adds the first `size` bytes of the space reserved last to the stream. */
   commit(size: number): void {
-    assert(this.#slot !== undefined && this.#size + size <= this.#arena.slotBytes);
+    assert(this.#slot !== undefined && this.#size + size <= this.#bytes.length);
     this.#size += size;
-    const isFull = this.#size === this.#arena.slotBytes;
+    const isFull = this.#size === this.#bytes.length;
     if (isFull || this.#size - this.#scanned >= SCAN_STEP_BYTES) this.#scan();
   }
 
@@ -137,6 +139,18 @@ export class ChunkCutter implements ByteSink {
     this.#scanned = 0;
   }
 
+  /** All bytes of the slot for the current chunk, which is taken if there is none; at least one is free. */
+  #openSlot(): Uint8Array {
+    assert(this.#state === "open");
+    if (this.#slot === undefined) this.#useSlot(this.#arena.acquire());
+    return this.#bytes;
+  }
+
+  #useSlot(slot: number): void {
+    this.#slot = slot;
+    this.#bytes = this.#arena.view(slot, 0, this.#arena.slotBytes);
+  }
+
   /** Cuts wherever the bytes so far allow, then once more at their end. */
   #flush(): void {
     this.#scan();
@@ -165,7 +179,7 @@ export class ChunkCutter implements ByteSink {
   #cut(size: number): void {
     assert(this.#slot !== undefined);
     const cut: Cut = { kind: "data", slot: this.#slot, size, streamOffset: this.#base };
-    const rest = this.#arena.view(this.#slot, size, this.#size - size);
+    const rest = this.#bytes.subarray(size, this.#size);
     this.#slot = undefined;
     this.#base += size;
     this.#size = 0;
@@ -174,16 +188,18 @@ export class ChunkCutter implements ByteSink {
       this.#emit(cut);
       return;
     }
-    // Nobody may write to the slot before it is emitted; waiting for another one is safe only after that.
-    let next = this.#arena.tryAcquire();
-    const saved = next === undefined ? rest.slice() : rest;
-    if (next !== undefined) this.#arena.view(next, 0, rest.length).set(saved);
-    this.#emit(cut);
+    // Once it is emitted the slot belongs to others, and only then may this thread wait for another one.
+    const next = this.#arena.tryAcquire();
     if (next === undefined) {
-      next = this.#arena.acquire();
-      this.#arena.view(next, 0, saved.length).set(saved);
+      const saved = rest.slice();
+      this.#emit(cut);
+      this.#useSlot(this.#arena.acquire());
+      this.#bytes.set(saved);
+    } else {
+      this.#useSlot(next);
+      this.#bytes.set(rest);
+      this.#emit(cut);
     }
-    this.#slot = next;
-    this.#size = saved.length;
+    this.#size = rest.length;
   }
 }

@@ -5,10 +5,10 @@
  */
 
 /** Longest plaintext of one chunk in bytes: four times the default average (spec blob.md §1.4). */
-export const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
+export const CHUNK_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** Longest plaintext of one blob in bytes (spec blob.md §1.4). */
-export const BLOB_PLAIN_BYTES_MAX = 128 * 1024 * 1024;
+export const BLOB_PLAIN_BYTES_MAX: number = 128 * 1024 * 1024;
 
 /** Bytes of the header of an unencrypted blob (spec blob.md §1.1). */
 export const BLOB_HEADER_BYTES = 12;
@@ -17,10 +17,10 @@ export const BLOB_HEADER_BYTES = 12;
 export const BLOB_ENCRYPTED_HEADER_BYTES = 44;
 
 /** Longest encoded blob accepted in an upload (spec blob.md §1.4). */
-export const BLOB_UPLOAD_BYTES_MAX = CHUNK_BYTES_MAX + BLOB_ENCRYPTED_HEADER_BYTES;
+export const BLOB_UPLOAD_BYTES_MAX: number = CHUNK_BYTES_MAX + BLOB_ENCRYPTED_HEADER_BYTES;
 
 /** Chunk length of a fixed index in bytes; not negotiable (spec index.md §6.2). */
-export const FIXED_CHUNK_BYTES = 4 * 1024 * 1024;
+export const FIXED_CHUNK_BYTES: number = 4 * 1024 * 1024;
 
 /** Longest name in a pxar archive in bytes, without its NUL (spec pxar.md §3.3). */
 export const PXAR_NAME_BYTES_MAX = 4096;
@@ -29,7 +29,7 @@ export const PXAR_NAME_BYTES_MAX = 4096;
 export const PXAR_DEPTH_MAX = 2048;
 
 /** Most entries accepted in one goodbye table; ours, far above what ext4 directories hold in practice. */
-export const PXAR_DIRECTORY_ENTRIES_MAX = 64 * 1024 * 1024;
+export const PXAR_DIRECTORY_ENTRIES_MAX: number = 64 * 1024 * 1024;
 
 /** Deepest namespace (spec datastore.md §2). */
 export const NAMESPACE_DEPTH_MAX = 7;
@@ -41,19 +41,19 @@ export const NAMESPACE_BYTES_MAX = 256;
 export const WRITER_ID_MAX = 256;
 
 /** Longest body of an ordinary request in bytes (spec auth.md §1). */
-export const REQUEST_BODY_BYTES_MAX = 512 * 1024;
+export const REQUEST_BODY_BYTES_MAX: number = 512 * 1024;
 
 /** Longest manifest text in bytes; ours: the longest blob a client may upload (spec blob.md §1.4). */
-export const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
+export const MANIFEST_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** Longest table of one directory in a catalogue in bytes; ours: some three million entries. */
-export const CATALOG_DIRECTORY_BYTES_MAX = 128 * 1024 * 1024;
+export const CATALOG_DIRECTORY_BYTES_MAX: number = 128 * 1024 * 1024;
 
 /** Longest exclude pattern in bytes; ours: no path that a system call takes is longer. */
 export const PATTERN_BYTES_MAX = 4096;
 
 /** Longest `.pxarexclude` file in bytes; ours. */
-export const EXCLUDE_FILE_BYTES_MAX = 1024 * 1024;
+export const EXCLUDE_FILE_BYTES_MAX: number = 1024 * 1024;
 
 /** Most patterns of one `.pxarexclude` file; ours: each takes some kilobytes when it is ready for matching. */
 export const EXCLUDE_FILE_PATTERNS_MAX = 10_000;
