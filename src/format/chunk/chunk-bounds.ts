@@ -3,12 +3,6 @@ import assert from "node:assert/strict";
 /** Bytes the rolling hash looks at (spec chunker.md §1). */
 export const BUZHASH_WINDOW_BYTES = 64;
 
-/** Average chunk length of archives in bytes, unless the user chooses another (spec chunker.md §1). */
-export const CHUNK_AVERAGE_BYTES: number = 4 * 1024 * 1024;
-
-/** Average chunk length of the catalogue stream in bytes (spec chunker.md §1). */
-export const CATALOG_CHUNK_AVERAGE_BYTES: number = 512 * 1024;
-
 /** Everything about chunk lengths that follows from their average (spec chunker.md §1). */
 export interface ChunkBounds {
   /** Shortest chunk in bytes, except the last of a stream. */
