@@ -114,7 +114,8 @@ export function inlineChunkVerifier(codec: CodecProvider): ChunkVerifier {
         );
       }
       const found = digestOfBytes(codec.sha256(plain));
-      if (found !== digest) throw new FormatError("FORMAT_INVALID", what, `its digest is ${found}`);
+      if (found !== digest)
+        throw new FormatError("FORMAT_BAD_CHECKSUM", what, `its content is chunk ${found}`);
       return crc32;
     },
   };

@@ -8,14 +8,17 @@ import { absentAs } from "./disk-reads.ts";
 import { CHUNK_FOLDER_MODE } from "./local-backend.ts";
 import { StoreError } from "./store-error.ts";
 
+/**
+ * When the 65536 chunk folders are made.
+ *
+ * - `in-background`: right away, in a thread, while the datastore can be used already. Genuine servers want all of them.
+ * - `on-demand`: each with its first chunk; for datastores that only live for a test or a demonstration.
+ */
+export type ChunkFolders = "in-background" | "on-demand";
+
 /** A datastore that exists now. */
 export interface LocalDatastoreCreation {
-  /**
-   * Settles when all 65536 chunk folders are there, some two seconds later.
-   *
-   * The datastore may be opened and written to before: a folder that is not there yet is made when it is needed. Genuine
-   * servers want all of them.
-   */
+  /** Settles when all chunk folders are there, at once when they are made on demand. Nobody has to wait for it. */
   readonly foldersComplete: Promise<void>;
 }
 
@@ -25,7 +28,10 @@ export interface LocalDatastoreCreation {
  * @throws {StoreError} `STORE_ALREADY_EXISTS` when there is a datastore already, `STORE_NOT_EMPTY` when there is
  *   something else, or when the folder lies in another datastore.
  */
-export async function createLocalDatastore(base: string): Promise<LocalDatastoreCreation> {
+export async function createLocalDatastore(
+  base: string,
+  options: { readonly chunkFolders: ChunkFolders },
+): Promise<LocalDatastoreCreation> {
   await refuseOccupied(base);
   await refuseNested(base);
   await fsPromises.mkdir(base, { recursive: true });
@@ -33,12 +39,13 @@ export async function createLocalDatastore(base: string): Promise<LocalDatastore
   await fsPromises.mkdir(chunks, CHUNK_FOLDER_MODE);
   await fsPromises.chmod(chunks, CHUNK_FOLDER_MODE); // Creation is subject to the umask, this is not.
   await fsPromises.writeFile(`${base}/.lock`, "", { mode: STORE_FILE_MODE });
+  if (options.chunkFolders === "on-demand") return { foldersComplete: Promise.resolve() };
   const foldersComplete = completeChunkFolders(base);
-  foldersComplete.catch(() => undefined); // Whoever waits for it gets the failure; nobody has to.
+  foldersComplete.catch(() => undefined); // Whoever waits for it gets the failure.
   return { foldersComplete };
 }
 
-/** Makes the chunk folders that a datastore lacks, in a thread of its own. */
+/** Makes the chunk folders that a datastore lacks, in a thread of its own: some two seconds for all of them. */
 export async function completeChunkFolders(base: string): Promise<void> {
   const worker = startWorker("chunk-folders-worker", import.meta.url, {
     workerData: `${base}/.chunks`,
