@@ -24,6 +24,7 @@ import { mountedAt } from "../../src/linux/mount-table.ts";
 import { reasonWithoutFuse } from "../support/fuse-here.ts";
 import { mountForTest } from "../support/test-mount.ts";
 import { rejection } from "../support/rejection.ts";
+import { waitsInFuse } from "../support/waits-in-fuse.ts";
 
 /** Abilities that transports differ in. */
 export interface LifecycleLimits {
@@ -188,7 +189,7 @@ export function itMountsAndUnmounts(
   it("fails requests that wait for something when it is unmounted", async () => {
     const { mount } = await mountForTest(transport, { mountPoint: directory });
     const reader = start("/bin/cat", [join(directory, "never.bin")]);
-    await requestWaits(reader);
+    await waitsInFuse(reader);
 
     await mount.unmount();
 
@@ -200,7 +201,7 @@ export function itMountsAndUnmounts(
     const { mount } = await mountForTest(transport, { mountPoint: directory });
     for (const path of ["never.bin", "never.bin"]) {
       const reader = start("/bin/cat", [join(directory, path)]);
-      await requestWaits(reader);
+      await waitsInFuse(reader);
 
       reader.kill("SIGINT");
 
@@ -294,13 +295,4 @@ async function ended(
 ): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   return { code: child.exitCode, signal: child.signalCode };
-}
-
-/** Waits until a process sleeps inside the kernel, which here means: in a request that is not answered. */
-async function requestWaits(child: ChildProcess): Promise<void> {
-  for (;;) {
-    const state = await readFile(`/proc/${child.pid}/wchan`, "utf8").catch(() => "");
-    if (/fuse|folio|request_wait/.test(state)) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
