@@ -18,6 +18,7 @@ type Register = (program: Command) => void;
  * to run is imported in its action.
  */
 const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
+  backup: async () => (await import("./commands/backup.ts")).registerBackupCommand,
   list: async () => (await import("./commands/list.ts")).registerListCommand,
   snapshot: async () => (await import("./commands/snapshot.ts")).registerSnapshotCommand,
   catalog: async () => (await import("./commands/catalog.ts")).registerCatalogCommand,

@@ -1,6 +1,7 @@
 import { bindLibc, errnoNumber, lastErrno, type LibcFunction } from "./libc.ts";
 import { lastSystemError } from "./system-error.ts";
 
+const SEEK_END = 2;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 
@@ -99,4 +100,11 @@ export function nextData(fd: number, offset: number): DataExtent | undefined {
   }
   const end = lseek(fd, start, SEEK_HOLE);
   return { start, end: end > start ? end : Number.MAX_SAFE_INTEGER };
+}
+
+/** Bytes of an open file or block device; moves the descriptor's own position. */
+export function endOf(fd: number): number {
+  const end = calls().lseek(fd, 0, SEEK_END);
+  if (end < 0) throw lastSystemError("seek");
+  return end;
 }

@@ -1,0 +1,84 @@
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+
+import { parseBackupSources } from "../client/backup/backup-source.ts";
+import { type BackupPlan } from "../client/backup/run-backup.ts";
+import { systemClock } from "../format/clock.ts";
+import { parseExcludeArgument } from "../format/patterns/exclude-record.ts";
+import { parseBackupId, parseBackupType } from "../format/snapshot/snapshot-id.ts";
+import { CliError } from "./cli-error.ts";
+import { type BackupCommandOptions } from "./commands/backup.ts";
+import { commandLog } from "./log.ts";
+
+/** A plan, but for what has to do with the server. */
+export type PreparedBackup = Omit<BackupPlan, "server" | "namespace" | "rateLimit">;
+
+const KIB = 1024;
+
+/**
+ * Checks the arguments of `amber backup` and turns them into a plan.
+ *
+ * @throws {FormatError} {@link CliError} `CLI_USAGE` for whatever cannot be used.
+ */
+export async function prepareBackup(
+  sources: readonly string[],
+  options: BackupCommandOptions,
+): Promise<PreparedBackup> {
+  if (options.allFileSystems && options.includeDev.length > 0) {
+    throw new CliError("CLI_USAGE", "Cannot combine --include-dev with --all-file-systems");
+  }
+  for (const pattern of options.exclude) {
+    parseExcludeArgument(Buffer.from(pattern), (reason) => {
+      commandLog.line("warn", `Warning: ${reason}`);
+    });
+  }
+  return await Promise.resolve({
+    snapshot: {
+      type: parseBackupType(options.backupType),
+      id: parseBackupId(options.backupId ?? hostname()),
+      timeSec:
+        options.backupTime === undefined
+          ? systemClock.nowSec()
+          : integer("--backup-time", options.backupTime, { min: 1, max: 253_402_300_799 }),
+    },
+    sources: parseBackupSources(sources).map((source) => ({
+      ...source,
+      path: resolve(source.path),
+    })),
+    changeDetection: options.changeDetectionMode,
+    walk: {
+      excludes: options.exclude,
+      lostAndFound: options.skipLostAndFound ? "skip" : "pack",
+      mounts: options.allFileSystems
+        ? "all"
+        : options.includeDev.map((path) => Buffer.from(resolve(path))),
+      entriesMax: integer("--entries-max", options.entriesMax, { min: 1, max: 2 ** 31 }),
+      oversizedAttributes: options.skipE2bigXattr ? "skip" : "fail",
+    },
+    chunkBytesAverage: chunkSize(options.chunkSize),
+    cryptMode: "none",
+    key: undefined,
+    noCache: !options.cache,
+  });
+}
+
+function chunkSize(text: string): number {
+  const sizeKib = integer("--chunk-size", text, { min: 64, max: 4096 });
+  if ((sizeKib & (sizeKib - 1)) !== 0) {
+    throw new CliError("CLI_USAGE", `Cannot use "${text}" for --chunk-size: not a power of two`);
+  }
+  return sizeKib * KIB;
+}
+
+function integer(
+  option: string,
+  text: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new CliError(
+    "CLI_USAGE",
+    `Cannot use "${text}" for ${option}: a whole number from ${min} to ${max}`,
+  );
+}

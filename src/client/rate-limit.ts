@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How fast data may be transferred. */
+export interface RateLimitOptions {
+  readonly bytesPerSec: number;
+  /** Bytes that may go at once after a pause. */
+  readonly burstBytes: number;
+  /** Monotonic time. */
+  readonly nowMs: () => number;
+  /** Ends waiting with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A token bucket: lets `bytesPerSec` pass on average. */
+export class RateLimit {
+  readonly #options: RateLimitOptions;
+  #available: number;
+  #filledAtMs: number;
+
+  constructor(options: RateLimitOptions) {
+    this.#options = options;
+    this.#available = options.burstBytes;
+    this.#filledAtMs = options.nowMs();
+  }
+
+  /** Waits until `size` more bytes may go; more than a burst at once makes the next ones wait longer. */
+  async take(size: number): Promise<void> {
+    const { bytesPerSec, burstBytes, nowMs, signal } = this.#options;
+    const now = nowMs();
+    const filled = this.#available + ((now - this.#filledAtMs) / 1000) * bytesPerSec;
+    this.#available = Math.min(burstBytes, filled) - size;
+    this.#filledAtMs = now;
+    if (this.#available >= 0) return;
+    const waitMs = (-this.#available / bytesPerSec) * 1000;
+    await sleep(waitMs, undefined, signal ? { signal } : {});
+  }
+}
