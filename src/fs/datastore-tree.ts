@@ -1,5 +1,6 @@
 import { FormatError } from "../format/format-error.ts";
 import { sameBytes } from "../format/pxar/metadata.ts";
+import { timeText } from "../format/snapshot/time-text.ts";
 import { type AnswerMemory, LISTING_MS } from "./answer-memory.ts";
 import { type ArchiveSlot, ArchiveSlots } from "./archive-slots.ts";
 import { type ArchiveTree } from "./archive-tree.ts";
@@ -11,7 +12,7 @@ import {
   ROOT_INODE,
 } from "./file-system.ts";
 import { FsError } from "./fs-error.ts";
-import { type FsNeed, type GroupKey, type SnapshotKey, timeText } from "./fs-need.ts";
+import { type FsNeed, type GroupKey, type SnapshotKey } from "./fs-need.ts";
 import { type ShownFile, shownFiles } from "./shown-file.ts";
 import { VIRTUAL_INODE_MIN, virtualInode, type VirtualNode } from "./virtual-node.ts";
 

@@ -1,3 +1,5 @@
+import { timeText } from "../format/snapshot/time-text.ts";
+
 /** Names one snapshot of the datastore that is shown. */
 export interface SnapshotKey {
   /** Components joined by `/`; empty for the root namespace. */
@@ -94,9 +96,4 @@ export function groupPath({ namespace, type, id }: GroupKey): string {
 /** Path of a snapshot as the mount shows it: `host/elsa/2024-06-05T14:24:36Z`. */
 export function snapshotPath(snapshot: SnapshotKey): string {
   return `${groupPath(snapshot)}/${timeText(snapshot.timeSec)}`;
-}
-
-/** A time as directory names have it: `2024-06-05T14:24:36Z` (spec datastore.md §1). */
-export function timeText(timeSec: number): string {
-  return `${new Date(timeSec * 1000).toISOString().slice(0, 19)}Z`;
 }

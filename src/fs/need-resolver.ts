@@ -149,11 +149,11 @@ async function closeQuietly({ opened }: Session): Promise<void> {
   }
 }
 
+/** A missing key counts as well: it will be missing in the next session. */
 function isAboutBytes(error: unknown): boolean {
-  return (
-    error instanceof FormatError ||
-    (error instanceof ChunkError && error.code !== "CHUNK_UNREADABLE")
-  );
+  if (error instanceof FormatError) return true;
+  if (!(error instanceof ChunkError)) return false;
+  return error.code !== "CHUNK_UNREADABLE" || error.cause instanceof FormatError;
 }
 
 /** The same bytes, alone in their memory unless it is shared: what crosses to another thread takes its memory along. */

@@ -1,5 +1,6 @@
 import { filenameHash } from "../format/pxar/filename-hash.ts";
-import { type GroupKey, groupPath, type SnapshotKey, snapshotPath, timeText } from "./fs-need.ts";
+import { timeText } from "../format/snapshot/time-text.ts";
+import { type GroupKey, groupPath, type SnapshotKey, snapshotPath } from "./fs-need.ts";
 import { type ShownFile } from "./shown-file.ts";
 
 /** Something that is shown but lies in no archive: the directories above archives, and files beside them. */
