@@ -241,4 +241,17 @@ describe("chunks/codec-pool", () => {
     expect(digest).to.equal(chunkDigest(provider, Uint8Array.of(1)));
     await thread.stop();
   });
+
+  it("passes errors of our own making on as they are", async () => {
+    const thread = new CodecThread(() => undefined);
+    const wrong = new Promise((resolve, reject) => {
+      thread.send(
+        { op: "digest", plain: Uint8Array.of(1), keyId: 7 },
+        { key: undefined, transfer: [], waiter: { resolve, reject } },
+      );
+    });
+
+    expect(await failureOf(wrong)).to.be.instanceOf(TypeError);
+    await thread.stop();
+  });
 });

@@ -1,9 +1,14 @@
+import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import { CodecTaskRunner } from "../../src/chunks/codec-task.ts";
 import { toHex } from "../../src/format/bytes/hex.ts";
+import { encodeBlob } from "../../src/format/chunk/data-blob.ts";
+import { parseDigest } from "../../src/format/chunk/digest.ts";
 import { type CodecProvider } from "../../src/format/crypto/codec-provider.ts";
 import { cryptKeyOf } from "../../src/format/crypto/crypt-key.ts";
 import { createNativeProvider } from "../../src/format/crypto/native-provider.ts";
+import { FormatError } from "../../src/format/format-error.ts";
+import { thrown } from "../support/thrown.ts";
 
 /** A native provider that counts hashed messages. */
 function counting(): { provider: CodecProvider; hashed: () => number } {
@@ -77,6 +82,47 @@ describe("chunks/codec-task", () => {
     );
 
     expect(sizes.map((size) => size > 100_000)).to.deep.equal([false, true, false, true]);
+  });
+
+  it("opens the reference's blobs of all kinds, and proves them to be what was asked for", () => {
+    const folder = new URL("../../fixtures/blob/", import.meta.url);
+    const { blobs } = JSON.parse(readFileSync(new URL("blobs.json", folder), "utf8")) as {
+      readonly blobs: readonly { file: string; input: string; chunk_digest: string }[];
+    };
+    const provider = createNativeProvider();
+    const runner = new CodecTaskRunner(provider);
+    runner.addKey(1, cryptKeyOf(provider, encKey));
+    for (const { file, input, chunk_digest: digest } of blobs) {
+      const { plain, size } = runner.run({
+        op: "decode",
+        blob: new Uint8Array(readFileSync(new URL(file, folder))),
+        digest: parseDigest(digest),
+        sizeMax: 100_000,
+        wanted: "plain",
+        keyId: 1,
+      });
+      const expected = readFileSync(new URL(input, folder));
+
+      expect(Buffer.from(plain ?? []).equals(expected), file).to.equal(true);
+      expect(size).to.equal(expected.length);
+    }
+    expect(blobs).to.have.lengthOf(24);
+  });
+
+  it("refuses a blob that decodes well but is another chunk", () => {
+    const provider = createNativeProvider();
+    const task = {
+      op: "decode",
+      blob: encodeBlob(provider, Uint8Array.of(1), { compress: false }),
+      digest: parseDigest("00".repeat(32)),
+      sizeMax: 10,
+      wanted: "verify",
+      keyId: undefined,
+    } as const;
+
+    const error = thrown(() => new CodecTaskRunner(provider).run(task));
+
+    expect(error).to.be.instanceOf(FormatError).with.property("code", "FORMAT_BAD_CHECKSUM");
   });
 
   it("refuses a key that was not announced", () => {
