@@ -37,7 +37,7 @@ export async function openDatastores(
   try {
     for (const { name, path, comment } of entries) {
       if (!(await exists(join(path, ".chunks")))) {
-        await createLocalDatastore(path);
+        await createLocalDatastore(path, { chunkFolders: "in-background" });
         options.logger.info({ store: name, path }, "datastore created");
       }
       const backend = await LocalBackend.open(path, {
