@@ -18,7 +18,7 @@ import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type SnapshotId, snapshotIdText } from "../../format/snapshot/snapshot-id.ts";
 import { acceptChunk, acceptFileBlob } from "./accepted-blob.ts";
 import { type InsertResult } from "./blob-store.ts";
-import { manifestPath, snapshotPath, STAGED_MANIFEST_FILE } from "./datastore-layout.ts";
+import { manifestPath, snapshotPath, STAGED_MANIFEST_FILE } from "./store-path.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { DynamicIndexWriter } from "./dynamic-index-writer.ts";
 import { FixedIndexWriter } from "./fixed-index-writer.ts";

@@ -14,9 +14,9 @@ import {
   snapshotLockKey,
   snapshotPath,
   typePath,
-} from "./datastore-layout.ts";
+} from "./store-path.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
-import { type Lock } from "./locks.ts";
+import { type Lock } from "./lock-table.ts";
 import { SessionClaims } from "./session-claims.ts";
 import { type Durability } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";

@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 
 import { startWorker } from "../../chunks/start-worker.ts";
 import { STORE_FILE_MODE } from "./atomic-file.ts";
-import { absentAs } from "./disk-reads.ts";
+import { absentAs } from "./read-whole-file.ts";
 import { CHUNK_FOLDER_MODE } from "./local-backend.ts";
 import { StoreError } from "./store-error.ts";
 

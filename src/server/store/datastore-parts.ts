@@ -2,7 +2,7 @@ import { type Clock } from "../../format/clock.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { type ChunkVerifier } from "./accepted-blob.ts";
 import { type BlobStore } from "./blob-store.ts";
-import { type LockTable } from "./locks.ts";
+import { type LockTable } from "./lock-table.ts";
 import { type ManifestStore } from "./manifest-store.ts";
 import { type ProcessLock } from "./process-lock.ts";
 import { type StoreBackend } from "./store-backend.ts";

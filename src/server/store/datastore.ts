@@ -36,10 +36,10 @@ import {
   PROTECTED_FILE,
   snapshotLockKey,
   snapshotPath,
-} from "./datastore-layout.ts";
+} from "./store-path.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { describeSnapshot, type SnapshotDescription } from "./describe-snapshot.ts";
-import { type Lock, LockTable } from "./locks.ts";
+import { type Lock, LockTable } from "./lock-table.ts";
 import { MANIFEST_LOCK_TIMEOUT_MS, ManifestStore } from "./manifest-store.ts";
 import { ProcessLock } from "./process-lock.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
@@ -127,7 +127,7 @@ export class Datastore implements AsyncDisposable {
     return this.#parts.processLock;
   }
 
-  /** Locks of groups, snapshots and manifests, for jobs of several steps; keys in `datastore-layout.ts`. */
+  /** Locks of groups, snapshots and manifests, for jobs of several steps; keys in `store-path.ts`. */
   get locks(): LockTable {
     return this.#parts.locks;
   }

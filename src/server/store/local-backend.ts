@@ -8,7 +8,7 @@ import { type Digest, parseDigest } from "../../format/chunk/digest.ts";
 import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
 import { syncFileSystem } from "../../linux/sync-file-system.ts";
 import { type DiskCalls, hasErrno, syncFolder, writeFileAtomically } from "./atomic-file.ts";
-import { absentAs, readWholeFile } from "./disk-reads.ts";
+import { absentAs, readWholeFile } from "./read-whole-file.ts";
 import { type LocalAccess, LocalIdentity } from "./local-identity.ts";
 import { LocalStagedFile } from "./local-staged-file.ts";
 import {

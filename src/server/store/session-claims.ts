@@ -1,4 +1,4 @@
-import { type Lock } from "./locks.ts";
+import { type Lock } from "./lock-table.ts";
 import { type ProcessGuard } from "./process-lock.ts";
 
 /**

@@ -83,7 +83,7 @@ export type OnExisting = "replace" | "refuse";
 /**
  * Folders and small files of a datastore, by path below its base: `host/a/2024-06-05T14:24:36Z/index.json.blob`.
  *
- * Paths are made by `datastore-layout.ts` only, so they never leave the base. `undefined` and `false` mean absent
+ * Paths are made by `store-path.ts` only, so they never leave the base. `undefined` and `false` mean absent
  * (or, for creation, present already); everything else that goes wrong is thrown as it comes from the system.
  */
 export interface SnapshotFiles {

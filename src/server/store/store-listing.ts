@@ -19,7 +19,7 @@ import {
   PROTECTED_FILE,
   snapshotPath,
   typePath,
-} from "./datastore-layout.ts";
+} from "./store-path.ts";
 import { type FolderEntry, type SnapshotFiles } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
 

@@ -16,9 +16,9 @@ import {
   snapshotLockKey,
   snapshotPath,
   typePath,
-} from "./datastore-layout.ts";
+} from "./store-path.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
-import { type Lock } from "./locks.ts";
+import { type Lock } from "./lock-table.ts";
 import { MANIFEST_LOCK_TIMEOUT_MS } from "./manifest-store.ts";
 import { SessionClaims } from "./session-claims.ts";
 import { StoreError } from "./store-error.ts";

@@ -9,7 +9,7 @@ import { type CryptMode, type ManifestFile } from "../../format/manifest/manifes
 import { type ArchiveKind, archiveKindOf } from "../../format/snapshot/archive-name.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
-import { snapshotPath } from "./datastore-layout.ts";
+import { snapshotPath } from "./store-path.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { readStoredIndex } from "./read-stored-index.ts";
 

@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { type Lock, LockTable } from "../../../src/server/store/locks.ts";
+import { type Lock, LockTable } from "../../../src/server/store/lock-table.ts";
 import { StoreError } from "../../../src/server/store/store-error.ts";
 import { rejection } from "../../support/rejection.ts";
 
-describe("server/store/locks", () => {
+describe("server/store/lock-table", () => {
   it("lets many share, or one alone", () => {
     const table = new LockTable();
 

@@ -19,7 +19,7 @@ interface Entry {
 /**
  * Locks of groups, snapshots and manifests inside this process (spec datastore.md §5.2).
  *
- * Keys come from `lockKeys`. Locks are not re-entrant. All are tried without waiting, except the manifest lock.
+ * Keys come from `store-path.ts`. Locks are not re-entrant. All are tried without waiting, except the manifest lock.
  * Which operation takes which lock stands in docs/protocol/locks.md.
  */
 export class LockTable {
