@@ -229,6 +229,6 @@ function sendable(
 ): { readonly bytes: Uint8Array; readonly transfer: readonly ArrayBuffer[] } {
   if (!(bytes.buffer instanceof ArrayBuffer)) return { bytes, transfer: [] };
   const isAlone = bytes.byteLength === bytes.buffer.byteLength;
-  const sent = ownership === "given" && isAlone ? bytes.buffer : bytes.slice().buffer;
+  const sent = ownership === "given" && isAlone ? bytes.buffer : new Uint8Array(bytes).buffer;
   return { bytes: new Uint8Array(sent), transfer: [sent] };
 }

@@ -65,7 +65,8 @@ export class CodecThread {
     const worker = this.start();
     if (task.keyId !== undefined && options.key && !this.#keyIds.has(task.keyId)) {
       // Copies, because a view would take its whole buffer along.
-      const key = { encKey: options.key.encKey.slice(), idKey: options.key.idKey.slice() };
+      const { encKey, idKey } = options.key;
+      const key = { encKey: new Uint8Array(encKey), idKey: new Uint8Array(idKey) };
       post(worker, { kind: "key", keyId: task.keyId, key });
       this.#keyIds.add(task.keyId);
     }

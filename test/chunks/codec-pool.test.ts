@@ -68,6 +68,21 @@ describe("chunks/codec-pool", () => {
     expect(plain).to.have.lengthOf(100);
   });
 
+  it("copies a Buffer, whose memory is shared with others, before it sends it", async () => {
+    const plain = Buffer.from("a small buffer lies in a pool");
+    const neighbour = Buffer.from("another");
+
+    const digest = await pool.digest(plain, { key });
+    const blob = Buffer.from(await pool.encode(plain, { compress: false, key }));
+    const decoded = await pool.decode(blob, { digest, sizeMax, key, ownership: "given" });
+
+    expect([plain, Buffer.from(decoded.plain)].map(String)).to.deep.equal([
+      "a small buffer lies in a pool",
+      "a small buffer lies in a pool",
+    ]);
+    expect(String(neighbour)).to.equal("another");
+  });
+
   it("decodes what it encoded, many at a time", async () => {
     const content = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),

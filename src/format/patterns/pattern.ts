@@ -38,7 +38,7 @@ export class Pattern {
   constructor(text: Uint8Array) {
     const steps = parsePatternSteps(text);
     const words = Math.ceil(steps.length / WORD_BITS);
-    this.text = text.slice();
+    this.text = new Uint8Array(text); // Not `slice`, which does not copy a Buffer.
     this.#stepCount = steps.length;
     this.#wordCount = words;
     this.#advance = new Int32Array(256 * words);
