@@ -19,10 +19,13 @@ type Register = (program: Command) => void;
  */
 const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   backup: async () => (await import("./commands/backup.ts")).registerBackupCommand,
+  restore: async () => (await import("./commands/restore.ts")).registerRestoreCommand,
   list: async () => (await import("./commands/list.ts")).registerListCommand,
   snapshot: async () => (await import("./commands/snapshot.ts")).registerSnapshotCommand,
   catalog: async () => (await import("./commands/catalog.ts")).registerCatalogCommand,
   status: async () => (await import("./commands/status.ts")).registerStatusCommand,
+  mount: async () => (await import("./commands/mount.ts")).registerMountCommand,
+  umount: async () => (await import("./commands/umount.ts")).registerUmountCommand,
   login: async () => (await import("./commands/login.ts")).registerLoginCommand,
   logout: async () => (await import("./commands/logout.ts")).registerLogoutCommand,
   server: async () => (await import("./commands/server.ts")).registerServerCommand,

@@ -6,7 +6,6 @@ import { FormatError } from "../../format/format-error.ts";
 import { encodeIndexHeader } from "../../format/index/index-header.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
-import { CHUNK_BYTES_MAX } from "../../format/limits.ts";
 import {
   type CryptMode,
   decodeManifest,
@@ -22,6 +21,7 @@ import {
 } from "../../format/snapshot/archive-name.ts";
 import { answerChunks, type ChunkAnswering } from "../archive/chunk-answering.ts";
 import { type PreviousArchive } from "../archive/pack-request.ts";
+import { pooledDecode } from "../pooled-decode.ts";
 import { ApiError } from "../session/api-error.ts";
 import { type BackupServer } from "../session/backup-server.ts";
 import { type BackupSession } from "../session/backup-session.ts";
@@ -167,14 +167,9 @@ export class PreviousBackup {
       const opened = session;
       const bytes = await opened.downloadIndexFile(file, signal);
       const index = parseDynamicIndex(bytes);
-      const chunks = decoded(
-        new RemoteBlobSource(opened),
-        async (blob, digest) => {
-          const options = { digest, sizeMax: CHUNK_BYTES_MAX, key, ownership: "given" } as const;
-          return (await pool.decode(blob, options)).plain;
-        },
-        { expected: cryptMode === "encrypt" ? "encrypted" : "unencrypted" },
-      );
+      const chunks = decoded(new RemoteBlobSource(opened), pooledDecode(pool, key), {
+        expected: cryptMode === "encrypt" ? "encrypted" : "unencrypted",
+      });
       let isReported = false;
       const answering = answerChunks({
         chunkCount: index.count,

@@ -1,0 +1,118 @@
+import { CodecPool } from "../chunks/codec-pool.ts";
+import { type RestoreEvents, type RestorePlan, runRestore } from "../client/restore/run-restore.ts";
+import { type SharedCounters } from "../client/shared-counters.ts";
+import { type RestoreCounter, type RestoreOptions } from "../client/target/restore-request.ts";
+import { systemClock } from "../format/clock.ts";
+import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { codecThreadCount } from "./backup-tools.ts";
+import { byteText } from "./byte-text.ts";
+import { CliError } from "./cli-error.ts";
+import { commandLog } from "./log.ts";
+import { ProgressLine } from "./progress-line.ts";
+import { quotedPath } from "./quoted-path.ts";
+
+/** Runs a restore and tells on standard error how far it is. */
+export async function restoreArchive(plan: RestorePlan, signal: AbortSignal): Promise<void> {
+  if (typeof plan.target !== "string" && plan.patterns.length > 0) {
+    throw new CliError("CLI_USAGE", "Cannot use --pattern when the target is standard output");
+  }
+  await using pool = CodecPool.create({ workerCount: codecThreadCount() });
+  using report = new RestoreReport();
+  const provider = createNativeProvider();
+  await runRestore(plan, { provider, pool, signal, events: report });
+  report.succeed();
+}
+
+/** What the flags of `amber restore` mean for a tree. */
+export function treeOptions(flags: {
+  readonly allowExistingDirs?: boolean;
+  readonly overwrite?: boolean;
+  readonly overwriteFiles?: boolean;
+  readonly overwriteSymlinks?: boolean;
+  readonly overwriteHardlinks?: boolean;
+  readonly ignoreAcls?: boolean;
+  readonly ignoreXattrs?: boolean;
+  readonly ignoreOwnership?: boolean;
+  readonly ignorePermissions?: boolean;
+  readonly ignoreExtractDeviceErrors?: boolean;
+  readonly sparse: boolean;
+}): RestoreOptions {
+  const all = flags.overwrite === true;
+  return {
+    existingDirectories: all || flags.allowExistingDirs === true ? "use" : "refuse",
+    overwrite: {
+      files: all || flags.overwriteFiles === true,
+      symlinks: all || flags.overwriteSymlinks === true,
+      hardLinks: all || flags.overwriteHardlinks === true,
+      special: all,
+    },
+    ignore: {
+      acls: flags.ignoreAcls === true,
+      xattrs: flags.ignoreXattrs === true,
+      ownership: flags.ignoreOwnership === true,
+      permissions: flags.ignorePermissions === true,
+    },
+    deviceErrors: flags.ignoreExtractDeviceErrors === true ? "report" : "fail",
+    zeros: flags.sparse ? "holes" : "written",
+  };
+}
+
+/** What each kind of problem means, for people. */
+const problemTexts = {
+  owner: "the owner cannot be restored",
+  mode: "permissions cannot be restored",
+  time: "the time cannot be restored",
+  attributes: "extended attributes cannot be restored",
+  capabilities: "file capabilities cannot be restored",
+  acl: "the access control list cannot be restored",
+  flags: "inode flags cannot be restored",
+  project: "the quota project cannot be restored",
+  device: "a device, fifo or socket cannot be made",
+  hardlink: "a hard link leads to a file that was not restored",
+} as const;
+
+class RestoreReport implements RestoreEvents, Disposable {
+  readonly #line = new ProgressLine({ output: process.stderr, describe: () => this.#describe() });
+  readonly #startedAtMs = systemClock.nowMs();
+  #counters: SharedCounters<RestoreCounter> | undefined;
+  #expectedBytes = 0;
+
+  started(counters: SharedCounters<RestoreCounter>, expectedBytes: number): void {
+    this.#counters = counters;
+    this.#expectedBytes = expectedBytes;
+  }
+
+  problem({ kind, path, reason }: Parameters<RestoreEvents["problem"]>[0]): void {
+    this.#line.print(() => {
+      const text = `${quotedPath(path)}: ${problemTexts[kind]} (${reason}); further ones are not shown`;
+      commandLog.line("warn", `Warning: ${text}`);
+    });
+  }
+
+  succeed(): void {
+    const counters = this.#counters;
+    if (!counters) return;
+    const bytes = counters.read("bytes");
+    const seconds = this.#seconds();
+    const speed = seconds > 0 ? `, ${byteText(Math.round(bytes / seconds))}/s` : "";
+    this.#line.print(() => {
+      commandLog.line("info", `Restored ${byteText(bytes)} in ${seconds.toFixed(2)}s${speed}`);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#line[Symbol.dispose]();
+  }
+
+  #describe(): string | undefined {
+    if (!this.#counters || !commandLog.shows("info")) return undefined;
+    const bytes = this.#counters.read("bytes");
+    const share = this.#expectedBytes > 0 ? Math.floor((100 * bytes) / this.#expectedBytes) : 100;
+    const speed = byteText(Math.round(bytes / Math.max(this.#seconds(), 0.001)));
+    return `progress ${share}% (${byteText(bytes)} of ${byteText(this.#expectedBytes)}, ${speed}/s)`;
+  }
+
+  #seconds(): number {
+    return (systemClock.nowMs() - this.#startedAtMs) / 1000;
+  }
+}

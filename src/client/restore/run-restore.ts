@@ -1,0 +1,202 @@
+import { type Writable } from "node:stream";
+
+import { type CodecPool } from "../../chunks/codec-pool.ts";
+import { type ChunkSource } from "../../chunks/chunk-source.ts";
+import { decoded } from "../../chunks/decoded.ts";
+import { ResidentChunks } from "../../chunks/resident-chunks.ts";
+import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
+import { type CryptKey } from "../../format/crypto/crypt-key.ts";
+import { type ChunkIndex } from "../../format/index/chunk-index.ts";
+import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
+import { PxarTree } from "../../format/pxar/tree-reader.ts";
+import {
+  archiveKindOf,
+  type ArchiveFiles,
+  type ArchiveName,
+  findArchive,
+} from "../../format/snapshot/archive-name.ts";
+import { pooledDecode } from "../pooled-decode.ts";
+import { type RateLimit } from "../rate-limit.ts";
+import { type BackupServer } from "../session/backup-server.ts";
+import { DEFAULT_RECONNECT, READER_REQUEST_TIMEOUT_MS } from "../session/reader-session.ts";
+import { RemoteSnapshot } from "../session/remote-snapshot.ts";
+import { type SessionSnapshot } from "../session/session-snapshot.ts";
+import { SharedCounters } from "../shared-counters.ts";
+import { RestoreError } from "../target/restore-error.ts";
+import { type RestoreProblem } from "../target/restore-problem.ts";
+import {
+  type RestoreCounter,
+  restoreCounterFields,
+  type RestoreOptions,
+} from "../target/restore-request.ts";
+import { type RestorableArchive, restoreTree } from "../target/restore-tree.ts";
+import { restoreToFile, restoreToStream, writeNewFile } from "./restore-image.ts";
+
+/** What to restore, and where. */
+export interface RestorePlan {
+  readonly server: BackupServer;
+  readonly snapshot: SessionSnapshot;
+  /** Name of an archive as a user gives it: `root.pxar`, `disk.img`, `index.json`. */
+  readonly archive: string;
+  /** A directory for trees, a new file for anything else, or a stream. */
+  readonly target: string | Writable;
+  /** Of a tree, what to restore; everything when empty. */
+  readonly patterns: readonly string[];
+  readonly tree: RestoreOptions;
+  /** New file for the prelude of a split archive: the exclude patterns of its backup. */
+  readonly preludeTarget: string | undefined;
+  readonly key: CryptKey | undefined;
+  readonly rateLimit: RateLimit | undefined;
+}
+
+/** What a restore works with. */
+export interface RestoreTools {
+  readonly provider: CodecProvider;
+  readonly pool: CodecPool;
+  readonly signal: AbortSignal;
+  readonly events: RestoreEvents;
+}
+
+/** What a restore tells while it runs. */
+export interface RestoreEvents {
+  /** Content begins to arrive: that many bytes at most. */
+  started(counters: SharedCounters<RestoreCounter>, expectedBytes: number): void;
+  problem(problem: RestoreProblem): void;
+}
+
+/** Plaintext kept while the head of an archive is looked at. */
+const HEAD_BYTES_MAX = 32 * 1024 * 1024;
+
+/**
+ * Restores one archive of a snapshot.
+ *
+ * @throws {RestoreError} `ApiError`, `SessionError`, `ChunkError`, `FormatError`, the signal's reason.
+ */
+export async function runRestore(plan: RestorePlan, tools: RestoreTools): Promise<void> {
+  const { server, snapshot, key } = plan;
+  const options = {
+    server,
+    snapshot,
+    provider: tools.provider,
+    key,
+    reconnect: DEFAULT_RECONNECT,
+    requestTimeoutMs: READER_REQUEST_TIMEOUT_MS,
+  };
+  using opened = await RemoteSnapshot.open(options, tools.signal);
+  await new RestoreRun(plan, tools, opened).run();
+}
+
+class RestoreRun {
+  readonly #plan: RestorePlan;
+  readonly #tools: RestoreTools;
+  readonly #opened: RemoteSnapshot;
+  readonly #chunks: ChunkSource;
+  readonly #counters = new SharedCounters(restoreCounterFields);
+
+  constructor(plan: RestorePlan, tools: RestoreTools, opened: RemoteSnapshot) {
+    this.#plan = plan;
+    this.#tools = tools;
+    this.#opened = opened;
+    const decode = pooledDecode(tools.pool, plan.key);
+    const expected = opened.expectedEncryption;
+    const chunks = decoded(opened.blobs, decode, { expected });
+    const { rateLimit } = plan;
+    this.#chunks = rateLimit
+      ? {
+          readChunk: async (digest, options) => {
+            const plain = await chunks.readChunk(digest, options);
+            await rateLimit.take(plain.length);
+            return plain;
+          },
+        }
+      : chunks;
+  }
+
+  async run(): Promise<void> {
+    const { archive } = this.#plan;
+    if (archive === "index.json" || archive === "index.json.blob") {
+      await this.#deliver(this.#opened.manifestText);
+      return;
+    }
+    const listed = new Set(this.#opened.manifest.files.map(({ filename }) => filename));
+    const files = findArchive(listed, archive);
+    if (!files) {
+      throw new RestoreError("RESTORE_FAILED", archive, "the snapshot has no such archive");
+    }
+    const isTree = files.payload !== undefined || files.main.endsWith(".pxar.didx");
+    const { target } = this.#plan;
+    if (isTree && typeof target === "string") await this.#restoreTree(files, target);
+    else if (files.payload !== undefined) {
+      throw new RestoreError("RESTORE_FAILED", archive, "a split archive cannot go to a stream");
+    } else if (archiveKindOf(files.main) === "blob") {
+      await this.#deliver(await this.#opened.readBlob(files.main, this.#tools.signal));
+    } else await this.#restoreBytes(files.main);
+  }
+
+  async #restoreTree(files: ArchiveFiles, target: string): Promise<void> {
+    const { patterns, tree, preludeTarget } = this.#plan;
+    const { events, signal } = this.#tools;
+    const [archive, payload] = await Promise.all([
+      this.#restorable(files.main),
+      files.payload ? this.#restorable(files.payload) : undefined,
+    ]);
+    if (preludeTarget !== undefined) await this.#writePrelude(archive.index, preludeTarget);
+    events.started(this.#counters, (payload ?? archive).index.size);
+    await restoreTree({
+      archive,
+      payload,
+      target: Buffer.from(target),
+      patterns,
+      options: tree,
+      counters: this.#counters.memory,
+      onProblem: (problem) => {
+        events.problem(problem);
+      },
+      signal,
+    });
+  }
+
+  async #restorable(
+    name: ArchiveName,
+  ): Promise<RestorableArchive & { readonly index: ChunkIndex }> {
+    const { signal } = this.#tools;
+    const indexFile = await this.#opened.readIndexFile(name, signal);
+    const index = parseDynamicIndex(indexFile);
+    return {
+      index,
+      indexFile,
+      chunkCount: index.count,
+      readChunk: async (i) => await this.#chunks.readChunk(index.digestAt(i), { signal }),
+    };
+  }
+
+  async #restoreBytes(name: ArchiveName): Promise<void> {
+    const { events, signal } = this.#tools;
+    const { target } = this.#plan;
+    const index = await this.#opened.readIndex(name, signal);
+    events.started(this.#counters, index.size);
+    const options = {
+      signal,
+      onBytes: (size: number): void => {
+        this.#counters.add("bytes", size);
+      },
+    };
+    const archive = { index, chunks: this.#chunks };
+    if (typeof target === "string") await restoreToFile(archive, target, options);
+    else await restoreToStream(archive, target, options);
+  }
+
+  async #deliver(content: Uint8Array): Promise<void> {
+    const { target } = this.#plan;
+    if (typeof target === "string") await writeNewFile(target, content);
+    else target.write(content);
+  }
+
+  async #writePrelude(index: ChunkIndex, path: string): Promise<void> {
+    const limits = { bytesMax: HEAD_BYTES_MAX, inFlightMax: 1 };
+    const resident = new ResidentChunks(index, this.#chunks, limits);
+    const { prelude } = await resident.run(() => new PxarTree(resident).header());
+    if (prelude === undefined) return;
+    await writeNewFile(path, prelude);
+  }
+}
