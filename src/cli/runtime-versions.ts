@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
+import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { readPackageVersion } from "./program-version.ts";
 
 /** Packages whose version matters when something behaves oddly: native code and what speaks on the wire. */
@@ -16,6 +17,7 @@ export async function readRuntimeVersions(): Promise<Record<string, string>> {
     node: process.versions.node,
     openssl: process.versions.openssl,
     nghttp2: process.versions["nghttp2"] ?? "not available",
+    "codec provider": createNativeProvider().name,
     platform: `${process.platform} ${process.arch}`,
   };
   for (const name of packages) versions[name] = await versionOf(name);

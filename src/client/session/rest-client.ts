@@ -43,12 +43,14 @@ const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 export class RestClient implements Disposable {
   readonly #endpoint: Endpoint;
   readonly #agent: Agent;
+  readonly #stop = new AbortController();
 
   constructor(endpoint: Endpoint, trust: TrustPolicy) {
     this.#endpoint = endpoint;
     this.#agent = Object.assign(new Agent({ keepAlive: true, timeout: IDLE_TIMEOUT_MS }), {
       createConnection: (_options: unknown, done: SocketDone): undefined => {
-        connectTls(endpoint, trust, { timeoutMs: CONNECT_TIMEOUT_MS }).then(
+        const { signal } = this.#stop;
+        connectTls(endpoint, trust, { timeoutMs: CONNECT_TIMEOUT_MS, signal }).then(
           (socket) => {
             done(null, socket);
           },
@@ -102,6 +104,7 @@ export class RestClient implements Disposable {
 
   /** Closes the kept connections; calls that are running fail. */
   [Symbol.dispose](): void {
+    this.#stop.abort(new SessionError("SESSION_LOST", "The client was closed"));
     this.#agent.destroy();
   }
 
@@ -135,6 +138,10 @@ export class RestClient implements Disposable {
         });
         request.on("response", resolve);
         request.on("error", reject);
+        // A request that waits for its connection does not notice the signal by itself.
+        stop.addEventListener("abort", () => {
+          reject(stop.reason instanceof Error ? stop.reason : new Error(String(stop.reason)));
+        });
         request.end(call.body);
       });
       return { statusCode: response.statusCode ?? 0, body: await readBody(response) };
