@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 
 import { ConfigError } from "./configuration/config-error.ts";
 import { type WantedDatastore } from "./configuration/datastore-config.ts";
+import { type ChunkFolders } from "./store/create-local-datastore.ts";
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -26,6 +27,8 @@ export interface ServerSettings {
   readonly forbiddenDelayMs: number;
   /** Bytes of uploads that may be in memory at once. */
   readonly uploadMemoryBytes: number;
+  /** When the 65536 chunk folders of a new datastore are made. */
+  readonly chunkFolders: ChunkFolders;
 }
 
 /** Port of the protocol (spec auth.md §1). */
@@ -72,6 +75,7 @@ export function serverSettings(args: ServerArguments): ServerSettings {
     unauthenticatedDelayMs: UNAUTHENTICATED_DELAY_MS,
     forbiddenDelayMs: FORBIDDEN_DELAY_MS,
     uploadMemoryBytes: UPLOAD_MEMORY_BYTES,
+    chunkFolders: "in-background",
   });
 }
 

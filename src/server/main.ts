@@ -8,6 +8,10 @@ import { CodecPool } from "../chunks/codec-pool.ts";
 import { type Clock } from "../format/clock.ts";
 import { parseAuthId, type AuthId } from "../format/snapshot/auth-id.ts";
 import { addAclRoutes } from "./api/acl-routes.ts";
+import { addDatastoreRoutes } from "./api/datastore-routes.ts";
+import { addDownloadRoutes } from "./api/download-routes.ts";
+import { addGroupRoutes } from "./api/group-routes.ts";
+import { addSnapshotRoutes } from "./api/snapshot-routes.ts";
 import { addTaskRoutes } from "./api/task-routes.ts";
 import { addTicketRoutes } from "./api/ticket-routes.ts";
 import { addTokenRoutes } from "./api/token-routes.ts";
@@ -77,7 +81,12 @@ export async function startServer(
     clock,
   });
   const pool = CodecPool.create({ workerCount: availableParallelism() });
-  const datastores = await openDatastores(entries, { clock, logger, pool });
+  const datastores = await openDatastores(entries, {
+    clock,
+    logger,
+    pool,
+    chunkFolders: settings.chunkFolders,
+  });
   const sessions = {
     datastores,
     access,
@@ -97,7 +106,7 @@ export async function startServer(
       logger,
     },
     plugins(
-      { authenticator, accounts, access, tasks, datastores, product: environment.product },
+      { authenticator, accounts, access, tasks, datastores, pool, product: environment.product },
       (api) => {
         addBackupRoute(api, sessions);
         addReaderRoute(api, sessions);
@@ -133,6 +142,7 @@ interface Services {
   readonly access: AccessControl;
   readonly tasks: TaskRegistry;
   readonly datastores: Datastores;
+  readonly pool: CodecPool;
   readonly product: Product;
 }
 
@@ -151,6 +161,12 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
     },
     (api) => {
       addTaskRoutes(api, services);
+    },
+    (api) => {
+      addDatastoreRoutes(api, services);
+      addGroupRoutes(api, services);
+      addSnapshotRoutes(api, services);
+      addDownloadRoutes(api, services);
     },
     sessions,
   ];

@@ -9,7 +9,7 @@ import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { type DatastoreEntry } from "./configuration/datastore-config.ts";
 import { Datastores } from "./datastores.ts";
 import { pooledChunkVerifier } from "./session/pooled-chunk-verifier.ts";
-import { createLocalDatastore } from "./store/create-local-datastore.ts";
+import { type ChunkFolders, createLocalDatastore } from "./store/create-local-datastore.ts";
 import { Datastore } from "./store/datastore.ts";
 import { LocalBackend } from "./store/local-backend.ts";
 
@@ -19,6 +19,8 @@ export interface OpenDatastoreOptions {
   readonly logger: FastifyBaseLogger;
   /** Threads that verify uploads. */
   readonly pool: CodecPool;
+  /** When the folders of chunks of a new datastore are made. */
+  readonly chunkFolders: ChunkFolders;
 }
 
 /**
@@ -37,7 +39,7 @@ export async function openDatastores(
   try {
     for (const { name, path, comment } of entries) {
       if (!(await exists(join(path, ".chunks")))) {
-        await createLocalDatastore(path, { chunkFolders: "in-background" });
+        await createLocalDatastore(path, { chunkFolders: options.chunkFolders });
         options.logger.info({ store: name, path }, "datastore created");
       }
       const backend = await LocalBackend.open(path, {

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { pino } from "pino";
 
 import { type Clock, systemClock } from "../../src/format/clock.ts";
+import { type Login } from "../../src/server/auth/authenticator.ts";
 import { startServer } from "../../src/server/main.ts";
 import { rawCall } from "./raw-client.ts";
-import { emptyDatastore } from "./empty-datastore.ts";
 import { tempDir } from "./temp-dir.ts";
 
 /** A server of its own for one test, with a datastore `store1` and a token that may do everything. */
@@ -31,6 +31,8 @@ export interface TestServerOptions {
   readonly clock?: Clock;
   /** Existing datastore to serve in place of a new one. */
   readonly storePath?: string;
+  /** Existing configuration folder in place of a new one. */
+  readonly configPath?: string;
   /** How long 401 replies are held back; none unless the test is about it. */
   readonly unauthenticatedDelayMs?: number;
   readonly uploadMemoryBytes?: number;
@@ -39,10 +41,8 @@ export interface TestServerOptions {
 /** Starts a server in this process on a free port of the loopback interface. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const folder = await tempDir();
-  // An empty datastore without its 65536 folders, which would take seconds and are made when needed.
-  const store = options.storePath === undefined ? await emptyDatastore() : undefined;
-  const storePath = options.storePath ?? store?.path ?? "";
-  const configPath = join(folder.path, "config");
+  const storePath = options.storePath ?? join(folder.path, "store1");
+  const configPath = options.configPath ?? join(folder.path, "config");
   const user = "admin@pbs";
   const password = "test-password";
   const server = await startServer(
@@ -56,6 +56,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       unauthenticatedDelayMs: options.unauthenticatedDelayMs ?? 0,
       forbiddenDelayMs: 0,
       uploadMemoryBytes: options.uploadMemoryBytes ?? 64 * 1024 * 1024,
+      chunkFolders: "on-demand",
     },
     {
       clock: options.clock ?? systemClock,
@@ -64,26 +65,25 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       adminPassword: password,
     },
   );
-  const call = async (
+  const call = async <Data>(
     method: string,
     path: string,
     body: unknown,
-    headers: object,
-  ): Promise<Record<string, string>> =>
-    JSON.parse(
-      (
-        await rawCall(server.port, `${method} /api2/json${path}`, {
-          headers: { "content-type": "application/json", ...headers },
-          body: JSON.stringify(body),
-        })
-      ).text,
-    ).data;
-  const login = await call("POST", "/access/ticket", { username: user, password }, {});
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Data> => {
+    const answer = await rawCall(server.port, `${method} /api2/json${path}`, {
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+    return (JSON.parse(answer.text) as { data: Data }).data;
+  };
+  const login = await call<Login>("POST", "/access/ticket", { username: user, password }, {});
   const cookie = {
     cookie: `PBSAuthCookie=${login.ticket}`,
     csrfpreventiontoken: login.CSRFPreventionToken,
   };
-  const token = await call("POST", `/access/users/${user}/token/test`, {}, cookie);
+  const tokenPath = `/access/users/${user}/token/test`;
+  const token = await call<{ tokenid: string; value: string }>("POST", tokenPath, {}, cookie);
   const assignment = { path: "/", role: "Admin", "auth-id": token.tokenid };
   await call("PUT", "/access/acl", assignment, cookie);
   return {
@@ -103,7 +103,6 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     [Symbol.asyncDispose]: async () => {
       await server.close();
       await folder[Symbol.asyncDispose]();
-      await store?.[Symbol.asyncDispose]();
     },
   };
 }

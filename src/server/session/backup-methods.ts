@@ -10,7 +10,7 @@ import { encodedBlobSize, fileName, sha256Hex } from "../http/parameter-schemas.
 import { type BackupTarget } from "../store/backup-target.ts";
 import { type MemoryBudget } from "./memory-budget.ts";
 import { method, streamMethod, type SessionRoute } from "./session-router.ts";
-import { storedBytes } from "./stored-pieces.ts";
+import { storedBytes } from "./stored-bytes.ts";
 import { blobLengthTexts, chunkLengthTexts, readExactly } from "./upload-body.ts";
 import { uploadStatisticsLines } from "./writer-log.ts";
 

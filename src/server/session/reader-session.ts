@@ -37,7 +37,7 @@ import { MemoryBudget } from "./memory-budget.ts";
 import { serveConnection } from "./session-connection.ts";
 import { requireDatastore, type SessionOptions } from "./session-options.ts";
 import { SessionBytes, streamMethod, type SessionRoute } from "./session-router.ts";
-import { storedBytes } from "./stored-pieces.ts";
+import { storedBytes } from "./stored-bytes.ts";
 import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
 
 const PROTOCOL = "proxmox-backup-reader-protocol-v1";

@@ -178,14 +178,13 @@ export class StoreRemoval {
 
   async #removeSnapshot(namespace: Namespace, snapshot: SnapshotId): Promise<void> {
     const { backend, listing, locks } = this.#parts;
-    const name = snapshotIdText(snapshot);
     await using claims = new SessionClaims();
     claims.add(this.#lockSnapshot(namespace, snapshot));
     const manifestKey = manifestLockKey(namespace, snapshot);
     claims.add(await locks.waitExclusive(manifestKey, MANIFEST_LOCK_TIMEOUT_MS));
     const folder = await listing.requireSnapshot(namespace, snapshot);
     if (folder.isProtected) {
-      throw new StoreError("STORE_PROTECTED", `cannot remove protected snapshot "${name}"`);
+      throw new StoreError("STORE_PROTECTED", "cannot remove protected snapshot");
     }
     await backend.removeFile(manifestPath(namespace, snapshot));
     await backend.removeFolder(snapshotPath(namespace, snapshot));

@@ -1,5 +1,4 @@
 import { type StoredFile } from "../store/store-backend.ts";
-import { SessionBytes } from "./session-router.ts";
 
 /** Bytes read from a file at a time. */
 const PIECE_BYTES = 512 * 1024;
@@ -13,11 +12,4 @@ export async function* storedPieces(file: StoredFile): AsyncGenerator<Uint8Array
     offset += piece.length;
     yield piece;
   }
-}
-
-/** A stored file as an answer; it is closed when it was sent, or when nobody wants it any more. */
-export function storedBytes(file: StoredFile): SessionBytes {
-  return new SessionBytes(storedPieces(file), async () => {
-    await file[Symbol.asyncDispose]();
-  });
 }

@@ -1,0 +1,246 @@
+import { type FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+
+import { type AuthId } from "../../format/snapshot/auth-id.ts";
+import { childNamespace, parseNamespace } from "../../format/snapshot/namespace.ts";
+import { datastorePath } from "../auth/access-control.ts";
+import { type Privilege } from "../auth/privileges.ts";
+import { ApiError, refused } from "../http/api-error.ts";
+import { datastoreName, optionalFlag, optionalNamespace } from "../http/parameter-schemas.ts";
+import { addRoute } from "../http/route.ts";
+import { StoreError } from "../store/store-error.ts";
+import { type ContentOptions } from "./content-access.ts";
+
+/** Any of these makes a namespace visible (spec auth.md §9.6). */
+const VISIBLE: readonly Privilege[] = [
+  "Datastore.Modify",
+  "Datastore.Read",
+  "Datastore.Backup",
+  "Datastore.Audit",
+];
+
+const counter = Type.Object({ groups: Type.Integer(), snapshots: Type.Integer() });
+
+/** Figures of a collection that never ran (spec rest-api.md §5.5). */
+const NO_COLLECTION = {
+  "disk-bytes": 0,
+  "disk-chunks": 0,
+  "index-data-bytes": 0,
+  "index-file-count": 0,
+  "pending-bytes": 0,
+  "pending-chunks": 0,
+  "removed-bad": 0,
+  "removed-bytes": 0,
+  "removed-chunks": 0,
+  "still-bad": 0,
+  upid: null,
+};
+
+const collectionReply = Type.Object({
+  ...Object.fromEntries(
+    Object.keys(NO_COLLECTION)
+      .filter((name) => name !== "upid")
+      .map((name) => [name, Type.Number()]),
+  ),
+  upid: Type.Union([Type.String(), Type.Null()]),
+  store: Type.Optional(Type.String()),
+});
+
+const SUBDIRS = [
+  "catalog",
+  "change-owner",
+  "download",
+  "download-decoded",
+  "files",
+  "gc",
+  "group-notes",
+  "groups",
+  "namespace",
+  "notes",
+  "protected",
+  "pxar-file-download",
+  "snapshots",
+  "status",
+  "upload-backup-log",
+];
+
+/** Datastores themselves: list, status, namespaces (spec rest-api.md §5). */
+export function addDatastoreRoutes(api: FastifyInstance, options: ContentOptions): void {
+  const { datastores, access } = options;
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore",
+    parameters: Type.Object({}),
+    reply: Type.Array(
+      Type.Object({ store: Type.String(), comment: Type.Union([Type.String(), Type.Null()]) }),
+    ),
+    handle: (_parameters, { caller }) =>
+      datastores
+        .list()
+        .filter(({ datastore }) =>
+          access.hasAnyBelow(caller, datastorePath(datastore.name, ""), VISIBLE),
+        )
+        .map(({ datastore, comment }) => ({ store: datastore.name, comment: comment ?? null })),
+  });
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store",
+    parameters: Type.Object({ store: datastoreName }),
+    reply: Type.Array(Type.Object({ subdir: Type.String() })),
+    handle: () => SUBDIRS.map((subdir) => ({ subdir })),
+  });
+  addStatusRoute(api, options);
+  addCollectionRoute(api, options);
+  addNamespaceRoutes(api, options);
+}
+
+function addStatusRoute(api: FastifyInstance, { datastores, access }: ContentOptions): void {
+  const reply = Type.Object({
+    total: Type.Number(),
+    used: Type.Number(),
+    avail: Type.Number(),
+    counts: Type.Optional(
+      Type.Object({
+        ct: Type.Union([counter, Type.Null()]),
+        host: Type.Union([counter, Type.Null()]),
+        vm: Type.Union([counter, Type.Null()]),
+        other: Type.Null(),
+      }),
+    ),
+    "gc-status": Type.Optional(collectionReply),
+  });
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/status",
+    parameters: Type.Object({ store: datastoreName, verbose: optionalFlag }),
+    reply,
+    handle: async ({ store, verbose }, { caller }) => {
+      const path = datastorePath(store, "");
+      const seesSizes = access.hasAny(caller, path, ["Datastore.Audit", "Datastore.Backup"]);
+      if (!seesSizes && !access.hasAnyBelow(caller, path, VISIBLE)) {
+        throw new ApiError("API_FORBIDDEN", "permission check failed");
+      }
+      const datastore = datastores.find(store);
+      if (!datastore) throw refused(`no such datastore '${store}'`);
+      const space = seesSizes ? await datastore.space() : undefined;
+      const sizes = {
+        total: space?.totalBytes ?? 0,
+        used: space?.usedBytes ?? 0,
+        avail: space?.availableBytes ?? 0,
+      };
+      if (verbose !== true) return sizes;
+      const { ct, host, vm } = await datastore.countSnapshots();
+      return {
+        ...sizes,
+        counts: { ct: orNull(ct), host: orNull(host), vm: orNull(vm), other: null },
+        "gc-status": collectionOf(await datastore.readGcStatus()),
+      };
+    },
+  });
+}
+
+function orNull(count: Static<typeof counter>): Static<typeof counter> | null {
+  return count.groups === 0 ? null : count;
+}
+
+function collectionOf(text: string | undefined): Static<typeof collectionReply> {
+  if (text === undefined) return NO_COLLECTION;
+  try {
+    const stored: unknown = JSON.parse(text);
+    return typeof stored === "object" ? { ...NO_COLLECTION, ...stored } : NO_COLLECTION;
+  } catch {
+    return NO_COLLECTION;
+  }
+}
+
+function addCollectionRoute(api: FastifyInstance, { datastores, access }: ContentOptions): void {
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/gc",
+    parameters: Type.Object({ store: datastoreName }),
+    reply: collectionReply,
+    handle: async ({ store }, { caller }) => {
+      access.require(caller, datastorePath(store, ""), ["Datastore.Audit"]);
+      const datastore = datastores.find(store);
+      if (!datastore) throw refused(`no such datastore '${store}'`);
+      return { ...collectionOf(await datastore.readGcStatus()), store };
+    },
+  });
+}
+
+function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: ContentOptions): void {
+  const requireStore = (name: string): NonNullable<ReturnType<typeof datastores.find>> => {
+    const datastore = datastores.find(name);
+    if (!datastore) throw refused(`no such datastore '${name}'`);
+    return datastore;
+  };
+  const requireModify = (caller: AuthId, store: string, parent: string): void => {
+    access.require(caller, datastorePath(store, parent), ["Datastore.Modify"]);
+  };
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/namespace",
+    parameters: Type.Object({
+      store: datastoreName,
+      parent: optionalNamespace,
+      "max-depth": Type.Optional(Type.Integer({ minimum: 0, maximum: 7 })),
+    }),
+    reply: Type.Array(Type.Object({ ns: Type.String() })),
+    handle: async ({ store, parent, "max-depth": depthMax = 7 }, { caller }) => {
+      if (!access.hasAnyBelow(caller, datastorePath(store, parent ?? ""), VISIBLE)) {
+        throw new ApiError("API_FORBIDDEN", "permission check failed");
+      }
+      const datastore = requireStore(store);
+      const root = parseNamespace(parent ?? "");
+      if (!(await datastore.hasNamespace(root))) {
+        throw new ApiError("API_NOT_FOUND", "namespace not found");
+      }
+      const found = await datastore.listNamespaces(root, { depthMax });
+      return found
+        .filter((ns) => access.hasAnyBelow(caller, datastorePath(store, ns), VISIBLE))
+        .map((ns) => ({ ns }));
+    },
+  });
+  addRoute(api, {
+    method: "POST",
+    path: "/admin/datastore/:store/namespace",
+    parameters: Type.Object({
+      store: datastoreName,
+      name: Type.String({ pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]*$", minLength: 1, maxLength: 32 }),
+      parent: optionalNamespace,
+    }),
+    reply: Type.String(),
+    handle: async ({ store, name, parent }, { caller }) => {
+      requireModify(caller, store, parent ?? "");
+      const namespace = childNamespace(parseNamespace(parent ?? ""), name);
+      try {
+        await requireStore(store).createNamespace(namespace);
+      } catch (error) {
+        // The genuine server answers as if it had just made it.
+        if (!(error instanceof StoreError && error.code === "STORE_ALREADY_EXISTS")) throw error;
+      }
+      return namespace;
+    },
+  });
+  addRoute(api, {
+    method: "DELETE",
+    path: "/admin/datastore/:store/namespace",
+    parameters: Type.Object({
+      store: datastoreName,
+      ns: Type.String({ minLength: 1, maxLength: 256 }),
+      "delete-groups": optionalFlag,
+      "error-on-protected": optionalFlag,
+    }),
+    reply: Type.Null(),
+    handle: async ({ store, ns, ...flags }, { caller }) => {
+      const namespace = parseNamespace(ns);
+      requireModify(caller, store, namespace.slice(0, Math.max(0, namespace.lastIndexOf("/"))));
+      const what = flags["delete-groups"] === true ? "groups" : "empty";
+      const removed = await requireStore(store).removeNamespace(namespace, what);
+      if (removed.protectedSnapshots > 0 && flags["error-on-protected"] !== false) {
+        throw refused("namespace only partially deleted due to protected snapshots");
+      }
+      return null;
+    },
+  });
+}

@@ -1,0 +1,178 @@
+import { Readable } from "node:stream";
+
+import { type FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+
+import { type CodecPool } from "../../chunks/codec-pool.ts";
+import { decodeBlob } from "../../format/chunk/data-blob.ts";
+import { createNativeProvider } from "../../format/crypto/native-provider.ts";
+import { BLOB_PLAIN_BYTES_MAX } from "../../format/limits.ts";
+import { archiveKindOf, parseArchiveName } from "../../format/snapshot/archive-name.ts";
+import { refused } from "../http/api-error.ts";
+import { fileName, optionalFlag } from "../http/parameter-schemas.ts";
+import { addRoute, RawReply } from "../http/route.ts";
+import { type StoredFile } from "../store/store-backend.ts";
+import { storedPieces } from "../http/stored-pieces.ts";
+import { listDirectory, openTreeFile, requireArchive, treeArchives } from "./archive-tree.ts";
+import {
+  type ContentOptions,
+  openSnapshot,
+  optionalText,
+  snapshotParameters,
+} from "./content-access.ts";
+import { archivePieces, SnapshotArchives } from "./snapshot-archive.ts";
+
+const readable = { full: ["Datastore.Read"], own: ["Datastore.Backup"] } as const;
+
+const filepath = Type.String({ maxLength: 4096 });
+
+/** Type letters of the file browser (spec rest-api.md §5.6). */
+const typeLetters = {
+  directory: "d",
+  file: "f",
+  symlink: "l",
+  hardlink: "h",
+  "block-device": "b",
+  "character-device": "c",
+  fifo: "p",
+  socket: "s",
+} as const;
+
+const catalogReply = Type.Object({
+  filepath: Type.String(),
+  text: Type.String(),
+  type: Type.String(),
+  leaf: Type.Boolean(),
+  size: Type.Optional(Type.Number()),
+  mtime: Type.Optional(Type.Number()),
+});
+
+/** Content of snapshots without a session: files as stored, decoded, and single files out of archives. */
+export function addDownloadRoutes(
+  api: FastifyInstance,
+  options: ContentOptions & { readonly pool: CodecPool },
+): void {
+  const archives = new SnapshotArchives(options.pool);
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/download",
+    parameters: Type.Object({ ...snapshotParameters, "file-name": fileName }),
+    reply: Type.Null(),
+    handle: async (parameters, { caller }) => {
+      const place = await openSnapshot(options, caller, parameters, readable);
+      const name = parseArchiveName(parameters["file-name"]);
+      const { datastore, namespace, snapshot } = place;
+      return new RawReply(fileStream(await datastore.openFile(namespace, snapshot, name)));
+    },
+  });
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/download-decoded",
+    parameters: Type.Object({ ...snapshotParameters, "file-name": fileName }),
+    reply: Type.Null(),
+    handle: async (parameters, { caller }) => {
+      const place = await openSnapshot(options, caller, parameters, readable);
+      const name = parseArchiveName(parameters["file-name"]);
+      if (archiveKindOf(name) !== "blob") {
+        const { bytes } = await archives.open(place, name);
+        return new RawReply(Readable.from(archivePieces(bytes, 0, bytes.size)));
+      }
+      await archives.requirePlain(place, name);
+      const { datastore, namespace, snapshot } = place;
+      await using file = await datastore.openFile(namespace, snapshot, name);
+      const blob = await file.readAt(0, file.size);
+      const limits = { sizeMax: BLOB_PLAIN_BYTES_MAX, what: `blob "${name}"` };
+      return new RawReply(decodeBlob(createNativeProvider(), blob, limits));
+    },
+  });
+  addBrowserRoutes(api, options, archives);
+}
+
+function addBrowserRoutes(
+  api: FastifyInstance,
+  options: ContentOptions,
+  archives: SnapshotArchives,
+): void {
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/catalog",
+    parameters: Type.Object({ ...snapshotParameters, filepath, "archive-name": optionalText }),
+    reply: Type.Array(catalogReply),
+    handle: async (parameters, { caller }) => {
+      const place = await openSnapshot(options, caller, parameters, readable);
+      const manifest = await place.datastore.readManifest(place.namespace, place.snapshot);
+      const wanted = parseFilepath(parameters.filepath, parameters["archive-name"]);
+      if (!wanted) {
+        return treeArchives(manifest).map((name) => ({
+          filepath: Buffer.from(`/${name}`).toString("base64"),
+          text: name,
+          type: "d",
+          leaf: false,
+        }));
+      }
+      const files = requireArchive(manifest, wanted.archive);
+      const entries = await listDirectory(archives, place, manifest, files, wanted.path);
+      const parent = [wanted.archive, ...wanted.path.map(latin1)].join("/");
+      return entries.map((entry): Static<typeof catalogReply> => ({
+        filepath: Buffer.from(`${parent}/${latin1(entry.name)}`, "latin1").toString("base64"),
+        text: Buffer.from(entry.name).toString("utf8"),
+        type: typeLetters[entry.kind],
+        leaf: entry.kind !== "directory",
+        ...(entry.size === undefined ? {} : { size: entry.size }),
+        ...(entry.mtimeSec === undefined ? {} : { mtime: entry.mtimeSec }),
+      }));
+    },
+  });
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/pxar-file-download",
+    parameters: Type.Object({
+      ...snapshotParameters,
+      filepath,
+      tar: optionalFlag,
+      "archive-name": optionalText,
+    }),
+    reply: Type.Null(),
+    handle: async (parameters, { caller }) => {
+      const place = await openSnapshot(options, caller, parameters, readable);
+      const manifest = await place.datastore.readManifest(place.namespace, place.snapshot);
+      const wanted = parseFilepath(parameters.filepath, parameters["archive-name"]);
+      if (!wanted) throw refused("cannot download the list of archives");
+      const files = requireArchive(manifest, wanted.archive);
+      const file = await openTreeFile(archives, place, files, wanted.path);
+      return new RawReply(Readable.from(archivePieces(file.source, file.offset, file.size)));
+    },
+  });
+}
+
+/**
+ * Takes a `filepath` apart: base64 of `/archive.pxar.didx/dir/file`, or `root` or `/` for the list of archives.
+ *
+ * With `archive-name`, the path may or may not begin with it.
+ */
+function parseFilepath(
+  text: string,
+  archive: string | undefined,
+): { readonly archive: string; readonly path: readonly Uint8Array[] } | undefined {
+  const isTop = text === "root" || text === "/";
+  if (isTop && archive === undefined) return undefined;
+  const decoded = isTop ? "" : Buffer.from(text, "base64").toString("latin1");
+  const parts = decoded.split("/").filter((part) => part !== "");
+  const [first] = parts;
+  const named = archive ?? first;
+  if (named === undefined) return undefined;
+  const rest = first === named ? parts.slice(1) : parts;
+  return { archive: named, path: rest.map((part) => Buffer.from(part, "latin1")) };
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("latin1");
+}
+
+function fileStream(file: StoredFile): Readable {
+  const stream = Readable.from(storedPieces(file));
+  stream.once("close", () => {
+    void file[Symbol.asyncDispose]();
+  });
+  return stream;
+}

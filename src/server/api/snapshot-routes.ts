@@ -1,0 +1,246 @@
+import { type Readable } from "node:stream";
+
+import { type FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+
+import { mapConcurrent } from "../../chunks/map-concurrent.ts";
+import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
+import {
+  commentOf,
+  keyFingerprintOf,
+  verifyStateOf,
+} from "../../format/manifest/manifest-summary.ts";
+import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
+import { refused } from "../http/api-error.ts";
+import { backupId, backupType } from "../http/parameter-schemas.ts";
+import { addRoute } from "../http/route.ts";
+import { type SnapshotDescription, type SnapshotFileEntry } from "../store/describe-snapshot.ts";
+import { StoreError } from "../store/store-error.ts";
+import {
+  type ContentOptions,
+  type ContentPlace,
+  openPlace,
+  openSnapshot,
+  placeParameters,
+  snapshotParameters,
+} from "./content-access.ts";
+import { LISTING_READS_MAX, visibleGroups } from "./group-routes.ts";
+
+const listed = { full: ["Datastore.Audit"], own: ["Datastore.Backup"] } as const;
+const filesListed = {
+  full: ["Datastore.Audit", "Datastore.Read"],
+  own: ["Datastore.Backup"],
+} as const;
+const changed = { full: ["Datastore.Modify"], own: ["Datastore.Backup"] } as const;
+const removed = { full: ["Datastore.Modify"], own: ["Datastore.Prune"] } as const;
+const written = { full: [], own: ["Datastore.Backup"] } as const;
+
+const fileReply = Type.Object({
+  filename: Type.String(),
+  "crypt-mode": Type.Optional(Type.String()),
+  size: Type.Optional(Type.Number()),
+});
+
+const snapshotReply = Type.Object({
+  "backup-type": Type.String(),
+  "backup-id": Type.String(),
+  "backup-time": Type.Integer(),
+  files: Type.Array(fileReply),
+  size: Type.Optional(Type.Number()),
+  owner: Type.String(),
+  protected: Type.Boolean(),
+  comment: Type.Optional(Type.String()),
+  fingerprint: Type.Optional(Type.String()),
+  verification: Type.Optional(Type.Object({ state: Type.String(), upid: Type.String() })),
+});
+
+/** Snapshots: list, files, removal, notes, protection, the client's log (spec rest-api.md §5). */
+export function addSnapshotRoutes(api: FastifyInstance, options: ContentOptions): void {
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/snapshots",
+    parameters: Type.Object({
+      ...placeParameters,
+      "backup-type": Type.Optional(backupType),
+      "backup-id": Type.Optional(backupId),
+    }),
+    reply: Type.Array(snapshotReply),
+    handle: async (parameters, { caller }) => {
+      const place = await openPlace(options, caller, parameters, listed);
+      const { "backup-type": type, "backup-id": id } = parameters;
+      const groups = (await visibleGroups(place, caller)).filter(
+        ({ group }) => (type ?? group.type) === group.type && (id ?? group.id) === group.id,
+      );
+      const wanted: { snapshot: SnapshotId; owner: string }[] = [];
+      for (const { group, owner } of groups) {
+        for (const snapshot of await place.datastore.listSnapshots(place.namespace, group)) {
+          wanted.push({ snapshot, owner });
+        }
+      }
+      const replies: Static<typeof snapshotReply>[] = [];
+      for await (const reply of mapConcurrent(wanted, LISTING_READS_MAX, async (entry) =>
+        await describe(place, entry.snapshot, entry.owner),
+      )) {
+        if (reply) replies.push(reply);
+      }
+      return replies;
+    },
+  });
+  addRoute(api, {
+    method: "DELETE",
+    path: "/admin/datastore/:store/snapshots",
+    parameters: Type.Object(snapshotParameters),
+    reply: Type.Null(),
+    handle: async (parameters, { caller }) => {
+      const place = await openSnapshot(options, caller, parameters, removed);
+      await place.datastore.forgetSnapshot(place.namespace, place.snapshot);
+      return null;
+    },
+  });
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/files",
+    parameters: Type.Object(snapshotParameters),
+    reply: Type.Array(fileReply),
+    handle: async (parameters, { caller }) => {
+      const place = await openSnapshot(options, caller, parameters, filesListed);
+      const { files } = await place.datastore.describeSnapshot(place.namespace, place.snapshot);
+      return files.map(fileEntry);
+    },
+  });
+  addNoteRoutes(api, options);
+  addProtectionRoutes(api, options);
+  addLogRoute(api, options);
+}
+
+function addNoteRoutes(api: FastifyInstance, options: ContentOptions): void {
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/notes",
+    parameters: Type.Object(snapshotParameters),
+    reply: Type.String(),
+    handle: async (parameters, { caller }) => {
+      const place = await openSnapshot(options, caller, parameters, listed);
+      return await place.datastore.readNotes(place.namespace, place.snapshot);
+    },
+  });
+  addRoute(api, {
+    method: "PUT",
+    path: "/admin/datastore/:store/notes",
+    parameters: Type.Object({ ...snapshotParameters, notes: Type.String() }),
+    reply: Type.Null(),
+    handle: async (parameters, { caller }) => {
+      const place = await openSnapshot(options, caller, parameters, changed);
+      await place.datastore.writeNotes(place.namespace, place.snapshot, parameters.notes);
+      return null;
+    },
+  });
+}
+
+function addProtectionRoutes(api: FastifyInstance, options: ContentOptions): void {
+  addRoute(api, {
+    method: "GET",
+    path: "/admin/datastore/:store/protected",
+    parameters: Type.Object(snapshotParameters),
+    reply: Type.Boolean(),
+    handle: async (parameters, { caller }) => {
+      const place = await openSnapshot(options, caller, parameters, listed);
+      return await place.datastore.isProtected(place.namespace, place.snapshot);
+    },
+  });
+  addRoute(api, {
+    method: "PUT",
+    path: "/admin/datastore/:store/protected",
+    parameters: Type.Object({ ...snapshotParameters, protected: Type.Boolean() }),
+    reply: Type.Null(),
+    handle: async (parameters, { caller }) => {
+      const place = await openSnapshot(options, caller, parameters, changed);
+      const state = parameters.protected ? "protected" : "unprotected";
+      await place.datastore.setProtected(place.namespace, place.snapshot, state);
+      return null;
+    },
+  });
+}
+
+function addLogRoute(api: FastifyInstance, options: ContentOptions): void {
+  addRoute(api, {
+    method: "POST",
+    path: "/admin/datastore/:store/upload-backup-log",
+    parameters: Type.Object({ ...snapshotParameters, "file-name": Type.Optional(Type.String()) }),
+    body: "stream",
+    reply: Type.Null(),
+    handle: async (parameters, { caller, request }) => {
+      const place = await openSnapshot(options, caller, parameters, written);
+      const body = await readWhole(request.body);
+      await place.datastore.putClientLog(place.namespace, place.snapshot, body);
+      return null;
+    },
+  });
+}
+
+async function readWhole(body: unknown): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  if (isReadable(body)) {
+    for await (const part of body) {
+      if (!(part instanceof Uint8Array)) throw new TypeError("the body has an encoding set");
+      size += part.length;
+      if (size > BLOB_UPLOAD_BYTES_MAX) throw refused("uploaded log is too large");
+      parts.push(part);
+    }
+  }
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+function isReadable(body: unknown): body is Readable {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}
+
+/** One row of a listing; nothing for a snapshot that was removed meanwhile. */
+async function describe(
+  { datastore, namespace }: ContentPlace,
+  snapshot: SnapshotId,
+  owner: string,
+): Promise<Static<typeof snapshotReply> | undefined> {
+  try {
+    return snapshotEntry(await datastore.describeSnapshot(namespace, snapshot), owner);
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "STORE_SNAPSHOT_MISSING") return undefined;
+    throw error;
+  }
+}
+
+function snapshotEntry(
+  { snapshot, manifest, files, isProtected, size }: SnapshotDescription,
+  owner: string,
+): Static<typeof snapshotReply> {
+  const comment = manifest && commentOf(manifest);
+  const fingerprint = manifest && keyFingerprintOf(manifest);
+  const verification = manifest && verifyStateOf(manifest);
+  return {
+    "backup-type": snapshot.type,
+    "backup-id": snapshot.id,
+    "backup-time": snapshot.timeSec,
+    files: files.map(fileEntry),
+    ...(size === undefined ? {} : { size }),
+    owner,
+    protected: isProtected,
+    ...(comment === undefined || comment === "" ? {} : { comment }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...(verification === undefined ? {} : { verification: { ...verification } }),
+  };
+}
+
+function fileEntry({ name, cryptMode, size }: SnapshotFileEntry): Static<typeof fileReply> {
+  return {
+    filename: name,
+    ...(cryptMode === undefined ? {} : { "crypt-mode": cryptMode }),
+    ...(size === undefined ? {} : { size }),
+  };
+}
