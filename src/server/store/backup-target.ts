@@ -27,6 +27,7 @@ import { type IndexWriter, uuidOfRandom } from "./index-writer.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
 import { KnownChunks } from "./known-chunks.ts";
 import { readStoredIndex } from "./read-stored-index.ts";
+import { registerIndex } from "./register-index.ts";
 import { type SessionClaims } from "./session-claims.ts";
 import { type Durability, type StoredFile } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
@@ -252,9 +253,7 @@ export class BackupTarget implements AsyncDisposable {
       const file = await this.#openBaseFile(path, "STORE_NO_BASE");
       try {
         const index = await readStoredIndex(file, kind);
-        for (let i = 0; i < index.count; i++) {
-          this.#known.addBytes(index.digestBytesAt(i), index.endOf(i) - index.startOf(i));
-        }
+        await registerIndex(this.#known, index);
         return { ...file, registeredChunks: index.count };
       } catch (error) {
         await file[Symbol.asyncDispose]();

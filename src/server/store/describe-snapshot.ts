@@ -4,6 +4,7 @@ import { MANIFEST_NAME } from "../../format/snapshot/archive-name.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
+import { type StoredManifest } from "./manifest-store.ts";
 
 /** A file as listings show it; mode and size only of files that the manifest lists, and of the manifest. */
 export interface SnapshotFileEntry {
@@ -17,8 +18,10 @@ export interface SnapshotDescription {
   readonly snapshot: SnapshotId;
   readonly isFinished: boolean;
   readonly isProtected: boolean;
-  /** Absent for an unfinished snapshot, and for one whose manifest makes no sense. */
+  /** Absent for an unfinished snapshot, and for one whose manifest cannot be read. */
   readonly manifest?: Manifest;
+  /** Why the manifest of a finished snapshot cannot be read: bad bytes, or an error of the system. */
+  readonly manifestFault?: Error;
   /** Sum of the sizes of all files and of the manifest's blob; absent with the manifest. */
   readonly size?: number;
   /** Files of the manifest in its order, the manifest, then what else lies there, by name. */
@@ -36,9 +39,14 @@ export async function describeSnapshot(
   snapshot: SnapshotId,
 ): Promise<SnapshotDescription> {
   const { files, isFinished, isProtected } = await listing.requireSnapshot(namespace, snapshot);
-  const stored = isFinished ? await manifests.tryRead(namespace, snapshot) : undefined;
-  if (!stored) {
-    return { snapshot, isFinished, isProtected, files: files.map((name) => ({ name })) };
+  const bare = { snapshot, isFinished, isProtected, files: files.map((name) => ({ name })) };
+  if (!isFinished) return bare;
+  let stored: StoredManifest;
+  try {
+    stored = await manifests.read(namespace, snapshot);
+  } catch (error) {
+    // One bad snapshot must not spoil the listing of all others.
+    return { ...bare, manifestFault: error instanceof Error ? error : new Error(String(error)) };
   }
   const { manifest, blobBytes } = stored;
   const listed = manifest.files.map(({ filename, cryptMode, size }) => ({

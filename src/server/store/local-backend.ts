@@ -9,6 +9,7 @@ import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
 import { syncFileSystem } from "../../linux/sync-file-system.ts";
 import { type DiskCalls, hasErrno, syncFolder, writeFileAtomically } from "./atomic-file.ts";
 import { absentAs, readWholeFile } from "./read-whole-file.ts";
+import { JointSync } from "./joint-sync.ts";
 import { type LocalAccess, LocalIdentity } from "./local-identity.ts";
 import { LocalStagedFile } from "./local-staged-file.ts";
 import {
@@ -49,6 +50,8 @@ export class LocalBackend implements StoreBackend {
   readonly #disk: DiskCalls;
   readonly #clock: Clock;
   readonly #identity: LocalIdentity;
+  /** A sync of a file system can take long and holds a thread: backups that finish together share one. */
+  readonly #jointSync: JointSync;
 
   private constructor(identity: LocalIdentity, disk: DiskCalls, options: LocalBackendOptions) {
     this.location = identity.base;
@@ -56,6 +59,10 @@ export class LocalBackend implements StoreBackend {
     this.#disk = disk;
     this.#clock = options.clock;
     this.#identity = identity;
+    this.#jointSync = new JointSync(async () => {
+      await using base = await disk.open(identity.base, "r");
+      await syncFileSystem(base.fd);
+    });
   }
 
   /**
@@ -85,8 +92,7 @@ export class LocalBackend implements StoreBackend {
   }
 
   async syncEverything(): Promise<void> {
-    await using base = await this.#disk.open(this.location, "r");
-    await syncFileSystem(base.fd);
+    await this.#jointSync.sync();
   }
 
   async space(): Promise<StorageSpace> {

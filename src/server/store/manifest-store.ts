@@ -1,5 +1,4 @@
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
-import { FormatError } from "../../format/format-error.ts";
 import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
 import { decodeManifest, encodeManifest, type Manifest } from "../../format/manifest/manifest.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
@@ -52,17 +51,6 @@ export class ManifestStore {
       throw new StoreError("STORE_FILE_MISSING", `snapshot ${name} has no manifest`);
     }
     return { manifest: decodeManifest(this.#options.codec, blob), blobBytes: blob.length };
-  }
-
-  /** Like {@link read}; `undefined` when there is none, or none that can be understood. */
-  async tryRead(namespace: Namespace, snapshot: SnapshotId): Promise<StoredManifest | undefined> {
-    try {
-      return await this.read(namespace, snapshot);
-    } catch (error) {
-      const isAbsent = error instanceof StoreError && error.code === "STORE_FILE_MISSING";
-      if (isAbsent || error instanceof FormatError) return undefined;
-      throw error;
-    }
   }
 
   /**

@@ -9,6 +9,7 @@ import { type DatastoreParts } from "./datastore-parts.ts";
 import { KnownChunks } from "./known-chunks.ts";
 import { type Lock } from "./lock-table.ts";
 import { readStoredIndex } from "./read-stored-index.ts";
+import { registerIndex } from "./register-index.ts";
 import { type StoredFile } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
 
@@ -91,7 +92,7 @@ export class SnapshotReader implements BlobSource, AsyncDisposable {
     if (kind === "blob") return file;
     try {
       const index = await readStoredIndex(file, kind);
-      for (let i = 0; i < index.count; i++) this.#allowed.addBytes(index.digestBytesAt(i), 1);
+      await registerIndex(this.#allowed, index);
       return file;
     } catch (error) {
       await file[Symbol.asyncDispose]();

@@ -1,5 +1,5 @@
 import { FormatError } from "../../format/format-error.ts";
-import { type ArchiveName, MANIFEST_NAME } from "../../format/snapshot/archive-name.ts";
+import { MANIFEST_NAME } from "../../format/snapshot/archive-name.ts";
 import { type AuthId, parseAuthId } from "../../format/snapshot/auth-id.ts";
 import { childNamespace, type Namespace, namespacePath } from "../../format/snapshot/namespace.ts";
 import {
@@ -169,11 +169,6 @@ export class StoreListing {
     const entries = (await this.#files.listFolder(path.replace(/^\//, ""))) ?? [];
     return entries.filter((entry) => entry.kind === "folder").map((entry) => entry.name);
   }
-}
-
-/** Whether a snapshot's folder holds a file of this name. */
-export function holdsFile(folder: SnapshotFolder, archive: ArchiveName): boolean {
-  return folder.files.includes(archive);
 }
 
 function folderOf(entries: readonly FolderEntry[]): SnapshotFolder {

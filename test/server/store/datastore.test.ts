@@ -364,6 +364,7 @@ describe("server/store/datastore", () => {
       expect(verdict.faults.map((fault) => fault.archive)).to.deep.equal(["index.json.blob"]);
       expect(described.isFinished).to.equal(true);
       expect(described).to.not.have.property("manifest");
+      expect(described.manifestFault).to.have.property("code", "FORMAT_BAD_MAGIC");
     });
   });
 
