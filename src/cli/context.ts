@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 import { BackupError } from "../format/backup-error.ts";
 import { commandLog } from "./log.ts";
 
@@ -43,6 +45,7 @@ export async function runCommand(
   action: (signal: AbortSignal) => Promise<void> | Promise<ExitCode>,
 ): Promise<void> {
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal); // Every request under way listens.
   const onSignal = (name: "SIGINT" | "SIGTERM"): void => {
     if (stop.signal.aborted) {
       removeHandlers();

@@ -204,15 +204,19 @@ class AnswerCollector {
   start(headers: IncomingHttpHeaders): void {
     this.statusCode = Number(headers[":status"]);
     const length = Number(headers["content-length"] ?? 0);
-    if (this.statusCode === 200 && length > 0 && length <= this.#bytesMax) {
-      this.#whole = new Uint8Array(length);
+    if (this.statusCode === 200 && length > 0 && length >= this.#size && length <= this.#bytesMax) {
+      const whole = new Uint8Array(length);
+      whole.set(this.bytes());
+      this.#whole = whole;
+      this.#parts.length = 0;
     }
   }
 
   /** `false` when the answer is longer than allowed; the tail of an error text is dropped instead. */
   add(part: Buffer): boolean {
-    const sizeMax = this.statusCode === 200 ? this.#bytesMax : ERROR_BYTES_MAX;
-    if (this.#size + part.length > sizeMax) return this.statusCode !== 200;
+    // Data that comes together with the head is told before it.
+    const isError = this.statusCode !== undefined && this.statusCode !== 200;
+    if (this.#size + part.length > (isError ? ERROR_BYTES_MAX : this.#bytesMax)) return isError;
     if (this.#whole && this.#size + part.length <= this.#whole.length) {
       this.#whole.set(part, this.#size);
     } else {
