@@ -8,12 +8,25 @@ export interface ZstdFrame {
   readonly end: number;
   /** Plain size the header states, if it states one. */
   readonly statedSize: number | undefined;
-  /** Bytes of history a match may reach back into, as stated. */
-  readonly windowSize: number;
+  /** Offset of the first block's header. */
+  readonly blocksStart: number;
+  /** Most plaintext that one block may hold. */
+  readonly blockMax: number;
   /** Plain size of the raw and run-length blocks: the frame has at least this much. */
   readonly sizeMin: number;
   /** What the blocks can hold at most; equals {@link sizeMin} unless there are compressed blocks. */
   readonly sizeMax: number;
+}
+
+/** One block of a frame. */
+export interface ZstdBlock {
+  /** As it is, one byte again and again, or compressed. */
+  readonly kind: "raw" | "repeated" | "compressed";
+  /** Where its content lies. */
+  readonly start: number;
+  readonly end: number;
+  /** Plaintext of a raw or repeated block; length of the content of a compressed one. */
+  readonly size: number;
 }
 
 const FRAME_MAGIC = 0xfd2fb528;
@@ -54,6 +67,7 @@ export function* zstdFrames(compressed: Uint8Array): Generator<ZstdFrame, void, 
 function parseFrame(bytes: Uint8Array, start: number): ZstdFrame {
   const descriptor = uint(bytes, start + 4, 1);
   if ((descriptor & 0x08) !== 0) throw invalid("a reserved bit is set");
+  if ((descriptor & 0x03) !== 0) throw invalid("it needs a dictionary");
   const isSingleSegment = (descriptor & 0x20) !== 0;
   let offset = start + 5;
   let windowSize = 0;
@@ -62,7 +76,6 @@ function parseFrame(bytes: Uint8Array, start: number): ZstdFrame {
     windowSize = 2 ** (10 + (window >>> 3)) * (1 + (window & 7) / 8);
     offset += 1;
   }
-  offset += [0, 1, 2, 4][descriptor & 3] ?? 0; // The dictionary's id: blobs have none, the decoder will object.
   const statedBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >>> 6] ?? 0;
   let statedSize: number | undefined;
   if (statedBytes > 0) {
@@ -71,20 +84,14 @@ function parseFrame(bytes: Uint8Array, start: number): ZstdFrame {
   }
   offset += statedBytes;
 
+  const blocksStart = offset;
   const blockMax = Math.min(windowSize, BLOCK_BYTES_MAX);
   let sizeMin = 0;
   let sizeMax = 0;
-  for (let isLast = false; !isLast;) {
-    const header = uint(bytes, offset, 3);
-    isLast = (header & 1) !== 0;
-    const type = (header >>> 1) & 3;
-    const size = header >>> 3;
-    if (type === 3) throw invalid("a block has the reserved type");
-    if (size > blockMax) throw invalid(`a block of ${size} bytes, at most ${blockMax} allowed`);
-    const isCompressed = type === 2;
-    sizeMin += isCompressed ? 0 : size;
-    sizeMax += isCompressed ? blockMax : size;
-    offset += 3 + (type === 1 ? 1 : size);
+  for (const block of zstdBlocks(bytes, { blocksStart, blockMax })) {
+    sizeMin += block.kind === "compressed" ? 0 : block.size;
+    sizeMax += block.kind === "compressed" ? blockMax : block.size;
+    offset = block.end;
   }
   if ((descriptor & 0x04) !== 0) offset += 4;
   if (offset > bytes.length) throw invalid("a frame is cut off");
@@ -94,7 +101,32 @@ function parseFrame(bytes: Uint8Array, start: number): ZstdFrame {
   if (windowSize > WINDOW_BYTES_MAX) {
     throw new FormatError("FORMAT_OUT_OF_RANGE", WHAT, `a window of ${windowSize} bytes`);
   }
-  return { start, end: offset, statedSize, windowSize, sizeMin, sizeMax };
+  return { start, end: offset, statedSize, blocksStart, blockMax, sizeMin, sizeMax };
+}
+
+/**
+ * Walks the blocks of one frame.
+ *
+ * @throws {FormatError} `FORMAT_INVALID` for a block that is cut off, too large or of the reserved type.
+ * @see RFC 8878 §3.1.1.2
+ */
+export function* zstdBlocks(
+  bytes: Uint8Array,
+  frame: Pick<ZstdFrame, "blocksStart" | "blockMax">,
+): Generator<ZstdBlock, void, void> {
+  let offset = frame.blocksStart;
+  for (let isLast = false; !isLast;) {
+    const header = uint(bytes, offset, 3);
+    isLast = (header & 1) !== 0;
+    const kind = (["raw", "repeated", "compressed"] as const)[(header >>> 1) & 3];
+    if (kind === undefined) throw invalid("a block has the reserved type");
+    const size = header >>> 3;
+    if (size > frame.blockMax) throw invalid(`a block of ${size} of ${frame.blockMax} bytes`);
+    const start = offset + 3;
+    offset = start + (kind === "repeated" ? 1 : size);
+    if (offset > bytes.length) throw invalid("a block is cut off");
+    yield { kind, start, end: offset, size };
+  }
 }
 
 /** Unsigned little-endian number of `size` bytes; above 2^53 it is only roughly right, which the caller's bounds allow. */

@@ -1,7 +1,12 @@
 import { createRequire } from "node:module";
 import * as zlib from "node:zlib";
-import { FormatError } from "../format-error.ts";
-import { type ZstdFrame, zstdFrames } from "./zstd-frames.ts";
+import {
+  boundedDecompress,
+  checkStatedSize,
+  type DecodeInto,
+  TargetTooSmall,
+} from "./zstd-bounds.ts";
+import { zstdFrames } from "./zstd-frames.ts";
 
 /** Compression as one library offers it; the only shape in which zstd is known outside this file. */
 export interface ZstdCodec {
@@ -17,14 +22,7 @@ export interface ZstdCodec {
   decompress(compressed: Uint8Array, sizeMax: number): Uint8Array;
 }
 
-/** What a library has to do for {@link boundedDecompress}: decode structurally sound frames into a given buffer. */
-type DecodeInto = (target: Uint8Array, compressed: Uint8Array) => number;
-
 const LEVEL = 1; // Spec blob.md §2.
-const WHAT = "zstd data";
-
-/** Thrown by a {@link DecodeInto} when the target is too small. */
-class TargetTooSmall extends Error {}
 
 /**
  * Every library this program can use, fastest first; each loader gives `undefined` when the library is not there.
@@ -45,40 +43,6 @@ export function loadZstd(): ZstdCodec | undefined {
     if (codec) return codec;
   }
   return undefined;
-}
-
-/**
- * Decompresses with a bound that does not depend on the library.
- *
- * The walk over the block headers comes first: it rejects damage, and it gives the size, or an upper bound of it, so
- * that the target is never larger than what the blocks can hold nor than `sizeMax`.
- */
-function boundedDecompress(
-  compressed: Uint8Array,
-  sizeMax: number,
-  decodeInto: DecodeInto,
-): Uint8Array {
-  let sizeLow = 0;
-  let sizeHigh = 0;
-  for (const frame of zstdFrames(compressed)) {
-    sizeLow += frame.statedSize ?? frame.sizeMin;
-    sizeHigh += frame.statedSize ?? frame.sizeMax;
-    if (sizeLow > sizeMax) throw tooLarge(sizeMax);
-  }
-  const target = new Uint8Array(Math.min(sizeHigh, sizeMax));
-  let size: number;
-  try {
-    size = decodeInto(target, compressed);
-  } catch (error) {
-    if (error instanceof TargetTooSmall && sizeHigh > sizeMax) throw tooLarge(sizeMax);
-    throw new FormatError("FORMAT_INVALID", WHAT, undefined, { cause: error });
-  }
-  if (size < sizeLow) throw new FormatError("FORMAT_INVALID", WHAT, "less data than stated");
-  return size === target.length ? target : target.slice(0, size);
-}
-
-function tooLarge(sizeMax: number): FormatError {
-  return new FormatError("FORMAT_OUT_OF_RANGE", WHAT, `more than ${sizeMax} bytes of plain data`);
 }
 
 // --- zstd-napi: contexts are reused, output goes straight into our memory ---
@@ -273,12 +237,6 @@ function hasFunctions(value: unknown, names: readonly string[]): boolean {
   if (typeof value !== "object" || value === null) return false;
   const members = new Map<string, unknown>(Object.entries(value));
   return names.every((name) => typeof members.get(name) === "function");
-}
-
-function checkStatedSize(frame: ZstdFrame, size: number): void {
-  if (frame.statedSize !== undefined && frame.statedSize !== size) {
-    throw new FormatError("FORMAT_INVALID", WHAT, `${size} bytes, ${frame.statedSize} stated`);
-  }
 }
 
 function asBuffer(bytes: Uint8Array): Uint8Array {
