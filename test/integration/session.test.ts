@@ -10,6 +10,7 @@ import { type BackupServer } from "../../src/client/session/backup-server.ts";
 import { BackupSession } from "../../src/client/session/backup-session.ts";
 import { type SessionSnapshot } from "../../src/client/session/session-snapshot.ts";
 import { listSnapshots } from "../../src/client/session/datastore-listing.ts";
+import { type ReconnectPolicy } from "../../src/client/session/reader-session.ts";
 import { RemoteDatastoreView } from "../../src/client/session/remote-datastore-view.ts";
 import { RemoteSnapshot } from "../../src/client/session/remote-snapshot.ts";
 import { encodeBlob } from "../../src/format/chunk/data-blob.ts";
@@ -24,6 +25,7 @@ import {
 import { MANIFEST_NAME, parseArchiveName } from "../../src/format/snapshot/archive-name.ts";
 import { rootNamespace } from "../../src/format/snapshot/namespace.ts";
 import { parseSnapshotId, snapshotIdText } from "../../src/format/snapshot/snapshot-id.ts";
+import { type BreakableProxy, startBreakableProxy } from "../support/breakable-proxy.ts";
 import { clientOf } from "../support/client-of-server.ts";
 import { emptyDatastore } from "../support/empty-datastore.ts";
 import { rejection } from "../support/rejection.ts";
@@ -106,12 +108,16 @@ describe("integration/session", () => {
     return { ...parseSnapshotId(`host/web${groupCount}/${time}`), namespace: rootNamespace };
   }
 
-  async function openSnapshot(time: string): Promise<RemoteSnapshot> {
+  async function openSnapshot(
+    time: string,
+    from: BackupServer = client,
+    policy: ReconnectPolicy = reconnect,
+  ): Promise<RemoteSnapshot> {
     return await RemoteSnapshot.open({
-      server: client,
+      server: from,
       snapshot: snapshotAt(time),
       provider,
-      reconnect,
+      reconnect: policy,
       requestTimeoutMs: 5_000,
     });
   }
@@ -234,5 +240,69 @@ describe("integration/session", () => {
     const plain = await opened.chunks.readChunk(chunkDigest(provider, chunk(1)));
     expect(plain.length).to.equal(100_001);
     await opened.close();
+  });
+
+  describe("over a line that breaks", () => {
+    let proxy: BreakableProxy;
+    let throughProxy: BackupServer;
+
+    beforeEach(async () => {
+      proxy = await startBreakableProxy(server.port);
+      throughProxy = await clientOf(server, folder.path, proxy.port);
+    });
+
+    afterEach(async () => {
+      throughProxy[Symbol.dispose]();
+      await proxy.close();
+    });
+
+    it("goes on reading when the line is back", async () => {
+      await uploadSnapshot(client, snapshotAt("2024-06-21T20:00:00Z"), 10);
+      using snapshot = await openSnapshot("2024-06-21T20:00:00Z", throughProxy);
+      await snapshot.readIndex(archive);
+      const digests = Array.from({ length: 10 }, (_, i) => chunkDigest(provider, chunk(i)));
+
+      proxy.break();
+      const reads = digests.map((digest) => snapshot.blobs.readBlob(digest));
+      await rejection(client.call("GET", "nothing")); // Meanwhile the server answers others.
+      proxy.mend();
+      const blobs = await Promise.all(reads);
+
+      expect(blobs.every((blob) => blob.length > 0)).to.equal(true);
+    });
+
+    it("fails reads when the line stays away, and reads again later", async () => {
+      await uploadSnapshot(client, snapshotAt("2024-06-21T20:00:00Z"), 1);
+      using snapshot = await openSnapshot("2024-06-21T20:00:00Z", throughProxy, {
+        ...reconnect,
+        totalMs: 100,
+      });
+      await snapshot.readIndex(archive);
+      const digest = chunkDigest(provider, chunk(0));
+      proxy.break();
+
+      const error = await rejection(snapshot.blobs.readBlob(digest));
+      proxy.mend();
+
+      expect(error).to.have.property("code", "CHUNK_UNREADABLE");
+      expect((await snapshot.blobs.readBlob(digest)).length).to.be.greaterThan(0);
+    });
+
+    it("fails an upload with SESSION_LOST and leaves nothing behind", async () => {
+      const snapshot = snapshotAt("2024-06-21T20:00:00Z");
+      const session = await BackupSession.open({ server: throughProxy, snapshot });
+      const upload = await session.openDynamicArchive(archive);
+      const plain = chunk(1);
+      const digest = chunkDigest(provider, plain);
+      proxy.break();
+
+      const blob = encodeBlob(provider, plain, { compress: true });
+      await upload.add({ digest, size: plain.length, blob });
+      const error = await rejection(upload.close());
+
+      expect(error).to.have.property("code", "SESSION_LOST");
+      const path = join(server.storePath, snapshotIdText(snapshot));
+      while (existsSync(path)) await new Promise((resolve) => setImmediate(resolve));
+    });
   });
 });

@@ -21,10 +21,14 @@ export function configFor(
   });
 }
 
-/** A client that uses the token of a test server. */
-export async function clientOf(server: TestServer, folder: string): Promise<BackupServer> {
+/** A client that uses the token of a test server, through another port if one is given. */
+export async function clientOf(
+  server: TestServer,
+  folder: string,
+  port: number = server.port,
+): Promise<BackupServer> {
   return await connectServer({
-    repository: parseRepository(`${server.tokenId}@127.0.0.1:${server.port}:store1`),
+    repository: parseRepository(`${server.tokenId}@127.0.0.1:${port}:store1`),
     config: configFor(server, folder, { PBS_PASSWORD: server.tokenSecret }),
     clock: systemClock,
   });
