@@ -24,9 +24,6 @@ export const CLIENT_LOG_NAME: ArchiveName = brand("client.log.blob");
 /** Name of the catalogue (spec manifest.md §4.1). */
 export const CATALOG_NAME: ArchiveName = brand("catalog.pcat1.didx");
 
-/** Name of the encrypted key (spec manifest.md §4.1). */
-export const RSA_KEY_NAME: ArchiveName = brand("rsa-encrypted.key.blob");
-
 const NAME_BYTES_MAX = 255;
 
 const kindByExtension: ReadonlyMap<string, ArchiveKind> = new Map([
