@@ -46,23 +46,10 @@ function calls(): Calls {
  * @throws {SystemError} `E2BIG` for a list longer than the kernel hands out, otherwise as `listxattr(2)`.
  */
 export function listAttributesAt(directoryFd: number, name: Uint8Array): readonly string[] {
-  const { listxattrat, llistxattr } = calls();
-  const { result, resultAddress, putName } = scratchMemory();
-  let size = -1;
-  if (hasListxattrat) {
-    size = listxattrat(
-      SYS_LISTXATTRAT,
-      directoryFd,
-      putName(name),
-      AT_SYMLINK_NOFOLLOW,
-      resultAddress,
-      XATTR_BYTES_MAX,
-    );
-    if (size < 0 && lastErrno() === errnoNumber("ENOSYS")) hasListxattrat = false;
-  }
-  if (!hasListxattrat) {
-    size = llistxattr(putName(procPath(directoryFd, name)), resultAddress, XATTR_BYTES_MAX);
-  }
+  const { result, resultAddress } = scratchMemory();
+  // Asking for the size first spares the kernel a buffer of 64 KiB for each of the many files without attributes.
+  let size = listInto(directoryFd, name, 0, 0);
+  if (size > 0) size = listInto(directoryFd, name, resultAddress, XATTR_BYTES_MAX);
   if (size === 0) return NONE;
   if (size < 0) {
     if (lastErrno() === errnoNumber("EOPNOTSUPP")) return NONE;
@@ -71,6 +58,25 @@ export function listAttributesAt(directoryFd: number, name: Uint8Array): readonl
   return Buffer.from(result.subarray(0, size - 1))
     .toString("latin1")
     .split("\0");
+}
+
+function listInto(directoryFd: number, name: Uint8Array, address: number, size: number): number {
+  const { listxattrat, llistxattr } = calls();
+  const { putName } = scratchMemory();
+  if (hasListxattrat) {
+    const path = putName(name);
+    const result = listxattrat(
+      SYS_LISTXATTRAT,
+      directoryFd,
+      path,
+      AT_SYMLINK_NOFOLLOW,
+      address,
+      size,
+    );
+    if (result >= 0 || lastErrno() !== errnoNumber("ENOSYS")) return result;
+    hasListxattrat = false;
+  }
+  return llistxattr(putName(procPath(directoryFd, name)), address, size);
 }
 
 /**

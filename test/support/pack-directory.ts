@@ -49,7 +49,7 @@ export async function packDirectory(
   await using pool = CodecPool.create({ workerCount: 1 });
   const { arena } = thread;
   const consumer = (upload: MemoryUpload) => (cuts: Parameters<typeof uploadCuts>[0]) =>
-    uploadCuts(cuts, { arena, pool, upload });
+    uploadCuts(cuts, { arena, pool, upload, expected: previous ? "known" : "new" });
   using answering =
     previous &&
     answerChunks({

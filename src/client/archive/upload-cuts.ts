@@ -21,6 +21,8 @@ export interface UploadCutsOptions {
   /** Encrypts, and makes the digests keyed ones. */
   readonly key?: CryptKey | undefined;
   readonly upload: CutUpload;
+  /** What most chunks will turn out to be, as far as anyone knows: decides what is done first to the first ones. */
+  readonly expected: "new" | "known";
 }
 
 /**
@@ -47,10 +49,11 @@ export async function uploadCuts(
 
 class Preparation {
   readonly #options: UploadCutsOptions;
-  #expected: "new" | "known" = "new";
+  #expected: "new" | "known";
 
   constructor(options: UploadCutsOptions) {
     this.#options = options;
+    this.#expected = options.expected;
   }
 
   async prepare(cut: Cut): Promise<readonly ArchiveEntry[]> {

@@ -288,6 +288,7 @@ class BackupRun {
       pool,
       key: this.#contentKey,
       upload: limited(upload, this.#plan.rateLimit),
+      expected: this.#previous.timeSec === undefined ? "new" : "known",
     });
   }
 
