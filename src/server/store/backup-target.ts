@@ -1,39 +1,28 @@
 import { fromHex } from "../../format/bytes/hex.ts";
 import { type Digest } from "../../format/chunk/digest.ts";
-import { BackupError } from "../../format/backup-error.ts";
-import { type ChunkIndex, indexCsum } from "../../format/index/chunk-index.ts";
-import { BLOB_UPLOAD_BYTES_MAX, FIXED_CHUNK_BYTES, WRITER_ID_MAX } from "../../format/limits.ts";
-import { decodeManifest, encodeManifest } from "../../format/manifest/manifest.ts";
-import {
-  type ChunkUploadStats,
-  chunkUploadStatsJson,
-  withUnprotected,
-} from "../../format/manifest/manifest-summary.ts";
+import { type ChunkUploadStats } from "../../format/manifest/manifest-summary.ts";
 import {
   type ArchiveName,
   archiveKindOf,
   MANIFEST_NAME,
 } from "../../format/snapshot/archive-name.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
-import { type SnapshotId, snapshotIdText } from "../../format/snapshot/snapshot-id.ts";
+import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { acceptChunk, acceptFileBlob } from "./accepted-blob.ts";
+import { BaseSnapshot, type PreviousFile } from "./base-snapshot.ts";
 import { type InsertResult } from "./blob-store.ts";
 import { manifestPath, snapshotPath, STAGED_MANIFEST_FILE } from "./store-path.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { DynamicIndexWriter } from "./dynamic-index-writer.ts";
 import { FixedIndexWriter } from "./fixed-index-writer.ts";
 import { addUploads, type IndexClose, type IndexReport, NO_UPLOADS } from "./index-report.ts";
-import { type IndexWriter, uuidOfRandom } from "./index-writer.ts";
-import { KeyedTurns } from "./keyed-turns.ts";
+import { uuidOfRandom } from "./index-writer.ts";
 import { KnownChunks } from "./known-chunks.ts";
-import { readStoredIndex } from "./read-stored-index.ts";
-import { registerIndex } from "./register-index.ts";
+import { publishSnapshot } from "./publish-snapshot.ts";
 import { type SessionClaims } from "./session-claims.ts";
-import { type Durability, type StoredFile } from "./store-backend.ts";
+import { SessionWriters, type WriterKind } from "./session-writers.ts";
+import { type Durability } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
-
-/** Kinds of index writers. */
-export type WriterKind = IndexWriter["kind"];
 
 /** One uploaded chunk. */
 export interface ChunkUpload {
@@ -46,24 +35,12 @@ export interface ChunkUpload {
   readonly body: Uint8Array;
 }
 
-/** A file of the base snapshot. */
-export type PreviousFile = StoredFile & {
-  /** How many chunks became known by it; absent for a blob. */
-  readonly registeredChunks?: number;
-};
-
 /** A begun backup, with the locks it holds. */
 export interface BackupClaim {
   readonly namespace: Namespace;
   readonly snapshot: SnapshotId;
   readonly base: SnapshotId | undefined;
   readonly claims: SessionClaims;
-}
-
-interface OpenWriter {
-  readonly writer: IndexWriter;
-  /** A failed close leaves the writer here for good, so that the session cannot finish without its archive. */
-  isClosed: boolean;
 }
 
 /**
@@ -80,15 +57,14 @@ export class BackupTarget implements AsyncDisposable {
   /** The snapshot whose chunks may be referenced again; locked against removal. */
   readonly base: SnapshotId | undefined;
   readonly #parts: DatastoreParts;
+  readonly #base: BaseSnapshot;
   readonly #claims: SessionClaims;
   readonly #known: KnownChunks;
-  readonly #writers = new Map<number, OpenWriter>();
-  readonly #turns = new KeyedTurns<number>();
+  readonly #writers = new SessionWriters();
   readonly #running = new Set<Promise<unknown>>();
   readonly #archives = new Set<ArchiveName>();
   #state: "active" | "finishing" | "finished" | "aborted" = "active";
   #finishing: Promise<void> | undefined;
-  #lastWriterId = 0;
   #fileCount = 0;
   #stats: ChunkUploadStats = NO_UPLOADS;
 
@@ -97,6 +73,7 @@ export class BackupTarget implements AsyncDisposable {
     this.snapshot = claim.snapshot;
     this.base = claim.base;
     this.#parts = parts;
+    this.#base = new BaseSnapshot(parts, claim);
     this.#claims = claim.claims;
     this.#known = new KnownChunks(
       new DataView(parts.codec.randomBytes(4).slice().buffer).getUint32(0),
@@ -117,7 +94,7 @@ export class BackupTarget implements AsyncDisposable {
   async createDynamicWriter(archive: ArchiveName): Promise<number> {
     return await this.#tracked(async () => {
       const file = await this.#stage(archive, "dynamic");
-      return this.#register(
+      return this.#writers.add(
         new DynamicIndexWriter(archive, file, this.#stamp(), this.#parts.codec),
       );
     });
@@ -134,9 +111,11 @@ export class BackupTarget implements AsyncDisposable {
     options: { readonly size?: number; readonly reuseCsum?: string },
   ): Promise<number> {
     return await this.#tracked(async () => {
-      const reused = await this.#reusedIndex(archive, options);
+      const { size, reuseCsum: csum } = options;
+      const reused =
+        csum === undefined ? undefined : await this.#base.reusableIndex(archive, { size, csum });
       const file = await this.#stage(archive, "fixed");
-      const plan = { size: options.size, reused };
+      const plan = { size, reused };
       const { codec } = this.#parts;
       const writer = new FixedIndexWriter(archive, file, { stamp: this.#stamp(), plan, codec });
       try {
@@ -145,7 +124,7 @@ export class BackupTarget implements AsyncDisposable {
         await writer[Symbol.asyncDispose]();
         throw error;
       }
-      return this.#register(writer);
+      return this.#writers.add(writer);
     });
   }
 
@@ -157,7 +136,7 @@ export class BackupTarget implements AsyncDisposable {
    */
   async uploadChunk(upload: ChunkUpload): Promise<InsertResult> {
     return await this.#tracked(async () => {
-      const { writer } = this.#writerOf(upload.writer, upload.writerId);
+      const writer = this.#writers.require(upload.writer, upload.writerId);
       const { blobs, verifier } = this.#parts;
       const result = await blobs.insert(await acceptChunk(upload, verifier));
       writer.checkUpload(upload.size);
@@ -190,7 +169,7 @@ export class BackupTarget implements AsyncDisposable {
       if (digests.length !== offsets.length) {
         throw refused(`offset list has wrong length (${offsets.length} != ${digests.length})`);
       }
-      const { writer } = this.#writerOf(kind, writerId);
+      const writer = this.#writers.require(kind, writerId);
       for (let i = 0; i < digests.length; i++) {
         const digest = fromHex(digests[i] ?? "");
         const size = this.#known.sizeOf(digest);
@@ -209,10 +188,8 @@ export class BackupTarget implements AsyncDisposable {
    */
   async close(kind: WriterKind, writerId: number, claim: IndexClose): Promise<IndexReport> {
     return await this.#inWriterTurn(writerId, async () => {
-      const entry = this.#writerOf(kind, writerId);
-      entry.isClosed = true;
-      const report = await entry.writer.close(claim, this.#fileDurability);
-      this.#writers.delete(writerId);
+      const durability = this.#fileDurability;
+      const report = await this.#writers.close(kind, writerId, { claim, durability });
       this.#fileCount += 1;
       return report;
     });
@@ -245,21 +222,7 @@ export class BackupTarget implements AsyncDisposable {
    * @throws {StoreError} `STORE_NO_BASE`; `STORE_FILE_MISSING` for a blob that is not there.
    */
   async openPrevious(archive: ArchiveName): Promise<PreviousFile> {
-    return await this.#tracked(async () => {
-      if (!this.base) throw new StoreError("STORE_NO_BASE", "no valid previous backup");
-      const path = `${snapshotPath(this.namespace, this.base)}/${archive}`;
-      const kind = archiveKindOf(archive);
-      if (kind === "blob") return await this.#openBaseFile(path, "STORE_FILE_MISSING");
-      const file = await this.#openBaseFile(path, "STORE_NO_BASE");
-      try {
-        const index = await readStoredIndex(file, kind);
-        await registerIndex(this.#known, index);
-        return { ...file, registeredChunks: index.count };
-      } catch (error) {
-        await file[Symbol.asyncDispose]();
-        throw error;
-      }
-    });
+    return await this.#tracked(async () => await this.#base.openFile(archive, this.#known));
   }
 
   /**
@@ -284,7 +247,7 @@ export class BackupTarget implements AsyncDisposable {
     this.#state = "aborted";
     try {
       await Promise.allSettled(this.#running);
-      for (const { writer } of this.#writers.values()) await writer[Symbol.asyncDispose]();
+      await this.#writers.discard();
       // The manifest goes first: what is left by a crash in between is unfinished, never half a snapshot.
       await this.#parts.backend.removeFile(manifestPath(this.namespace, this.snapshot));
       await this.#parts.backend.removeFolder(this.#folder);
@@ -311,7 +274,7 @@ export class BackupTarget implements AsyncDisposable {
     try {
       await Promise.allSettled(this.#running);
       await this.#checkComplete();
-      await this.#publish();
+      await publishSnapshot(this.#parts, this, this.#stats);
     } catch (error) {
       this.#state = "active";
       throw error;
@@ -321,78 +284,11 @@ export class BackupTarget implements AsyncDisposable {
   }
 
   async #checkComplete(): Promise<void> {
-    if (this.#writers.size > 0) throw refused("found open index writer - unable to finish backup");
+    if (this.#writers.count > 0) throw refused("found open index writer - unable to finish backup");
     if (this.#fileCount === 0) {
       throw refused("backup does not contain valid files (file count == 0)");
     }
-    if (!this.base) return;
-    const base = await this.#parts.listing.findSnapshot(this.namespace, this.base);
-    if (base?.isFinished !== true) {
-      throw new StoreError(
-        "STORE_SNAPSHOT_MISSING",
-        `base snapshot ${snapshotIdText(this.base)} was removed during backup, cannot finish as chunks might be missing`,
-      );
-    }
-  }
-
-  /** W3: everything else is durable before the manifest gets its name. */
-  async #publish(): Promise<void> {
-    const { backend, syncLevel } = this.#parts;
-    const staged = `${this.#folder}/${STAGED_MANIFEST_FILE}`;
-    await backend.writeFile(staged, await this.#finalManifest(staged), {
-      onExisting: "replace",
-      durability: this.#fileDurability,
-    });
-    if (syncLevel === "filesystem") await backend.syncEverything();
-    const durability = syncLevel === "none" ? "none" : "synced";
-    await backend.renameFile(staged, manifestPath(this.namespace, this.snapshot), durability);
-  }
-
-  async #finalManifest(staged: string): Promise<Uint8Array> {
-    const { backend, codec } = this.#parts;
-    try {
-      const blob = await backend.readFile(staged, BLOB_UPLOAD_BYTES_MAX);
-      if (!blob) throw refused("there is none");
-      const stats = chunkUploadStatsJson(this.#stats);
-      const manifest = decodeManifest(codec, blob);
-      return encodeManifest(codec, withUnprotected(manifest, { chunk_upload_stats: stats }));
-    } catch (cause) {
-      const reason = cause instanceof BackupError ? cause.message : "it cannot be read";
-      throw refused(`unable to update manifest blob - ${reason}`, cause);
-    }
-  }
-
-  async #reusedIndex(
-    archive: ArchiveName,
-    { size, reuseCsum }: { readonly size?: number; readonly reuseCsum?: string },
-  ): Promise<ChunkIndex | undefined> {
-    if (reuseCsum === undefined) return undefined;
-    if (size === undefined) throw refused("size is required for incremental backups");
-    if (!this.base) throw refused("cannot reuse index - no valid previous backup exists");
-    const path = `${snapshotPath(this.namespace, this.base)}/${archive}`;
-    await using file = await this.#parts.backend.openFile(path);
-    if (!file) throw refused("cannot reuse index - no previous backup exists for archive");
-    const index = await readStoredIndex(file, "fixed");
-    const csum = indexCsum(this.#parts.codec, index);
-    if (csum !== reuseCsum) {
-      throw refused(
-        `expected csum (${reuseCsum}) doesn't match last backup's (${csum}), cannot do incremental backup`,
-      );
-    }
-    const count = Math.ceil(size / FIXED_CHUNK_BYTES);
-    if (index.count !== count) {
-      throw refused(`cannot reuse index - index sizes not equal (${index.count} != ${count})`);
-    }
-    return index;
-  }
-
-  async #openBaseFile(
-    path: string,
-    missing: "STORE_FILE_MISSING" | "STORE_NO_BASE",
-  ): Promise<StoredFile> {
-    const file = await this.#parts.backend.openFile(path);
-    if (!file) throw new StoreError(missing, `open file "${path}" failed - not found`);
-    return file;
+    await this.#base.assertPresent();
   }
 
   async #stage(
@@ -401,7 +297,7 @@ export class BackupTarget implements AsyncDisposable {
   ): ReturnType<DatastoreParts["backend"]["stageFile"]> {
     if (archiveKindOf(archive) !== kind) throw refused(`wrong archive extension: '${archive}'`);
     if (this.#archives.has(archive)) throw refused(`archive '${archive}' exists already`);
-    if (this.#lastWriterId === WRITER_ID_MAX) throw refused("too many index writers");
+    this.#writers.requireRoom();
     this.#archives.add(archive);
     return await this.#parts.backend.stageFile(`${this.#folder}/${archive}`);
   }
@@ -411,21 +307,8 @@ export class BackupTarget implements AsyncDisposable {
     return { uuid: uuidOfRandom(codec.randomBytes(16)), createdAtSec: BigInt(clock.nowSec()) };
   }
 
-  #register(writer: IndexWriter): number {
-    const id = ++this.#lastWriterId;
-    this.#writers.set(id, { writer, isClosed: false });
-    return id;
-  }
-
-  #writerOf(kind: WriterKind, id: number): OpenWriter {
-    const entry = this.#writers.get(id);
-    if (entry?.writer.kind !== kind) throw refused(`${kind} writer '${id}' not registered`);
-    if (entry.isClosed) throw refused(`${kind} writer '${entry.writer.archive}' is already closed`);
-    return entry;
-  }
-
   async #inWriterTurn<T>(id: number, step: () => Promise<T>): Promise<T> {
-    return await this.#tracked(async () => await this.#turns.run(id, step));
+    return await this.#tracked(async () => await this.#writers.inTurn(id, step));
   }
 
   /** Runs an operation of an active session; ending the session waits for it. */
@@ -454,8 +337,8 @@ export class BackupTarget implements AsyncDisposable {
   }
 }
 
-function refused(detail: string, cause?: unknown): StoreError {
-  return new StoreError("STORE_UPLOAD_REFUSED", detail, { cause });
+function refused(detail: string): StoreError {
+  return new StoreError("STORE_UPLOAD_REFUSED", detail);
 }
 
 function over(detail: string): StoreError {
