@@ -198,7 +198,9 @@ function addBodyParsers(app: FastifyInstance): void {
 async function readText(payload: Readable): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of payload) {
+  // Leaving the loop must not destroy the request, whose connection has yet to carry the answer.
+  const pieces: AsyncIterable<unknown> = payload.iterator({ destroyOnReturn: false });
+  for await (const part of pieces) {
     if (!Buffer.isBuffer(part)) throw new TypeError("the body has an encoding set");
     size += part.length;
     if (size > REQUEST_BODY_BYTES_MAX) {

@@ -117,7 +117,7 @@ export class RawSession {
     });
     this.http2.on("error", () => undefined);
     this.http2.on("connect", () => {
-      this.http2.setLocalWindowSize(32 * 1024 * 1024);
+      if (!this.http2.destroyed) this.http2.setLocalWindowSize(32 * 1024 * 1024);
     });
   }
 

@@ -106,3 +106,23 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
   };
 }
+
+/** A token `other@pbs!tok` besides the administrator's, with one role on `/`. */
+export async function otherToken(
+  server: TestServer,
+  role = "DatastoreBackup",
+): Promise<{ readonly authorization: string }> {
+  const { authorization, port } = server;
+  const call = async (line: string, body: unknown): Promise<string> => {
+    const headers = { authorization, "content-type": "application/json" };
+    return (await rawCall(port, line, { headers, body: JSON.stringify(body) })).text;
+  };
+  await call("DELETE /api2/json/access/users/other@pbs", {});
+  await call("POST /api2/json/access/users", { userid: "other@pbs" });
+  const made = await call("POST /api2/json/access/users/other@pbs/token/tok", {});
+  const { data } = JSON.parse(made) as { data: { value: string } };
+  for (const id of ["other@pbs", "other@pbs!tok"]) {
+    await call("PUT /api2/json/access/acl", { path: "/", role, "auth-id": id });
+  }
+  return { authorization: `PBSAPIToken other@pbs!tok:${data.value}` };
+}

@@ -182,7 +182,9 @@ async function readWhole(body: unknown): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
   if (isReadable(body)) {
-    for await (const part of body) {
+    // Leaving the loop must not destroy the request, whose connection has yet to carry the answer.
+    const pieces: AsyncIterable<unknown> = body.iterator({ destroyOnReturn: false });
+    for await (const part of pieces) {
       if (!(part instanceof Uint8Array)) throw new TypeError("the body has an encoding set");
       size += part.length;
       if (size > BLOB_UPLOAD_BYTES_MAX) throw refused("uploaded log is too large");

@@ -5,6 +5,9 @@ import { type FastifyBaseLogger } from "fastify";
 import { type Task } from "../tasks/task.ts";
 import { SessionRouter, type SessionRoute } from "./session-router.ts";
 
+/** Milliseconds a client has to take its last answers after it said goodbye. */
+const GOODBYE_MS = 10_000;
+
 /** How a connection ended. */
 export type ConnectionEnd =
   { readonly kind: "closed" } | { readonly kind: "failed"; readonly reason: string };
@@ -43,12 +46,22 @@ export async function serveConnection(
     },
     unauthenticatedMs: options.unauthenticatedMs,
   });
+  // After a GOAWAY Node stops reading and may never see the connection end: then it is ended here.
+  const leave = (): void => {
+    if (session.destroyed) return;
+    if (working.size === 0) session.destroy();
+    else setTimeout(leave, GOODBYE_MS).unref();
+  };
+  session.on("goaway", () => {
+    setTimeout(leave, GOODBYE_MS).unref();
+  });
   session.on("stream", (stream, headers) => {
     const work = router.answer(stream, headers);
     working.add(work);
     void work.finally(() => working.delete(work));
   });
   const end = await connectionEnd(session, task.signal);
+
   while (working.size > 0) await Promise.allSettled(working);
   return end;
 }

@@ -159,7 +159,9 @@ function mergeParameters(query: string, contentType: string, body: Uint8Array): 
 async function readBody(stream: ServerHttp2Stream, sizeMax: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of stream) {
+  // Leaving the loop must not destroy the stream, which has yet to carry the answer.
+  const pieces: AsyncIterable<unknown> = stream.iterator({ destroyOnReturn: false });
+  for await (const part of pieces) {
     if (!(part instanceof Uint8Array)) throw new TypeError("the body has an encoding set");
     size += part.length;
     if (size > sizeMax) throw new ApiError("API_PARAMETERS", "Request body too large");
@@ -177,16 +179,19 @@ function sendText(stream: ServerHttp2Stream, status: number, text: string): void
     "content-length": body.length,
   });
   stream.end(body);
-  // The rest of a body nobody wants: stop the client as RFC 9113 §8.1 says.
-  if (!stream.readableEnded)
-    stream.once("finish", () => {
-      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
-    });
+  if (stream.readableEnded) return;
+  // The rest of a body nobody wants: stop the client as RFC 9113 §8.1 says, and throw away what came already. A stream
+  // with unread bytes would stay open for ever, and its session with it.
+  stream.resume();
+  stream.once("finish", () => {
+    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }
 
 async function sendBytes(stream: ServerHttp2Stream, bytes: SessionBytes): Promise<void> {
   try {
     if (isGone(stream)) return;
+    stream.resume();
     stream.respond({ ":status": 200, "content-type": "application/octet-stream" });
     for await (const piece of bytes.pieces) {
       if (isGone(stream)) return;
