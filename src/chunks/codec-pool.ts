@@ -30,6 +30,11 @@ export interface DecodeOptions {
   readonly key?: CryptKey | undefined;
   /** `verify` does not pass the plaintext on; `plain` when absent. */
   readonly wanted?: "plain" | "verify" | undefined;
+  /**
+   * Shared memory of at least `sizeMax` bytes for the plaintext, which is then a view of its front; whoever decodes a lot
+   * spares the system giving and taking pages. New memory when absent.
+   */
+  readonly into?: Uint8Array | undefined;
   /** `given`: the caller does not use the blob again, so its buffer may be moved; `borrowed` when absent. */
   readonly ownership?: "borrowed" | "given" | undefined;
   /** Drops the task if no thread has it yet. */
@@ -126,7 +131,9 @@ export class CodecPool implements AsyncDisposable {
     const { digest, sizeMax, wanted = "plain" } = options;
     const { bytes, transfer } = sendable(blob, options.ownership ?? "borrowed");
     const keyId = this.#keyId(options.key);
-    const task = { op: "decode", blob: bytes, digest, sizeMax, wanted, keyId } as const;
+    const { into } = options;
+    assert(into === undefined || into.length >= sizeMax, "the memory must hold the longest chunk");
+    const task = { op: "decode", blob: bytes, digest, sizeMax, wanted, into, keyId } as const;
     try {
       const { plain, size } = await this.#run(task, transfer, options);
       assert(plain !== undefined);

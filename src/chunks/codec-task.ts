@@ -24,6 +24,8 @@ export type CodecTask =
       readonly digest: Digest;
       readonly sizeMax: number;
       readonly wanted: "plain" | "verify";
+      /** Shared memory for the plaintext; new memory when absent. */
+      readonly into?: Uint8Array | undefined;
       readonly keyId: number | undefined;
     };
 
@@ -112,7 +114,8 @@ export class CodecTaskRunner {
       throw new FormatError("FORMAT_BAD_CHECKSUM", what, `its content is chunk ${digest}`);
     }
     const isWanted = task.wanted === "plain";
-    const shared = new Uint8Array(new SharedArrayBuffer(isWanted ? plain.length : 0));
+    const size = isWanted ? plain.length : 0;
+    const shared = task.into?.subarray(0, size) ?? new Uint8Array(new SharedArrayBuffer(size));
     if (isWanted) shared.set(plain);
     return { digest, blob: undefined, plain: shared, size: plain.length };
   }

@@ -1,6 +1,7 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 
 import { type ResidentSource } from "../../format/bytes/resident-source.ts";
+import { type SharedArena } from "../../chunks/shared-arena.ts";
 import { FormatError } from "../../format/format-error.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 
@@ -21,6 +22,21 @@ export interface ChunkRequest {
 export interface ChunkAnswer {
   readonly index: number;
   readonly plain: Uint8Array | undefined;
+  /** Slot of an arena that the plaintext is in, which the asking thread gives back. */
+  readonly slot: number | undefined;
+}
+
+/** What a {@link BlockingSource} keeps. */
+export interface BlockingSourceOptions {
+  /** Chunks used last that stay in memory; at least 1. */
+  readonly keptMax: number;
+  /** Where slots are given back; needed if answers come in slots. */
+  readonly arena?: SharedArena;
+}
+
+interface KeptChunk {
+  readonly plain: Uint8Array;
+  readonly slot: number | undefined;
 }
 
 /**
@@ -33,15 +49,15 @@ export class BlockingSource implements ResidentSource {
   readonly #index: ChunkIndex;
   readonly #asking: ChunkAsking;
   readonly #signal: Int32Array;
-  readonly #keptMax: number;
+  readonly #options: BlockingSourceOptions;
   /** In order of use, the most recent last. */
-  readonly #chunks = new Map<number, Uint8Array>();
+  readonly #chunks = new Map<number, KeptChunk>();
   #current: Uint8Array = new Uint8Array(0);
   #currentStart = 0;
 
-  /** Reads nothing yet; keeps the `keptMax` chunks used last. */
-  constructor(index: ChunkIndex, asking: ChunkAsking, keptMax: number) {
-    this.#keptMax = keptMax;
+  /** Reads nothing yet. */
+  constructor(index: ChunkIndex, asking: ChunkAsking, options: BlockingSourceOptions) {
+    this.#options = options;
     this.#index = index;
     this.#asking = asking;
     this.#signal = new Int32Array(asking.signal);
@@ -97,14 +113,24 @@ export class BlockingSource implements ResidentSource {
   #chunk(i: number): Uint8Array {
     const kept = this.#chunks.get(i);
     this.#chunks.delete(i);
-    const plain = kept ?? this.#ask(i);
-    this.#chunks.set(i, plain);
-    const [oldest] = this.#chunks.keys();
-    if (this.#chunks.size > this.#keptMax && oldest !== undefined) this.#chunks.delete(oldest);
-    return plain;
+    if (!kept) this.#makeRoom();
+    const chunk = kept ?? this.#ask(i);
+    this.#chunks.set(i, chunk);
+    return chunk.plain;
   }
 
-  #ask(i: number): Uint8Array {
+  /** Drops the chunk used longest ago, before another one takes its place. */
+  #makeRoom(): void {
+    const { keptMax, arena } = this.#options;
+    const [oldest] = this.#chunks;
+    if (!oldest || this.#chunks.size < keptMax) return;
+    const [index, { plain, slot }] = oldest;
+    this.#chunks.delete(index);
+    if (plain === this.#current) this.#current = new Uint8Array(0);
+    if (slot !== undefined) arena?.release(slot);
+  }
+
+  #ask(i: number): KeptChunk {
     const before = Atomics.load(this.#signal, 0);
     this.#asking.port.postMessage({ index: i } satisfies ChunkRequest);
     Atomics.wait(this.#signal, 0, before);
@@ -114,6 +140,6 @@ export class BlockingSource implements ResidentSource {
     if (answer?.plain?.length !== size) {
       throw new FormatError("FORMAT_INVALID", "previous archive", `chunk ${i} cannot be read`);
     }
-    return answer.plain;
+    return { plain: answer.plain, slot: answer.slot };
   }
 }

@@ -1,5 +1,6 @@
 import { MessageChannel } from "node:worker_threads";
 
+import { type SharedArena } from "../../chunks/shared-arena.ts";
 import { type ChunkAnswer, type ChunkAsking, type ChunkRequest } from "./blocking-source.ts";
 
 /** The answering end of a {@link ChunkAsking}. */
@@ -12,8 +13,14 @@ export interface ChunkAnswering extends Disposable {
 export interface AnsweringOptions {
   /** Number of chunks. */
   readonly chunkCount: number;
-  /** Reads the plaintext of a chunk; shared memory is passed on without a copy. */
-  readonly readChunk: (index: number) => Promise<Uint8Array>;
+  /**
+   * Reads the plaintext of a chunk; shared memory is passed on without a copy.
+   *
+   * @param into A slot of {@link arena} to put it into, if there is one.
+   */
+  readonly readChunk: (index: number, into?: Uint8Array) => Promise<Uint8Array>;
+  /** Slots for plaintext; the asking thread gives back those it has got. */
+  readonly arena?: SharedArena;
   /** Chunks read before they are asked for, counted from the last one asked for. */
   readonly aheadMax: number;
   /** Which chunks are likely to be asked for first. */
@@ -22,36 +29,57 @@ export interface AnsweringOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+interface Delivered {
+  readonly plain: Uint8Array | undefined;
+  readonly slot: number | undefined;
+}
+
 /**
  * Answers a thread that reads an archive chunk by chunk and blocks meanwhile; reads ahead of it.
  *
  * Never leaves a request without an answer. Memory: `aheadMax` chunks and the one asked for.
  */
 export function answerChunks(options: AnsweringOptions): ChunkAnswering {
-  const { chunkCount, readChunk, onFailure, aheadMax } = options;
+  const { chunkCount, onFailure, aheadMax, arena } = options;
   const { port1: mine, port2: theirs } = new MessageChannel();
-  const signal = new Int32Array(new SharedArrayBuffer(4));
-  const started = new Map<number, Promise<Uint8Array | undefined>>();
+  const memory = new SharedArrayBuffer(4);
+  const signal = new Int32Array(memory);
+  const started = new Map<number, Promise<Delivered>>();
+  const stop = new AbortController();
 
-  const start = (index: number): Promise<Uint8Array | undefined> => {
-    let plain = started.get(index);
-    if (plain === undefined) {
-      plain = readChunk(index).catch((error: unknown) => {
-        onFailure(error);
-        return undefined;
-      });
-      started.set(index, plain);
+  const read = async (index: number): Promise<Delivered> => {
+    let slot: number | undefined;
+    try {
+      slot = await arena?.acquireAsync({ signal: stop.signal });
+      const into = arena && slot !== undefined ? arena.view(slot, 0, arena.slotBytes) : undefined;
+      return { plain: await options.readChunk(index, into), slot };
+    } catch (error) {
+      if (slot !== undefined) arena?.release(slot);
+      onFailure(error);
+      return { plain: undefined, slot: undefined };
     }
-    return plain;
+  };
+  const start = (index: number): Promise<Delivered> => {
+    const present = started.get(index) ?? read(index);
+    started.set(index, present);
+    return present;
+  };
+  const drop = async (index: number): Promise<void> => {
+    const dropped = started.get(index);
+    started.delete(index);
+    const slot = (await dropped)?.slot;
+    if (slot !== undefined) arena?.release(slot);
   };
   const answer = async ({ index }: ChunkRequest): Promise<void> => {
-    const plain = start(index);
-    for (let next = index + 1; next <= index + aheadMax && next < chunkCount; next++)
+    const wanted = start(index);
+    for (let next = index + 1; next <= index + aheadMax && next < chunkCount; next++) {
       void start(next);
-    for (const old of started.keys()) {
-      if (old < index || old > index + aheadMax) started.delete(old);
     }
-    mine.postMessage({ index, plain: await plain } satisfies ChunkAnswer);
+    started.delete(index); // It is the other thread's from now on.
+    for (const old of started.keys()) {
+      if (old < index || old > index + aheadMax) void drop(old);
+    }
+    mine.postMessage({ index, ...(await wanted) } satisfies ChunkAnswer);
     Atomics.add(signal, 0, 1);
     Atomics.notify(signal, 0);
   };
@@ -61,9 +89,10 @@ export function answerChunks(options: AnsweringOptions): ChunkAnswering {
   if (options.start === "both ends" && chunkCount > 1) void start(chunkCount - 1);
   if (chunkCount > 0) void start(0);
   return {
-    asking: { port: theirs, signal: signal.buffer },
+    asking: { port: theirs, signal: memory },
     [Symbol.dispose]() {
       mine.close();
+      stop.abort();
     },
   };
 }

@@ -165,11 +165,9 @@ class PackJob {
 }
 
 function plannerFor(previous: PreviousArchive, target: TreeEncoder): ReusePlanner {
-  const source = new BlockingSource(
-    parseDynamicIndex(previous.metadataIndex),
-    previous.asking,
-    PREVIOUS_CHUNKS_KEPT,
-  );
+  const source = new BlockingSource(parseDynamicIndex(previous.metadataIndex), previous.asking, {
+    keptMax: PREVIOUS_CHUNKS_KEPT,
+  });
   const payloadIndex = parseDynamicIndex(previous.payloadIndex);
   const tree = new PreviousTree(new PxarTree(source));
   return new ReusePlanner({ tree, payloadIndex }, target, { pendingMax: PENDING_MAX });

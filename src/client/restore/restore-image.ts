@@ -18,8 +18,8 @@ export interface ByteArchive {
 
 /** What both functions of this file are told. */
 export interface StreamOptions {
-  /** Called after every chunk with its size. */
-  readonly onBytes: (size: number) => void;
+  /** Called after every chunk with its size; the next one waits for it. */
+  readonly onBytes: (size: number) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -39,7 +39,7 @@ export async function restoreToFile(
     for await (const chunk of chunksOf(archive, options)) {
       if (!isZero(chunk)) await writeAll(file, chunk, offset);
       offset += chunk.length;
-      options.onBytes(chunk.length);
+      await options.onBytes(chunk.length);
     }
     await file.truncate(offset);
   } finally {
@@ -56,7 +56,7 @@ export async function restoreToStream(
   for await (const chunk of chunksOf(archive, options)) {
     // A stream may keep what it is given, and shared memory is not for streams.
     if (!output.write(chunk.slice())) await once(output, "drain", { signal: options.signal });
-    options.onBytes(chunk.length);
+    await options.onBytes(chunk.length);
   }
 }
 

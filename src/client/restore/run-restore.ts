@@ -90,26 +90,12 @@ class RestoreRun {
   readonly #plan: RestorePlan;
   readonly #tools: RestoreTools;
   readonly #opened: RemoteSnapshot;
-  readonly #chunks: ChunkSource;
   readonly #counters = new SharedCounters(restoreCounterFields);
 
   constructor(plan: RestorePlan, tools: RestoreTools, opened: RemoteSnapshot) {
     this.#plan = plan;
     this.#tools = tools;
     this.#opened = opened;
-    const decode = pooledDecode(tools.pool, plan.key);
-    const expected = opened.expectedEncryption;
-    const chunks = decoded(opened.blobs, decode, { expected });
-    const { rateLimit } = plan;
-    this.#chunks = rateLimit
-      ? {
-          readChunk: async (digest, options) => {
-            const plain = await chunks.readChunk(digest, options);
-            await rateLimit.take(plain.length);
-            return plain;
-          },
-        }
-      : chunks;
   }
 
   async run(): Promise<void> {
@@ -156,6 +142,12 @@ class RestoreRun {
     });
   }
 
+  /** Chunks that are put into the memory given, or into new memory. */
+  #chunksInto(into?: Uint8Array): ChunkSource {
+    const { blobs, expectedEncryption: expected } = this.#opened;
+    return decoded(blobs, pooledDecode(this.#tools.pool, this.#plan.key, into), { expected });
+  }
+
   async #restorable(
     name: ArchiveName,
   ): Promise<RestorableArchive & { readonly index: ChunkIndex }> {
@@ -166,7 +158,11 @@ class RestoreRun {
       index,
       indexFile,
       chunkCount: index.count,
-      readChunk: async (i) => await this.#chunks.readChunk(index.digestAt(i), { signal }),
+      readChunk: async (i, into) => {
+        const plain = await this.#chunksInto(into).readChunk(index.digestAt(i), { signal });
+        await this.#plan.rateLimit?.take(plain.length);
+        return plain;
+      },
     };
   }
 
@@ -175,13 +171,15 @@ class RestoreRun {
     const { target } = this.#plan;
     const index = await this.#opened.readIndex(name, signal);
     events.started(this.#counters, index.size);
+    const { rateLimit } = this.#plan;
     const options = {
       signal,
-      onBytes: (size: number): void => {
+      onBytes: async (size: number): Promise<void> => {
         this.#counters.add("bytes", size);
+        await rateLimit?.take(size);
       },
     };
-    const archive = { index, chunks: this.#chunks };
+    const archive = { index, chunks: this.#chunksInto() };
     if (typeof target === "string") await restoreToFile(archive, target, options);
     else await restoreToStream(archive, target, options);
   }
@@ -194,7 +192,7 @@ class RestoreRun {
 
   async #writePrelude(index: ChunkIndex, path: string): Promise<void> {
     const limits = { bytesMax: HEAD_BYTES_MAX, inFlightMax: 1 };
-    const resident = new ResidentChunks(index, this.#chunks, limits);
+    const resident = new ResidentChunks(index, this.#chunksInto(), limits);
     const { prelude } = await resident.run(() => new PxarTree(resident).header());
     if (prelude === undefined) return;
     await writeNewFile(path, prelude);

@@ -1,3 +1,4 @@
+import { SharedArena } from "../../chunks/shared-arena.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
 import { parseExcludeArgument } from "../../format/patterns/exclude-record.ts";
 import { MatchList } from "../../format/patterns/match-list.ts";
@@ -16,8 +17,8 @@ import { type RestoreProblem } from "./restore-problem.ts";
 import { type AskedArchive, restoreCounterFields, type RestoreRequest } from "./restore-request.ts";
 import { TreeRestorer } from "./tree-restorer.ts";
 
-/** Chunks of each archive in memory besides those the other thread has ready. */
-const CHUNKS_KEPT = 2;
+/** Chunks of each archive that this thread holds, besides those the other thread has ready. */
+export const CHUNKS_KEPT = 2;
 
 const AT_FDCWD = -100;
 const SLASH = 0x2f;
@@ -35,8 +36,9 @@ export function extractArchive(
   report: (problem: RestoreProblem) => void,
 ): void {
   using root = openTarget(request);
-  const archive = sourceOf(request.archive);
-  const payload = request.payload && sourceOf(request.payload);
+  const arena = SharedArena.attach(request.arena);
+  const archive = sourceOf(request.archive, arena);
+  const payload = request.payload && sourceOf(request.payload, arena);
   const restorer = new TreeRestorer({
     root,
     options: request.options,
@@ -179,8 +181,8 @@ function checkRange(source: BlockingSource, { payload, size }: PxarFile): void {
   }
 }
 
-function sourceOf({ index, asking }: AskedArchive): BlockingSource {
-  return new BlockingSource(parseDynamicIndex(index), asking, CHUNKS_KEPT);
+function sourceOf({ index, asking }: AskedArchive, arena: SharedArena): BlockingSource {
+  return new BlockingSource(parseDynamicIndex(index), asking, { keptMax: CHUNKS_KEPT, arena });
 }
 
 /** Opens the target; makes it and the directories above it if they are missing. */

@@ -1,3 +1,4 @@
+import { type SharedArenaHandle } from "../../chunks/shared-arena.ts";
 import { type FormatErrorCode } from "../../format/format-error.ts";
 import { type ChunkAsking } from "../archive/blocking-source.ts";
 import { type RestoreErrorCode } from "./restore-error.ts";
@@ -44,6 +45,8 @@ export interface RestoreRequest {
   /** What to restore; everything when empty (spec client-cli.md §2.2). */
   readonly patterns: readonly string[];
   readonly options: RestoreOptions;
+  /** Slots that chunks come in. */
+  readonly arena: SharedArenaHandle;
   /** Memory of `SharedCounters` over {@link restoreCounterFields}. */
   readonly counters: SharedArrayBuffer;
 }

@@ -1,6 +1,9 @@
+import { SharedArena } from "../../chunks/shared-arena.ts";
 import { startWorker } from "../../chunks/start-worker.ts";
 import { formatErrorFrom } from "../../chunks/codec-message.ts";
 import { answerChunks, type ChunkAnswering } from "../archive/chunk-answering.ts";
+import { CHUNK_BYTES_MAX } from "../../format/limits.ts";
+import { CHUNKS_KEPT } from "./extract-archive.ts";
 import { RestoreError } from "./restore-error.ts";
 import { type RestoreProblem } from "./restore-problem.ts";
 import { type RestoreAnswer, type RestoreOptions, type RestoreRequest } from "./restore-request.ts";
@@ -10,8 +13,12 @@ export interface RestorableArchive {
   /** `.didx` file. */
   readonly indexFile: Uint8Array;
   readonly chunkCount: number;
-  /** Reads the plaintext of a chunk by its position, proven; calls overlap. */
-  readonly readChunk: (index: number) => Promise<Uint8Array>;
+  /**
+   * Reads the plaintext of a chunk by its position, proven; calls overlap.
+   *
+   * @param into Shared memory that the plaintext may be put into, so that it need not be new.
+   */
+  readonly readChunk: (index: number, into?: Uint8Array) => Promise<Uint8Array>;
 }
 
 /** What {@link restoreTree} restores. */
@@ -31,12 +38,16 @@ export interface RestoreTreeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Chunks fetched and decoded ahead of the thread that writes files: of the archive with the content, and of the other. */
+const CONTENT_AHEAD_MAX = 6;
+const METADATA_AHEAD_MAX = 1;
+
 /**
- * Chunks fetched and decoded ahead of the thread that writes files.
+ * Slots for what is ahead of and in the writing thread, and two for chunks that turned out not to be wanted.
  *
- * The memory of a restore is this many chunks for each archive, 4 MiB on average, and two in use.
+ * The memory of a restore is this many chunks of at most 16 MiB, 4 MiB on average.
  */
-const AHEAD_MAX = 8;
+const SLOT_COUNT = CONTENT_AHEAD_MAX + METADATA_AHEAD_MAX + 2 * (CHUNKS_KEPT + 1) + 2;
 
 /**
  * Restores a file tree from an archive in a thread of its own, while chunks are fetched here.
@@ -48,18 +59,24 @@ const AHEAD_MAX = 8;
 export async function restoreTree(options: RestoreTreeOptions): Promise<void> {
   const { signal } = options;
   signal?.throwIfAborted();
+  let isOver = false;
   let chunkFailure: { readonly error: unknown } | undefined;
-  const answering = (archive: RestorableArchive): ChunkAnswering =>
+  const arena = SharedArena.create({ slotCount: SLOT_COUNT, slotBytes: CHUNK_BYTES_MAX });
+  const answering = (archive: RestorableArchive, aheadMax: number): ChunkAnswering =>
     answerChunks({
       ...archive,
-      aheadMax: AHEAD_MAX,
+      arena,
+      aheadMax,
       start: "first chunk",
       onFailure: (error) => {
-        chunkFailure ??= { error };
+        if (!isOver) chunkFailure ??= { error };
       },
     });
-  using archive = answering(options.archive);
-  using payload = options.payload && answering(options.payload);
+  using archive = answering(
+    options.archive,
+    options.payload ? METADATA_AHEAD_MAX : CONTENT_AHEAD_MAX,
+  );
+  using payload = options.payload && answering(options.payload, CONTENT_AHEAD_MAX);
   const request: RestoreRequest = {
     target: options.target,
     archive: { index: options.archive.indexFile, asking: archive.asking },
@@ -69,6 +86,7 @@ export async function restoreTree(options: RestoreTreeOptions): Promise<void> {
         : undefined,
     patterns: options.patterns,
     options: options.options,
+    arena: arena.handle,
     counters: options.counters,
   };
   try {
@@ -77,6 +95,8 @@ export async function restoreTree(options: RestoreTreeOptions): Promise<void> {
     // The thread only knows that a chunk was not there; why, is known here.
     signal?.throwIfAborted();
     throw chunkFailure ? chunkFailure.error : error;
+  } finally {
+    isOver = true;
   }
 }
 
