@@ -1,0 +1,107 @@
+import { expect } from "chai";
+
+import { rawCall } from "../../support/raw-client.ts";
+import { otherToken, startTestServer, type TestServer } from "../../support/test-server.ts";
+
+describe("server/api accounts", () => {
+  let server: TestServer;
+
+  before(async () => {
+    server = await startTestServer();
+  });
+
+  after(async () => {
+    await server[Symbol.asyncDispose]();
+  });
+
+  async function call(
+    line: string,
+    body?: object,
+    authorization = server.authorization,
+  ): Promise<{ status: number; text: string; data: unknown }> {
+    const [method = "", path = ""] = line.split(" ");
+    const { status, text } = await rawCall(server.port, `${method} /api2/json${path}`, {
+      headers: { authorization, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const data = text.startsWith("{") ? (JSON.parse(text) as { data: unknown }).data : undefined;
+    return { status, text, data };
+  }
+
+  it("makes, changes and removes a user", async () => {
+    expect(
+      (await call("POST /access/users", { userid: "u1@pbs", comment: "one" })).status,
+    ).to.equal(200);
+    expect((await call("POST /access/users", { userid: "u1@pbs" })).text).to.equal(
+      "user 'u1@pbs' already exists.",
+    );
+    await call("PUT /access/users/u1@pbs", { enable: false, delete: ["comment"] });
+    expect((await call("GET /access/users/u1@pbs")).data).to.deep.equal({
+      userid: "u1@pbs",
+      enable: false,
+    });
+    expect((await call("DELETE /access/users/u1@pbs")).data).to.equal(null);
+    expect((await call("GET /access/users/u1@pbs")).status).to.equal(404);
+  });
+
+  it("shows a token's secret once, and forgets everything about a removed token", async () => {
+    await call("POST /access/users", { userid: "u2@pbs" });
+    const made = await call("POST /access/users/u2@pbs/token/ci1", { comment: "nightly" });
+    expect(made.data).to.have.property("tokenid", "u2@pbs!ci1");
+    const { value } = made.data as { value: string };
+    expect(value).to.match(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    const authorization = `PBSAPIToken=u2@pbs!ci1:${value}`;
+    expect((await call("GET /version", undefined, authorization)).status).to.equal(200);
+
+    await call("PUT /access/acl", { path: "/", role: "Audit", "auth-id": "u2@pbs!ci1" });
+    await call("DELETE /access/users/u2@pbs/token/ci1");
+
+    expect((await call("GET /version", undefined, authorization)).status).to.equal(401);
+    const acl = (await call("GET /access/acl")).data as { ugid: string }[];
+    expect(acl.some(({ ugid }) => ugid === "u2@pbs!ci1")).to.equal(false);
+  });
+
+  it("refuses a change to an older configuration", async () => {
+    const digest = "0".repeat(64);
+
+    expect((await call("PUT /access/users/admin@pbs", { comment: "x", digest })).text).to.equal(
+      "detected modified configuration - file changed by other user? Try again.",
+    );
+  });
+
+  it("refuses roles on paths and for users that do not exist", async () => {
+    const grant = { role: "Audit", "auth-id": "nobody@pbs" };
+
+    expect((await call("PUT /access/acl", { ...grant, path: "/nope" })).text).to.equal(
+      "invalid acl path '/nope'.",
+    );
+    expect((await call("PUT /access/acl", { ...grant, path: "/" })).text).to.equal("no such user.");
+  });
+
+  it("lets those without privilege see themselves only, and change nothing", async () => {
+    const { authorization } = await otherToken(server);
+
+    const users = await call("GET /access/users", undefined, authorization);
+    expect(users.data).to.deep.equal([]);
+    const made = await call("POST /access/users", { userid: "x@pbs" }, authorization);
+    expect(`${made.status} ${made.text}`).to.equal("403 permission check failed");
+    const granted = { path: "/", role: "Admin", "auth-id": "other@pbs!tok" };
+    expect((await call("PUT /access/acl", granted, authorization)).status).to.equal(403);
+  });
+
+  it("never removes the superuser", async () => {
+    expect((await call("DELETE /access/users/root@pam")).status).to.equal(400);
+  });
+
+  it("takes PUT parameters in the query, as official clients send them", async () => {
+    const answer = await rawCall(server.port, "PUT /api2/json/access/users/root@pam?comment=boss", {
+      headers: {
+        authorization: server.authorization,
+        "content-type": "application/x-www-form-urlencoded",
+      },
+    });
+
+    expect(answer.text).to.equal('{"data":null}');
+    expect((await call("GET /access/users/root@pam")).data).to.have.property("comment", "boss");
+  });
+});
