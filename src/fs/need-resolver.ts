@@ -2,7 +2,7 @@ import { ChunkError } from "../chunks/chunk-error.ts";
 import { parseDigest } from "../format/chunk/digest.ts";
 import { FormatError } from "../format/format-error.ts";
 import { type DatastoreView, type OpenSnapshot } from "./datastore-view.ts";
-import { type FsNeed, type SnapshotKey, snapshotPath } from "./fs-need.ts";
+import { type FsNeed, type SnapshotFile, type SnapshotKey, snapshotPath } from "./fs-need.ts";
 
 /** Snapshots that stay open, each a session with a server. */
 const OPEN_MAX = 8;
@@ -62,6 +62,11 @@ export class NeedResolver implements AsyncDisposable {
           return compact(await chunks.readChunk(parseDigest(wanted.digest)));
         });
     }
+  }
+
+  /** What the manifest of a snapshot lists; opens it, so that it is known to be readable. */
+  async files(snapshot: SnapshotKey): Promise<readonly SnapshotFile[]> {
+    return await this.#inSession(snapshot, async (session) => (await session.opened).files);
   }
 
   /** Closes all snapshots; needs under way may fail. */

@@ -1,0 +1,84 @@
+import { type Command, Option } from "commander";
+
+import { CliError } from "../cli-error.ts";
+import { addConnectionOptions, addNamespaceOption } from "../connection-options.ts";
+import { type ExitCode, exitCodes, runCommand } from "../context.ts";
+import { type MountCommandOptions, withMountWords } from "../mount-options.ts";
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+/** Adds `amber mount`: shows a datastore, or a part of it, as a read-only file system. */
+export function registerMountCommand(program: Command): void {
+  const command = program
+    .command("mount")
+    .description("show backups as a read-only file system")
+    .usage("[options] [NAMESPACE | GROUP | SNAPSHOT [ARCHIVE]] DIRECTORY")
+    .argument("<arguments...>", "what to mount, default is everything; and where")
+    .option("--foreground", "stay until unmounted or interrupted")
+    .option("--allow-other", "let other users see the mount")
+    .addOption(
+      new Option("--transport <name>", "how to reach the kernel")
+        .choices(["fuse", "fuse-native"])
+        .default("fuse"),
+    )
+    .option("--cache-size <bytes>", "decoded data kept in memory", "256MiB")
+    .option("--disk-cache <folder>", "keep what was read in this folder, for the next time too")
+    .option("--disk-cache-size <bytes>", "data kept in that folder", "10GiB")
+    .option("--password-file <file>", "file with the password or token secret")
+    .option("--fingerprint <fingerprint>", "fingerprint of the server's certificate")
+    .option("-o <words>", "options as in fstab, separated by commas (repeatable)", collect, [])
+    .addOption(new Option("--background-child").hideHelp())
+    .addHelpText(
+      "after",
+      "\nA --datastore with a slash in it is a folder of this machine, read without a server.",
+    );
+  addNamespaceOption(addConnectionOptions(command)).action(
+    async (args: string[], options: MountCommandOptions) => {
+      await runCommand(async (signal) => await mount(args, withMountWords(options), signal));
+    },
+  );
+}
+
+async function mount(
+  args: readonly string[],
+  options: MountCommandOptions,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const { subject, mountPoint } = parseArguments(args);
+  const { mountInBackground, backgroundLink } = await import("../mount-background.ts");
+  if (options.foreground !== true && options.backgroundChild !== true) {
+    return await mountInBackground(signal);
+  }
+  if (options.passwordFile !== undefined) process.env["PBS_PASSWORD_FILE"] = options.passwordFile;
+  if (options.fingerprint !== undefined) process.env["PBS_FINGERPRINT"] = options.fingerprint;
+  const { runMount } = await import("../run-mount.ts");
+  const { MountLog } = await import("../mount-log.ts");
+  const log = new MountLog();
+  const link = options.backgroundChild === true ? backgroundLink() : undefined;
+  const running = runMount({
+    subject,
+    mountPoint,
+    options,
+    log,
+    prompts: link?.prompts,
+    signal: link ? AbortSignal.any([signal, link.signal]) : signal,
+    onMounted: () => {
+      log.line("debug", `Mounted on ${mountPoint}`);
+      link?.mounted();
+      if (link) log.detach();
+    },
+  });
+  await running.finally(() => link?.close());
+  return exitCodes.ok;
+}
+
+function parseArguments(args: readonly string[]): {
+  readonly subject: string;
+  readonly mountPoint: string;
+} {
+  const mountPoint = args.at(-1);
+  if (mountPoint === undefined || args.length > 3) {
+    throw new CliError("CLI_USAGE", "Cannot mount: one to three arguments are needed");
+  }
+  return { subject: args.slice(0, -1).join("/"), mountPoint };
+}

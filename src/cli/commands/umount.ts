@@ -1,0 +1,37 @@
+import { resolve } from "node:path";
+
+import { type Command } from "commander";
+
+import { CliError } from "../cli-error.ts";
+import { runCommand } from "../context.ts";
+
+/** Adds `amber umount`: ends a mount. */
+export function registerUmountCommand(program: Command): void {
+  program
+    .command("umount")
+    .description("end a mount")
+    .argument("<directory>", "where it is mounted")
+    .option("--lazy", "also when programs use it: they get errors from then on")
+    .action(async (directory: string, options: { readonly lazy?: true }) => {
+      await runCommand(async () => {
+        await unmount(directory, options.lazy === true ? "lazy" : "plain");
+      });
+    });
+}
+
+async function unmount(directory: string, mode: "plain" | "lazy"): Promise<void> {
+  const { resolveMountPoint } = await import("../../fs/mount-point.ts");
+  const { unmountPath } = await import("../../fs/unmount-path.ts");
+  const { mountedAt } = await import("../../linux/mount-table.ts");
+  const mountPoint = await resolveMountPoint(resolve(directory));
+  const mounted = mountedAt(mountPoint);
+  if (mounted?.type.startsWith("fuse") !== true) {
+    throw new CliError("CLI_NOT_FOUND", `Cannot unmount "${directory}": nothing of ours is there`);
+  }
+  try {
+    await unmountPath(mountPoint, mode);
+  } catch (cause) {
+    const hint = mode === "plain" ? " (if it is in use, --lazy unmounts it all the same)" : "";
+    throw new CliError("CLI_USAGE", `Cannot unmount "${directory}"${hint}`, { cause });
+  }
+}

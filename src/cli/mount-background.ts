@@ -1,0 +1,141 @@
+import { spawn } from "node:child_process";
+
+import { type Prompts, terminalPrompts } from "../client/session/terminal-prompts.ts";
+import { parseFingerprint } from "../format/crypto/fingerprint.ts";
+import { type ExitCode, exitCodes } from "./context.ts";
+
+/** Hidden option that marks the process that stays. */
+export const BACKGROUND_CHILD_OPTION = "--background-child";
+
+/** What the process that stays tells or asks the one that started it. */
+type ChildMessage =
+  | { readonly kind: "mounted" }
+  | { readonly kind: "ask-password"; readonly id: number; readonly question: string }
+  | {
+      readonly kind: "ask-fingerprint";
+      readonly id: number;
+      readonly server: string;
+      readonly fingerprint: string;
+    };
+
+/** The answer to a question; `undefined` when there is nobody to ask. */
+interface ParentMessage {
+  readonly id: number;
+  readonly answer: string | boolean | undefined;
+}
+
+/**
+ * Runs this very command again as a process that stays, and returns when it has mounted, or has failed to.
+ *
+ * Until then its messages are shown and its questions are asked here, as it has no terminal of its own.
+ */
+export async function mountInBackground(signal: AbortSignal): Promise<ExitCode> {
+  const [, program = "", ...args] = process.argv;
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, program, ...args, BACKGROUND_CHILD_OPTION],
+    { detached: true, stdio: ["ignore", "ignore", "pipe", "ipc"] },
+  );
+  child.stderr?.pipe(process.stderr, { end: false });
+  const prompts = terminalPrompts();
+  try {
+    return await new Promise<ExitCode>((resolve, reject) => {
+      signal.addEventListener("abort", () => {
+        child.kill("SIGTERM");
+      });
+      child.on("error", reject);
+      child.on("close", (code) => {
+        if (signal.aborted) reject(reasonOf(signal));
+        else resolve(code === exitCodes.ok ? exitCodes.ok : exitCodes.failed);
+      });
+      child.on("message", (message: ChildMessage) => {
+        if (message.kind === "mounted") resolve(exitCodes.ok);
+        else {
+          void answer(message, prompts).then((given) => {
+            child.send({ id: message.id, answer: given } satisfies ParentMessage);
+          }, reject);
+        }
+      });
+    });
+  } finally {
+    child.stderr?.destroy();
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
+}
+
+function reasonOf({ reason }: AbortSignal): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}
+
+async function answer(
+  question: Exclude<ChildMessage, { readonly kind: "mounted" }>,
+  prompts: Prompts | undefined,
+): Promise<string | boolean | undefined> {
+  if (!prompts) return undefined;
+  return question.kind === "ask-password"
+    ? await prompts.password(question.question)
+    : await prompts.confirmFingerprint(question.server, parseFingerprint(question.fingerprint));
+}
+
+/** The end of the process that stays. */
+export interface BackgroundLink {
+  /** Questions to the person at the other process's terminal. */
+  readonly prompts: Prompts;
+  /** Tells that the mount is there, and lets the other process go. */
+  mounted(): void;
+  /** Lets the other process go, whatever came of it: as long as it is connected neither can end. */
+  close(): void;
+  /** Ends the mount when the other process is gone before it was there. */
+  readonly signal: AbortSignal;
+}
+
+/** Connects the process that stays with the one that started it. */
+export function backgroundLink(): BackgroundLink {
+  const lost = new AbortController();
+  const waiting = new Map<number, (answer: string | boolean | undefined) => void>();
+  let lastId = 0;
+  const onDisconnect = (): void => {
+    lost.abort(new Error("the command that started this was ended"));
+    for (const resolve of waiting.values()) resolve(undefined);
+  };
+  process.once("disconnect", onDisconnect);
+  process.on("message", ({ id, answer: given }: ParentMessage) => {
+    waiting.get(id)?.(given);
+    waiting.delete(id);
+  });
+  const close = (): void => {
+    process.off("disconnect", onDisconnect);
+    if (process.connected) process.disconnect();
+  };
+  const ask = async (make: (id: number) => ChildMessage): Promise<string | boolean | undefined> =>
+    await new Promise((resolve) => {
+      const id = ++lastId;
+      waiting.set(id, resolve);
+      process.send?.(make(id));
+    });
+  const passwords = new Map<string, string>();
+  return {
+    signal: lost.signal,
+    prompts: {
+      password: async (question) => {
+        // Asked once: later, when a login has to be renewed, nobody is there any more.
+        const known = passwords.get(question);
+        if (known !== undefined) return known;
+        const given = await ask((id) => ({ kind: "ask-password", id, question }));
+        if (typeof given !== "string") throw new Error("Cannot ask for a password: no terminal");
+        passwords.set(question, given);
+        return given;
+      },
+      confirmFingerprint: async (server, fingerprint) => {
+        const given = await ask((id) => ({ kind: "ask-fingerprint", id, server, fingerprint }));
+        return given === true;
+      },
+    },
+    mounted: () => {
+      process.off("disconnect", onDisconnect);
+      process.send?.({ kind: "mounted" } satisfies ChildMessage, close);
+    },
+    close,
+  };
+}

@@ -1,0 +1,204 @@
+import { resolve } from "node:path";
+
+import { CodecPool } from "../chunks/codec-pool.ts";
+import { type BlobSource } from "../chunks/blob-source.ts";
+import { type ChunkSource } from "../chunks/chunk-source.ts";
+import { decoded, type ExpectedEncryption } from "../chunks/decoded.ts";
+import { readClientConfig } from "../client/config.ts";
+import { type BackupServer } from "../client/session/backup-server.ts";
+import { connectServer } from "../client/session/connect-server.ts";
+import { DEFAULT_RECONNECT, READER_REQUEST_TIMEOUT_MS } from "../client/session/reader-session.ts";
+import { RemoteDatastoreView } from "../client/session/remote-datastore-view.ts";
+import { printRepository } from "../client/session/repository.ts";
+import { type Prompts } from "../client/session/terminal-prompts.ts";
+import { systemClock } from "../format/clock.ts";
+import { type CodecProvider } from "../format/crypto/codec-provider.ts";
+import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { CHUNK_BYTES_MAX } from "../format/limits.ts";
+import { parseNamespace } from "../format/snapshot/namespace.ts";
+import { type MountRoot } from "../fs/datastore-tree.ts";
+import { type DatastoreView } from "../fs/datastore-view.ts";
+import { DiskCache } from "../fs/disk-cache.ts";
+import { diskCached } from "../fs/disk-cached.ts";
+import { FolderDatastoreView } from "../fs/folder-datastore-view.ts";
+import { groupPath, snapshotPath } from "../fs/fs-need.ts";
+import { fuseNativeTransport } from "../fs/fuse-native-transport.ts";
+import { fuseTransport } from "../fs/fuse-transport.ts";
+import { CACHE_BYTES_MIN, datastoreRecipe } from "../fs/make-file-system.ts";
+import { NeedResolver } from "../fs/need-resolver.ts";
+import { shownFiles } from "../fs/shown-file.ts";
+import { CliError } from "./cli-error.ts";
+import { codecThreadCount } from "./backup-tools.ts";
+import { connectOptions } from "./connection-options.ts";
+import { type MountCommandOptions } from "./mount-options.ts";
+import { type MountLog } from "./mount-log.ts";
+import { parseMountSubject } from "./mount-subject.ts";
+import { parseSize } from "./transfer-options.ts";
+
+/** One run of a mount, from start to unmount. */
+export interface MountRun {
+  /** What to mount, as the user wrote it; empty for everything. */
+  readonly subject: string;
+  readonly mountPoint: string;
+  readonly options: MountCommandOptions;
+  /** Who can be asked for a password; the terminal if left out. */
+  readonly prompts?: Prompts | undefined;
+  readonly log: MountLog;
+  /** Called when the mount is there. */
+  readonly onMounted: () => void;
+  /** Ends the mount. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Mounts, and returns when the mount has ended: by the signal, or because someone unmounted it.
+ *
+ * Memory: the decoded chunks of the cache, and the same again at most in answers under way.
+ */
+export async function runMount(run: MountRun): Promise<void> {
+  const { options, signal, log } = run;
+  const provider = createNativeProvider();
+  await using pool = CodecPool.create({ workerCount: codecThreadCount() });
+  const diskCache = await openDiskCache(options);
+  const prove = (blobs: BlobSource, expected: ExpectedEncryption): ChunkSource =>
+    decoded(
+      blobs,
+      async (blob, digest) => {
+        // A blob that is kept on disk afterwards must stay as it is.
+        const ownership = diskCache ? "borrowed" : "given";
+        const sizeMax = CHUNK_BYTES_MAX;
+        return (await pool.decode(blob, { digest, sizeMax, ownership })).plain;
+      },
+      { expected },
+    );
+  const chunksOf = (blobs: BlobSource, expected: ExpectedEncryption): ChunkSource =>
+    diskCache
+      ? diskCached({ blobs, cache: diskCache, prove: (source) => prove(source, expected) })
+      : prove(blobs, expected);
+  using opened = await openView(run, { provider, chunksOf });
+  const { view, sourceName } = opened;
+  const base = parseNamespace(options.ns ?? readClientConfig().namespace ?? "");
+  const root = await parseMountSubject(run.subject, base, view);
+  await using resolver = new NeedResolver(view);
+  await checkRoot(resolver, root);
+  signal.throwIfAborted();
+  const transport = options.transport === "fuse" ? fuseTransport : fuseNativeTransport;
+  const mount = await transport.mount(
+    datastoreRecipe({
+      root,
+      cacheBytes: parseSize("--cache-size", options.cacheSize, CACHE_BYTES_MIN),
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+    }),
+    {
+      mountPoint: resolve(run.mountPoint),
+      sourceName: `${sourceName}${subjectText(root)}`,
+      allowOther: options.allowOther === true,
+      resolve: async (need) => await resolver.resolve(need),
+      onError: (error) => {
+        log.failure(error);
+      },
+    },
+  );
+  const onAbort = (): void => {
+    void mount.unmount();
+  };
+  signal.addEventListener("abort", onAbort);
+  try {
+    if (signal.aborted) onAbort();
+    else run.onMounted();
+    await mount.ended;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    await mount.unmount();
+  }
+}
+
+interface OpenView extends Disposable {
+  readonly view: DatastoreView;
+  readonly sourceName: string;
+}
+
+interface ViewParts {
+  readonly provider: CodecProvider;
+  readonly chunksOf: (blobs: BlobSource, expected: ExpectedEncryption) => ChunkSource;
+}
+
+/** A datastore with a slash in its name is a local folder; everything else is behind a server. */
+async function openView(run: MountRun, parts: ViewParts): Promise<OpenView> {
+  const { datastore } = run.options;
+  if (datastore?.includes("/") === true) {
+    const folder = resolve(datastore);
+    const nothing = (): void => undefined;
+    const view = new FolderDatastoreView({ folder, ...parts });
+    return { view, sourceName: folder, [Symbol.dispose]: nothing };
+  }
+  const server = await connect(run);
+  const view = new RemoteDatastoreView({
+    server,
+    ...parts,
+    reconnect: DEFAULT_RECONNECT,
+    requestTimeoutMs: READER_REQUEST_TIMEOUT_MS,
+    onConnectionChange: (isConnected) => {
+      run.log.line("warn", isConnected ? "Connected again" : "The connection was lost");
+    },
+  });
+  return {
+    view,
+    sourceName: printRepository(server.repository),
+    [Symbol.dispose]: () => {
+      server[Symbol.dispose]();
+    },
+  };
+}
+
+async function connect({ options, prompts }: MountRun): Promise<BackupServer> {
+  const decided = await connectOptions(options);
+  return await connectServer(prompts ? { ...decided, prompts } : decided);
+}
+
+async function openDiskCache(options: MountCommandOptions): Promise<DiskCache | undefined> {
+  if (options.diskCache === undefined) return undefined;
+  return await DiskCache.open({
+    folder: resolve(options.diskCache),
+    bytesMax: parseSize("--disk-cache-size", options.diskCacheSize, CHUNK_BYTES_MAX),
+    clock: systemClock,
+  });
+}
+
+/** Fails for what does not exist or cannot be read, before anything is mounted: afterwards it would be an empty mount. */
+async function checkRoot(resolver: NeedResolver, root: MountRoot): Promise<void> {
+  switch (root.kind) {
+    case "namespace":
+      await resolver.resolve({ kind: "groups", namespace: root.namespace });
+      return;
+    case "group":
+      await resolver.resolve({ kind: "snapshots", group: root.group });
+      return;
+    case "snapshot":
+      await resolver.files(root.snapshot);
+      return;
+    case "archive": {
+      const shown = shownFiles(await resolver.files(root.snapshot));
+      const archives = shown.filter(({ kind }) => kind === "archive").map(({ name }) => name);
+      if (archives.includes(root.name)) return;
+      throw new CliError(
+        "CLI_NOT_FOUND",
+        `Cannot mount "${root.name}": the file archives of the snapshot are ${archives.join(", ")}`,
+      );
+    }
+  }
+}
+
+function subjectText(root: MountRoot): string {
+  switch (root.kind) {
+    case "namespace":
+      return root.namespace === "" ? "" : `:${root.namespace}`;
+    case "group":
+      return `:${groupPath(root.group)}`;
+    case "snapshot":
+      return `:${snapshotPath(root.snapshot)}`;
+    case "archive":
+      return `:${snapshotPath(root.snapshot)}/${root.name}`;
+  }
+}
