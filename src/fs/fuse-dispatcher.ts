@@ -26,6 +26,8 @@ export interface FuseDispatcherParts extends FuseOperationsParts {
   readonly channel: ReplyChannel;
   /** Called once the kernel and this program have agreed on a protocol. */
   readonly onReady: () => void;
+  /** Whether a thread is about to be ended by a signal. */
+  readonly isEnding: (thread: number) => boolean;
   /** Called for every request that failed for a reason worth a line in the log. */
   readonly onError: (error: unknown) => void;
 }
@@ -35,14 +37,19 @@ interface ParkedRequest {
   /** How often each need has been asked for by this request. */
   readonly askedByKey: Map<string, number>;
   needId: number;
+  /** A signal has arrived that the waiting thread handles: it goes on waiting, but may be ended by the next one. */
+  isInterrupted: boolean;
 }
 
 /**
  * Answers the kernel's requests from a file system, one after another, without ever waiting.
  *
  * A request whose bytes are not there is parked until {@link accept} brings them, then run again from its start;
- * meanwhile others are answered. An interrupted request is answered at once with EINTR: a process that cannot be
- * killed would be the worst a mount can do.
+ * meanwhile others are answered.
+ *
+ * The request of a process that is being killed is answered at once with EINTR: one that cannot be killed would be the
+ * worst a mount can do. A signal that the process handles changes nothing, as with files on a disk: few programs expect
+ * EINTR from one. The kernel announces only the first signal, so from then on {@link reviewInterrupted} looks for more.
  */
 export class FuseDispatcher {
   readonly #parts: FuseDispatcherParts;
@@ -58,6 +65,19 @@ export class FuseDispatcher {
   /** Requests that wait for something. */
   get parkedCount(): number {
     return this.#parkedByUnique.size;
+  }
+
+  /** Whether {@link reviewInterrupted} has something to look at, and so should be called every now and then. */
+  get hasInterrupted(): boolean {
+    for (const parked of this.#parkedByUnique.values()) if (parked.isInterrupted) return true;
+    return false;
+  }
+
+  /** Answers EINTR to those of the interrupted requests whose process is being killed by now. */
+  reviewInterrupted(): void {
+    for (const parked of [...this.#parkedByUnique.values()]) {
+      if (parked.isInterrupted) this.#interrupt(parked.request.unique);
+    }
   }
 
   /**
@@ -109,8 +129,10 @@ export class FuseDispatcher {
   #interrupt(unique: number): void {
     const parked = this.#parkedByUnique.get(unique);
     if (!parked) return;
+    parked.isInterrupted = true;
+    if (!this.#parts.isEnding(parked.request.thread)) return;
     this.#parkedByUnique.delete(unique);
-    this.#fail(parked.request, new FsError("EINTR", "finish an interrupted request"));
+    this.#fail(parked.request, new FsError("EINTR", "finish the request of a process that ends"));
   }
 
   #run(request: FuseRequest, parked: ParkedRequest | undefined): void {
@@ -128,6 +150,7 @@ export class FuseDispatcher {
       request: withOwnedName(request),
       askedByKey: new Map<string, number>(),
       needId: id,
+      isInterrupted: false,
     };
     const asked = (parked.askedByKey.get(key) ?? 0) + 1;
     if (asked > SAME_NEED_MAX) {

@@ -49,6 +49,8 @@ export interface FuseRequest {
   readonly unique: number;
   /** Inode the request is about; 0 for some. */
   readonly ino: number;
+  /** Thread that waits for the reply; 0 when it is none we can see, as for read-ahead. */
+  readonly thread: number;
   readonly operation: FuseOperation;
 }
 
@@ -101,6 +103,7 @@ export class FuseRequestDecoder {
     return {
       unique: this.#readU64(8),
       ino: this.#readU64(16),
+      thread: this.#view.getUint32(32, true),
       operation: this.#tryDecodeOperation(opcode, size),
     };
   }

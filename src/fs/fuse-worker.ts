@@ -5,6 +5,7 @@ import { readDescriptor, writeDescriptor } from "../linux/descriptor-io.ts";
 import { clearEvent } from "../linux/event-descriptor.ts";
 import { errnoNumber } from "../linux/libc.ts";
 import { Poller } from "../linux/poll.ts";
+import { isEndedBySignal } from "../linux/process-signals.ts";
 import { addressOf } from "../linux/scratch-memory.ts";
 import { SystemError } from "../linux/system-error.ts";
 import { FuseDispatcher, type ReplyChannel } from "./fuse-dispatcher.ts";
@@ -24,6 +25,9 @@ import { describeError, rebuildError } from "./thread-error.ts";
 // The thread that answers the kernel. It has no event loop: it reads requests from the descriptor until there are none
 // and then sleeps in poll(2) on the descriptor and on an event that the main thread signals. It ends when the mount is
 // gone or when it is told to stop; it never sits in a call that neither of the two would end.
+
+/** How often to look whether a process that was interrupted, and waits on, is being killed meanwhile. */
+const REVIEW_MS = 100;
 
 const port = parentPort;
 if (!port) throw new TypeError("fuse-worker is started as a thread");
@@ -77,6 +81,7 @@ const dispatcher = new FuseDispatcher({
   encoder,
   channel,
   enforcesAccessLists: data.enforcesAccessLists,
+  isEnding: isEndedBySignal,
   onReady: () => {
     report({ kind: "ready" });
   },
@@ -122,6 +127,14 @@ function waitForDescriptor(): void {
   }
 }
 
+/** Sleeps until the kernel or the main thread has something, or it is time to look after interrupted requests. */
+function rest(poller: Poller): void {
+  const { hasInterrupted } = dispatcher;
+  const isSomethingThere = poller.wait(hasInterrupted ? REVIEW_MS : -1);
+  if (isSomethingThere && poller.isReadable(1)) clearEvent(data.wakeDescriptor);
+  if (hasInterrupted) dispatcher.reviewInterrupted();
+}
+
 function serve(): void {
   const request = new Uint8Array(new SharedArrayBuffer(FUSE_REQUEST_BYTES_MAX));
   const requestAddress = addressOf(request);
@@ -140,7 +153,7 @@ function serve(): void {
     }
     switch (-size) {
       case again:
-        if (poller.wait(-1) && poller.isReadable(1)) clearEvent(data.wakeDescriptor);
+        rest(poller);
         break;
       case interrupted:
       case aborted:

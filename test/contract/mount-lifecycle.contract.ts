@@ -23,6 +23,7 @@ import { unmountFileSystem } from "../../src/linux/mount-calls.ts";
 import { mountedAt } from "../../src/linux/mount-table.ts";
 import { reasonWithoutFuse } from "../support/fuse-here.ts";
 import { mountForTest } from "../support/test-mount.ts";
+import { type BlockNeed } from "../support/memory-file-system.ts";
 import { rejection } from "../support/rejection.ts";
 import { waitsInFuse } from "../support/waits-in-fuse.ts";
 
@@ -207,6 +208,43 @@ export function itMountsAndUnmounts(
 
       expect((await ended(reader)).signal).to.equal("SIGINT");
     }
+    await mount.unmount();
+  });
+
+  it("does not disturb a process by signals that it handles, and lets it be killed later", async function () {
+    if (!limits.canKillWaiting) this.skip();
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { mount } = await mountForTest(transport, {
+      mountPoint: directory,
+      resolve: async (need) => {
+        await ((need as BlockNeed).file === "never" ? new Promise(() => undefined) : released);
+        return new Uint8Array(1);
+      },
+    });
+    const program =
+      "$| = 1; $SIG{USR1} = sub {}; -e $ARGV[0] or die; print 'found'; -e $ARGV[1]; print 'odd'";
+    const paths = ["fetched-directory", "never-directory"].map((name) =>
+      join(directory, name, "inside"),
+    );
+    const reader = start("perl", ["-e", program, ...paths]);
+    await waitsInFuse(reader);
+    const signal = async (): Promise<void> => {
+      reader.kill("SIGUSR1");
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    };
+
+    for (let i = 0; i < 3; i++) await signal();
+    release();
+    expect(await firstLine(reader)).to.equal("found");
+
+    await waitsInFuse(reader);
+    await signal();
+    expect(reader.exitCode).to.equal(null);
+    reader.kill("SIGTERM");
+    expect((await ended(reader)).signal).to.equal("SIGTERM");
     await mount.unmount();
   });
 

@@ -44,7 +44,11 @@ function fetchedFile(arrived: Map<string, unknown>, needs = ["chunk"]): MemoryNo
 
 function makeDispatcher(
   root: Record<string, MemoryNode>,
-  options: { accept?: (need: unknown, answer: unknown) => void; allowOther?: boolean } = {},
+  options: {
+    accept?: (need: unknown, answer: unknown) => void;
+    allowOther?: boolean;
+    isEnding?: () => boolean;
+  } = {},
 ) {
   const encoder = new FuseReplyEncoder();
   const sent: Sent[] = [];
@@ -77,11 +81,12 @@ function makeDispatcher(
     onReady: () => {
       isReady = true;
     },
+    isEnding: options.isEnding ?? (() => true),
     onError: (error) => errors.push(error),
   });
   let unique = 0;
   const ask = (operation: FuseOperation, ino = FILE_INO): number => {
-    dispatcher.handle({ unique: ++unique, ino, operation });
+    dispatcher.handle({ unique: ++unique, ino, thread: 77, operation });
     return unique;
   };
   return { dispatcher, sent, posted, errors, ask, isReady: () => isReady };
@@ -169,7 +174,26 @@ describe("fs/fuse-dispatcher", () => {
     expect(sent[0]?.error).to.equal(0);
   });
 
-  it("answers an interrupted request with EINTR at once, and forgets it", () => {
+  it("lets a process that handles its signals wait on, until one kills it", () => {
+    let isEnding = false;
+    const { ask, sent, dispatcher } = makeDispatcher(
+      { file: fetchedFile(new Map()) },
+      { isEnding: () => isEnding },
+    );
+    const first = ask(read);
+
+    ask({ kind: "interrupt", target: first });
+    dispatcher.reviewInterrupted();
+    expect(sent).to.deep.equal([]);
+    expect(dispatcher.hasInterrupted).to.equal(true);
+    isEnding = true;
+    dispatcher.reviewInterrupted();
+
+    expect(sent).to.deep.equal([{ unique: first, error: 4, body: Buffer.alloc(0) }]);
+    expect(dispatcher.hasInterrupted).to.equal(false);
+  });
+
+  it("answers the request of a process that is being killed with EINTR, and forgets it", () => {
     const arrived = new Map<string, unknown>();
     const { ask, sent, dispatcher, errors } = makeDispatcher(
       { file: fetchedFile(arrived) },

@@ -20,6 +20,7 @@ describe("fs/fuse-request", () => {
     expect(request).to.deep.equal({
       unique: 0x1_0000_0002,
       ino: 0x1_2345_6789,
+      thread: 4711,
       operation: { kind: "getattr" },
     });
   });

@@ -56,6 +56,7 @@ export function fuseRequestBytes(
     opcode: fuseLayout.opcodes[opcode]!,
     unique: 0x1_0000_0002n,
     nodeid: ino,
+    pid: 4711,
   });
   return Buffer.concat([header, ...body]);
 }

@@ -265,6 +265,14 @@ function makeTree(host: FileSystemHost, blocks: Map<string, Uint8Array | Error>)
     },
   });
 
+  const fetchedDirectory = (file: string): MemoryNode => ({
+    kind: "directory",
+    children: () => {
+      if (!blocks.has(`${file}:0`)) askFor({ file, block: 0 });
+      return { inside: memoryFile(text("fetched")) };
+    },
+  });
+
   return memoryDirectory(
     {
       "plain.txt": memoryFile(text("hello\n"), {
@@ -375,13 +383,8 @@ function makeTree(host: FileSystemHost, blocks: Map<string, Uint8Array | Error>)
       "never.bin": fetched("never"),
       "forgetful.bin": fetched("forgetful"),
       "prefetching.bin": fetched("prefetching"),
-      "fetched-directory": {
-        kind: "directory",
-        children: () => {
-          if (!blocks.has("directory:0")) askFor({ file: "directory", block: 0 });
-          return { inside: memoryFile(text("fetched")) };
-        },
-      },
+      "fetched-directory": fetchedDirectory("directory"),
+      "never-directory": fetchedDirectory("never"),
       "non-utf8": {
         kind: "directory",
         children: () =>
