@@ -1,7 +1,11 @@
 import { LRUCache } from "lru-cache";
 
-import { accessAclXattr, defaultAclXattr } from "../format/pxar/acl.ts";
 import { type PxarMetadata, sameBytes } from "../format/pxar/metadata.ts";
+import {
+  ACCESS_ACL_ATTRIBUTE,
+  DEFAULT_ACL_ATTRIBUTE,
+  posixAclValuesOf,
+} from "../format/pxar/posix-acl.ts";
 import {
   type PxarDirectory,
   type PxarFile,
@@ -227,8 +231,7 @@ function extendedAttributesOf(
   metadata: PxarMetadata,
 ): { readonly name: Uint8Array; readonly value: Uint8Array }[] {
   const { xattrs, fcaps, acl, mode } = metadata;
-  const access = acl && accessAclXattr(acl, mode);
-  const defaults = acl && defaultAclXattr(acl);
+  const { access, defaults } = acl ? posixAclValuesOf(acl, mode) : NO_ACLS;
   return [
     ...xattrs,
     ...(fcaps ? [{ name: attributeNames.capability, value: fcaps }] : []),
@@ -237,10 +240,12 @@ function extendedAttributesOf(
   ];
 }
 
+const NO_ACLS = { access: undefined, defaults: undefined };
+
 const encoder = new TextEncoder();
 
 const attributeNames = {
   capability: encoder.encode("security.capability"),
-  access: encoder.encode("system.posix_acl_access"),
-  defaults: encoder.encode("system.posix_acl_default"),
+  access: encoder.encode(ACCESS_ACL_ATTRIBUTE),
+  defaults: encoder.encode(DEFAULT_ACL_ATTRIBUTE),
 } as const;

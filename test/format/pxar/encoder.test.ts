@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { ByteWriter } from "../../../src/format/bytes/byte-writer.ts";
 import { fromHex, toHex } from "../../../src/format/bytes/hex.ts";
 import { residentBytes } from "../../../src/format/bytes/resident-source.ts";
-import { aclFromXattrs } from "../../../src/format/pxar/acl.ts";
+import { pxarAclOf } from "../../../src/format/pxar/posix-acl.ts";
 import { PxarEncoder } from "../../../src/format/pxar/encoder.ts";
 import { NO_XATTRS, type PxarMetadata } from "../../../src/format/pxar/metadata.ts";
 import { PxarTree } from "../../../src/format/pxar/tree-reader.ts";
@@ -57,7 +57,7 @@ const chattrBits: Record<string, number> = {
 
 function metadataOfSource(entry: SourceEntry, flags: number): PxarMetadata {
   const acl = entry.acl_raw_xattr
-    ? aclFromXattrs({
+    ? pxarAclOf({
         access: optionalHex(entry.acl_raw_xattr["system.posix_acl_access"]),
         defaults: optionalHex(entry.acl_raw_xattr["system.posix_acl_default"]),
       })

@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { fromHex, toHex } from "../../../src/format/bytes/hex.ts";
 import { FormatError } from "../../../src/format/format-error.ts";
-import { accessAclXattr, aclFromXattrs, defaultAclXattr } from "../../../src/format/pxar/acl.ts";
+import { posixAclValuesOf, pxarAclOf } from "../../../src/format/pxar/posix-acl.ts";
 import { aclDebugText, pxarFixtureText } from "../../support/pxar-fixtures.ts";
 
 interface Row {
@@ -30,10 +30,10 @@ const rows = ["acls", "root-meta", "mixed"].flatMap((name) => {
   }));
 });
 
-describe("format/pxar/acl", () => {
+describe("format/pxar/posix-acl", () => {
   it("makes of the kernel's lists what the official program stored", () => {
     for (const { access, defaults, expected } of rows) {
-      const acl = aclFromXattrs({
+      const acl = pxarAclOf({
         access: access === undefined ? undefined : fromHex(access),
         defaults: defaults === undefined ? undefined : fromHex(defaults),
       });
@@ -44,13 +44,14 @@ describe("format/pxar/acl", () => {
 
   it("gives the kernel's lists back", () => {
     for (const { mode, access, defaults } of rows) {
-      const acl = aclFromXattrs({
+      const acl = pxarAclOf({
         access: access === undefined ? undefined : fromHex(access),
         defaults: defaults === undefined ? undefined : fromHex(defaults),
       });
       if (!acl) continue;
 
-      const restored = [accessAclXattr(acl, mode), defaultAclXattr(acl)];
+      const values = posixAclValuesOf(acl, mode);
+      const restored = [values.access, values.defaults];
 
       expect(restored.map((value) => value && toHex(value))).to.deep.equal([access, defaults]);
     }
@@ -58,10 +59,14 @@ describe("format/pxar/acl", () => {
   });
 
   it("refuses a list of another version", () => {
-    expect(() => aclFromXattrs({ access: fromHex("03000000") })).to.throw(FormatError);
+    expect(() => pxarAclOf({ access: fromHex("03000000"), defaults: undefined })).to.throw(
+      FormatError,
+    );
   });
 
   it("refuses a list that ends within an entry", () => {
-    expect(() => aclFromXattrs({ access: fromHex("0200000001000700") })).to.throw(FormatError);
+    expect(() => pxarAclOf({ access: fromHex("0200000001000700"), defaults: undefined })).to.throw(
+      FormatError,
+    );
   });
 });
