@@ -127,7 +127,9 @@ describe("integration/hostile-http", () => {
       });
       stream.on("error", () => undefined);
       stream.write(Buffer.alloc(1000));
-      setImmediate(() => { stream.close(8); });
+      setImmediate(() => {
+        stream.close(8);
+      });
     }
 
     const upload = `POST /dynamic_chunk?${chunkQuery(chunkA, 1)}`;
