@@ -1,19 +1,5 @@
-import { generateKeyPair, randomBytes, sign } from "node:crypto";
+import { webcrypto } from "node:crypto";
 import { isIP } from "node:net";
-import { promisify } from "node:util";
-
-import {
-  derBitString,
-  derInteger,
-  derObjectId,
-  derOctets,
-  derSequence,
-  derSet,
-  derTagged,
-  derText,
-  derTime,
-  derTrue,
-} from "./der.ts";
 
 /** A key and its certificate, both as PEM text. */
 export interface Certificate {
@@ -31,86 +17,41 @@ export interface CertificateSubject {
   readonly notAfterSec: number;
 }
 
-/** Names of what is in a certificate (RFC 5280, RFC 5758). */
-const OID = {
-  ecdsaWithSha256: "1.2.840.10045.4.3.2",
-  commonName: "2.5.4.3",
-  basicConstraints: "2.5.29.19",
-  keyUsage: "2.5.29.15",
-  extendedKeyUsage: "2.5.29.37",
-  subjectAlternativeName: "2.5.29.17",
-  serverAuthentication: "1.3.6.1.5.5.7.3.1",
-} as const;
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /**
  * Makes an EC P-256 key and a certificate it signs itself (RFC 5280).
  *
- * Clients trust it by its fingerprint, so it says only what a TLS library asks for.
+ * Clients trust it by its fingerprint, so it says only what a TLS library asks for. The library behind it is loaded
+ * only here, on the first start of a server.
  */
 export async function makeSelfSignedCertificate(subject: CertificateSubject): Promise<Certificate> {
-  const { privateKey, publicKey } = await promisify(generateKeyPair)("ec", {
-    namedCurve: "prime256v1",
-  });
-  const algorithm = derSequence(derObjectId(OID.ecdsaWithSha256));
-  const name = derSequence(
-    derSet(derSequence(derObjectId(OID.commonName), derText(subject.commonName.slice(0, 64)))),
+  await import("reflect-metadata"); // The library below expects it to be there.
+  const x509 = await import("@peculiar/x509");
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      name: [{ CN: [subject.commonName.slice(0, 64)] }],
+      notBefore: new Date(subject.notBeforeSec * 1000),
+      notAfter: new Date(subject.notAfterSec * 1000),
+      signingAlgorithm: ALGORITHM,
+      keys,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+        new x509.SubjectAlternativeNameExtension(
+          subject.alternativeNames.map((value) =>
+            isIP(value) === 0 ? { type: "dns", value } : { type: "ip", value },
+          ),
+        ),
+      ],
+    },
+    webcrypto,
   );
-  const serial = randomBytes(16);
-  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
-  const body = derSequence(
-    derTagged(0xa0, derInteger(Uint8Array.of(2))),
-    derInteger(serial),
-    algorithm,
-    name,
-    derSequence(derTime(subject.notBeforeSec), derTime(subject.notAfterSec)),
-    name,
-    publicKey.export({ format: "der", type: "spki" }),
-    derTagged(0xa3, derSequence(...extensions(subject.alternativeNames))),
-  );
-  const signature = sign("sha256", body, privateKey);
-  const certificate = derSequence(body, algorithm, derBitString(signature, 0));
+  const key = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
   return {
-    keyPem: privateKey.export({ format: "pem", type: "pkcs8" }).toString(),
-    certificatePem: pem("CERTIFICATE", certificate),
+    keyPem: `${x509.PemConverter.encode(key, "PRIVATE KEY")}\n`,
+    certificatePem: `${certificate.toString("pem")}\n`,
   };
-}
-
-function extensions(alternativeNames: readonly string[]): readonly Uint8Array[] {
-  const digitalSignature = derBitString(Uint8Array.of(0x80), 7);
-  return [
-    derSequence(derObjectId(OID.basicConstraints), derTrue(), derOctets(derSequence())),
-    derSequence(derObjectId(OID.keyUsage), derTrue(), derOctets(digitalSignature)),
-    derSequence(
-      derObjectId(OID.extendedKeyUsage),
-      derOctets(derSequence(derObjectId(OID.serverAuthentication))),
-    ),
-    derSequence(
-      derObjectId(OID.subjectAlternativeName),
-      derOctets(derSequence(...alternativeNames.map(generalName))),
-    ),
-  ];
-}
-
-function generalName(text: string): Uint8Array {
-  return isIP(text) === 0
-    ? derTagged(0x82, Buffer.from(text))
-    : derTagged(0x87, addressBytes(text));
-}
-
-function addressBytes(address: string): Uint8Array {
-  if (isIP(address) === 4) return Uint8Array.from(address.split(".").map(Number));
-  const [head = "", tail] = (address.split("%")[0] ?? "").split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = Array.from({ length: 8 - before.length - after.length }, () => "0");
-  const words = [...before, ...zeros, ...after].map((word) => Number.parseInt(word, 16));
-  return Uint8Array.from(words.flatMap((word) => [word >>> 8, word & 0xff]));
-}
-
-function pem(label: string, der: Uint8Array): string {
-  const lines =
-    Buffer.from(der)
-      .toString("base64")
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
 }
