@@ -95,6 +95,11 @@ function reportFailure(error: unknown, signal: AbortSignal): ExitCode {
     commandLog.line("error", `Error: ${reason.message}`);
     return reason.exitCode;
   }
+  if (error instanceof Error && error.name === "ExitPromptError") {
+    // Ctrl-C at a question: the terminal is in raw mode then, so no signal comes.
+    commandLog.line("error", "Error: interrupted");
+    return exitCodes.interrupted;
+  }
   commandLog.line("error", describeFailure(error));
   if (error instanceof BackupError) {
     if (error.code === "CLI_USAGE") commandLog.line("error", usageHint);

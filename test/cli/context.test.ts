@@ -87,4 +87,13 @@ describe("cli/context", () => {
     expect(process.exitCode).to.equal(exitCodes.interrupted);
     expect(written).to.equal("Error: interrupted\n");
   });
+
+  it("takes Ctrl-C at a question for an interruption", async () => {
+    await runCommand(async () => {
+      await Promise.resolve();
+      throw Object.assign(new Error("closed"), { name: "ExitPromptError" });
+    });
+
+    expect(process.exitCode).to.equal(exitCodes.interrupted);
+  });
 });
