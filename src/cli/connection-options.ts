@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 
-import { type BackupServer } from "../client/session/backup-server.ts";
-import { type ConnectServerOptions } from "../client/session/connect-server.ts";
-import { type Namespace } from "../format/snapshot/namespace.ts";
+import type { BackupServer } from "../client/session/backup-server.ts";
+import type { ConnectServerOptions } from "../client/session/connect-server.ts";
+import type { Namespace } from "../format/snapshot/namespace.ts";
 
 /** Options of every command that talks to a server. */
 export interface ConnectionOptions {

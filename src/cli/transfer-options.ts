@@ -1,7 +1,7 @@
 import { type Command } from "commander";
 
 import { CliError } from "./cli-error.ts";
-import { type RateLimit } from "../client/rate-limit.ts";
+import type { RateLimit } from "../client/rate-limit.ts";
 
 /** Options that bound how fast a command transfers data. */
 export interface RateOptions {
