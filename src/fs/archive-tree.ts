@@ -12,7 +12,8 @@ import {
   type PxarNode,
   type PxarOwnNode,
 } from "../format/pxar/node.ts";
-import { type PxarTree } from "../format/pxar/tree-reader.ts";
+import { type PxarListing, type PxarTree } from "../format/pxar/tree-reader.ts";
+import { NotResident } from "../format/bytes/resident-source.ts";
 import { type Attributes, type DirectoryEntry } from "./file-system.ts";
 import { type FileContent } from "./file-content.ts";
 import { FsError } from "./fs-error.ts";
@@ -20,6 +21,9 @@ import { type LinkCounts } from "./link-counts.ts";
 
 /** Entries of all listings that are kept, for lookups and reads that follow a listing. */
 const LISTED_ENTRIES_MAX = 20_000;
+
+/** Directories that may be in the middle of being listed at the same time. */
+const READINGS_MAX = 16;
 
 /** Files whose place is kept, so that reading on does not decode their entry again. */
 const FILES_MAX = 512;
@@ -35,6 +39,14 @@ export interface ArchiveTreeParts {
   /** Inode number of the root directory, and of what is above it. */
   readonly rootInode: number;
   readonly parentInode: number;
+}
+
+/** A directory that is being listed, as far as it has been read. */
+interface Reading {
+  readonly listing: PxarListing;
+  /** Read, but not in {@link entries} yet. */
+  nodes: PxarNode[];
+  readonly entries: DirectoryEntry[];
 }
 
 interface Listing {
@@ -60,6 +72,7 @@ export class ArchiveTree {
   readonly #listings: LRUCache<number, Listing>;
   readonly #parents: LRUCache<number, number>;
   readonly #files: LRUCache<number, PxarFile>;
+  readonly #readings = new LRUCache<number, Reading>({ max: READINGS_MAX });
 
   constructor(parts: ArchiveTreeParts) {
     this.#parts = parts;
@@ -103,11 +116,7 @@ export class ArchiveTree {
         : (this.#parents.get(ino) ?? this.#parts.rootInode);
     const known = this.#listings.get(ino);
     if (known) return { parent, entries: known.entries };
-    const directory = this.#directory(ino, "list");
-    this.#parts.links?.complete();
-    const entries = this.#parts.tree
-      .children(directory)
-      .map((node) => ({ name: node.name, attributes: this.#attributes(node) }));
+    const entries = this.#readEntries(ino);
     for (const { attributes } of entries) {
       if (attributes.kind === "directory") this.#parents.set(attributes.ino, ino);
     }
@@ -142,6 +151,37 @@ export class ArchiveTree {
     );
     if (!found) throw new FsError("ENODATA", "get an extended attribute");
     return found.value;
+  }
+
+  /**
+   * Reads a directory piece by piece and keeps what it has when it is interrupted: the entries of one directory may lie
+   * in more chunks than the memory can hold.
+   */
+  #readEntries(ino: number): readonly DirectoryEntry[] {
+    const directory = this.#directory(ino, "list");
+    this.#parts.links?.complete();
+    let reading = this.#readings.get(ino);
+    if (!reading) {
+      reading = { listing: this.#parts.tree.list(directory), nodes: [], entries: [] };
+      this.#readings.set(ino, reading);
+    }
+    const { listing, entries } = reading;
+    try {
+      for (;;) {
+        for (let node = reading.nodes[0]; node; node = reading.nodes[0]) {
+          entries.push({ name: node.name, attributes: this.#attributes(node) });
+          reading.nodes.shift();
+        }
+        const nodes = listing.next();
+        if (!nodes) break;
+        reading.nodes = nodes;
+      }
+    } catch (error) {
+      if (!(error instanceof NotResident)) this.#readings.delete(ino);
+      throw error;
+    }
+    this.#readings.delete(ino);
+    return entries;
   }
 
   #attributes(node: PxarNode): Attributes {

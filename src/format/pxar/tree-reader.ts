@@ -3,7 +3,12 @@ import { FormatError } from "../format-error.ts";
 import { ArchiveWindow } from "./archive-window.ts";
 import { invalidArchive, parseEntry, parseOwnEntry } from "./entry-parser.ts";
 import { filenameHash } from "./filename-hash.ts";
-import { entryOffsetOfEnd, type GoodbyeTable, openGoodbyeTable } from "./goodbye-reader.ts";
+import {
+  entryOffsetOfEnd,
+  type GoodbyeRowsByOffset,
+  type GoodbyeTable,
+  openGoodbyeTable,
+} from "./goodbye-reader.ts";
 import { ITEM_HEADER_BYTES, pxarItems } from "./item.ts";
 import { sameBytes } from "./metadata.ts";
 import { type PxarDirectory, type PxarFile, type PxarHardLink, type PxarNode } from "./node.ts";
@@ -67,30 +72,20 @@ export class PxarTree {
    * @throws {FormatError} Also when entries overlap or lie outside the directory.
    */
   children(directory: PxarDirectory): PxarNode[] {
-    const split = this.header().version === 2;
-    const table = this.#openTable(directory);
-    const rows = table.rowsByOffset();
+    const listing = this.list(directory);
     const nodes: PxarNode[] = [];
-    const window = this.#window;
-    window.clear(table.goodbyeOffset);
-    let loadedEnd = 0;
-    let previousEnd = directory.contentOffset;
-    for (let i = 0; i < rows.length; i++) {
-      const nameOffset = rows.offset(i);
-      const bound = Math.min(nameOffset + rows.size(i), rows.offset(i + 1));
-      if (nameOffset < previousEnd) throw invalidArchive(nameOffset, "overlapping entries");
-      if (bound > loadedEnd) {
-        loadedEnd = listingEnd(rows, i);
-        window.limit = table.goodbyeOffset;
-        window.load(nameOffset, loadedEnd);
-      }
-      window.limit = bound;
-      const node = withEnd(parseEntry(window, nameOffset, split), nameOffset + rows.size(i));
-      if (node.end > bound) throw invalidArchive(nameOffset, "an entry longer than its place");
-      previousEnd = node.end;
-      nodes.push(node);
-    }
+    for (let batch = listing.next(); batch; batch = listing.next()) nodes.push(...batch);
     return nodes;
+  }
+
+  /**
+   * The same in pieces, for directories whose entries are too far apart to have all of them in memory at once.
+   *
+   * @throws {FormatError} As {@link children}, when the piece is read.
+   */
+  list(directory: PxarDirectory): PxarListing {
+    const split = this.header().version === 2;
+    return new PxarListing(this.#window, { directory, split, table: this.#openTable(directory) });
   }
 
   /**
@@ -253,8 +248,79 @@ export function checkPayloadHeader(header: Uint8Array, size: number): void {
   }
 }
 
-/** How far the listing of a directory reads at once, from row `first`: over small entries that follow closely. */
-function listingEnd(rows: ReturnType<GoodbyeTable["rowsByOffset"]>, first: number): number {
+/**
+ * Reads the entries of one directory piece by piece, in archive order.
+ *
+ * Restartable, and goes on where it was: a piece that `NotResident` interrupted is read by calling {@link next} again.
+ */
+export class PxarListing {
+  readonly #window: ArchiveWindow;
+  readonly #directory: PxarDirectory;
+  readonly #split: boolean;
+  readonly #goodbyeOffset: number;
+  readonly #rows: GoodbyeRowsByOffset;
+  #row = 0;
+  #previousEnd: number;
+
+  /** Called by {@link PxarTree.list}. */
+  constructor(
+    window: ArchiveWindow,
+    {
+      directory,
+      split,
+      table,
+    }: {
+      readonly directory: PxarDirectory;
+      readonly split: boolean;
+      readonly table: GoodbyeTable;
+    },
+  ) {
+    this.#window = window;
+    this.#directory = directory;
+    this.#split = split;
+    this.#goodbyeOffset = table.goodbyeOffset;
+    this.#rows = table.rowsByOffset();
+    this.#previousEnd = directory.contentOffset;
+  }
+
+  /** The directory that is listed. */
+  get directory(): PxarDirectory {
+    return this.#directory;
+  }
+
+  /** The next entries, at least one; `undefined` behind the last. */
+  next(): PxarNode[] | undefined {
+    const rows = this.#rows;
+    let row = this.#row;
+    if (row >= rows.length) return undefined;
+    const window = this.#window;
+    const { end, endRow } = listingStep(rows, row);
+    window.clear(this.#goodbyeOffset);
+    window.load(rows.offset(row), end);
+    const nodes: PxarNode[] = [];
+    let previousEnd = this.#previousEnd;
+    for (; row < endRow; row++) {
+      const nameOffset = rows.offset(row);
+      if (nameOffset < previousEnd) throw invalidArchive(nameOffset, "overlapping entries");
+      const statedEnd = nameOffset + rows.size(row);
+      const bound = Math.min(statedEnd, rows.offset(row + 1));
+      window.limit = bound;
+      const node = withEnd(parseEntry(window, nameOffset, this.#split), statedEnd);
+      if (node.end > bound) throw invalidArchive(nameOffset, "an entry longer than its place");
+      previousEnd = node.end;
+      nodes.push(node);
+    }
+    this.#row = row;
+    this.#previousEnd = previousEnd;
+    return nodes;
+  }
+}
+
+/** What a listing reads at once from row `first` on: small entries that follow closely, or the head of a large one. */
+function listingStep(
+  rows: GoodbyeRowsByOffset,
+  first: number,
+): { readonly end: number; readonly endRow: number } {
   const start = rows.offset(first);
   let end = start;
   for (let i = first; i < rows.length; i++) {
@@ -262,11 +328,11 @@ function listingEnd(rows: ReturnType<GoodbyeTable["rowsByOffset"]>, first: numbe
     const bound = Math.min(offset + rows.size(i), rows.offset(i + 1));
     const isLarge = bound - offset > ENTRY_WINDOW_BYTES;
     const wanted = isLarge ? offset + ENTRY_WINDOW_BYTES : bound;
-    if (i > first && wanted - start > LISTING_WINDOW_BYTES) break;
+    if (i > first && wanted - start > LISTING_WINDOW_BYTES) return { end, endRow: i };
     end = wanted;
-    if (isLarge) break;
+    if (isLarge) return { end, endRow: i + 1 };
   }
-  return end;
+  return { end, endRow: rows.length };
 }
 
 function withEnd(node: PxarNode, end: number): PxarNode {

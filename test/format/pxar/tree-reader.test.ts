@@ -1,7 +1,11 @@
 import { expect } from "chai";
 
 import { fromHex, toHex } from "../../../src/format/bytes/hex.ts";
-import { residentBytes } from "../../../src/format/bytes/resident-source.ts";
+import {
+  NotResident,
+  residentBytes,
+  type ResidentSource,
+} from "../../../src/format/bytes/resident-source.ts";
 import { FormatError } from "../../../src/format/format-error.ts";
 import { PxarEncoder } from "../../../src/format/pxar/encoder.ts";
 import { type PxarNode } from "../../../src/format/pxar/node.ts";
@@ -177,6 +181,44 @@ describe("format/pxar/tree-reader", () => {
     expect(count).to.be.greaterThan(8);
     expect(source.readBytes).to.be.lessThan(count * 4096 + 3 * 4096);
     expect(source.readBytes).to.be.lessThan(bytes.length / 10);
+  });
+
+  it("lists a directory whose entries lie in more chunks than are in memory at once", () => {
+    const bytes = pxarFixture("v1/files.pxar");
+    const resident: number[] = [];
+    const source: ResidentSource = {
+      size: bytes.length,
+      read(offset, size) {
+        for (let i = Math.floor(offset / 8192); i * 8192 < offset + size; i++) {
+          // eslint-disable-next-line @typescript-eslint/only-throw-error -- the signal of restartable sources
+          if (!resident.includes(i)) throw new NotResident(i);
+        }
+        return bytes.subarray(offset, offset + size);
+      },
+    };
+    const whenResident = <Result>(action: () => Result): Result => {
+      for (let tries = 0; tries < 20; tries++) {
+        try {
+          return action();
+        } catch (error) {
+          if (!(error instanceof NotResident)) throw error;
+          resident.push(error.need as number);
+          if (resident.length > 3) resident.shift();
+        }
+      }
+      throw new Error("an operation needs more than is in memory");
+    };
+    const tree = new PxarTree(source);
+
+    const listing = whenResident(() => tree.list(tree.root()));
+    const names: Uint8Array[] = [];
+    for (let batch = whenResident(() => listing.next()); batch;) {
+      names.push(...batch.map(({ name }) => name));
+      batch = whenResident(() => listing.next());
+    }
+
+    const whole = new PxarTree(residentBytes(bytes));
+    expect(names).to.deep.equal(whole.children(whole.root()).map(({ name }) => name));
   });
 
   it("reads attributes longer than a window", () => {
