@@ -30,7 +30,7 @@ import { type Datastores } from "./datastores.ts";
 import { listenSecurely } from "./http/secure-listener.ts";
 import { openDatastores } from "./open-datastores.ts";
 import { addBackupRoute } from "./session/backup-session.ts";
-import { MemoryBudget } from "./session/memory-budget.ts";
+import { UploadMemory } from "./session/upload-memory.ts";
 import { addReaderRoute } from "./session/reader-session.ts";
 import { TaskRegistry } from "./tasks/task-registry.ts";
 import { certificateFingerprint, loadServerCertificate } from "./tls/server-certificate.ts";
@@ -80,7 +80,8 @@ export async function startServer(
     processStart: await processStartTicks(),
     clock,
   });
-  const pool = CodecPool.create({ workerCount: availableParallelism() });
+  // One core is left to the thread that receives: it answers everybody, and one more verifier would not be faster.
+  const pool = CodecPool.create({ workerCount: Math.max(1, availableParallelism() - 1) });
   const datastores = await openDatastores(entries, {
     clock,
     logger,
@@ -91,7 +92,7 @@ export async function startServer(
     datastores,
     access,
     tasks,
-    uploadMemory: new MemoryBudget(settings.uploadMemoryBytes),
+    uploadMemory: new UploadMemory(settings.uploadMemoryBytes),
     unauthenticatedMs: settings.unauthenticatedDelayMs,
     logger,
     running: new Set<Promise<void>>(),

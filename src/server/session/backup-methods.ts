@@ -8,10 +8,10 @@ import { parseArchiveName } from "../../format/snapshot/archive-name.ts";
 import { refused } from "../http/api-error.ts";
 import { encodedBlobSize, fileName, sha256Hex } from "../http/parameter-schemas.ts";
 import { type BackupTarget } from "../store/backup-target.ts";
-import { type MemoryBudget } from "./memory-budget.ts";
 import { method, streamMethod, type SessionRoute } from "./session-router.ts";
 import { storedBytes } from "./stored-bytes.ts";
 import { blobLengthTexts, chunkLengthTexts, readExactly } from "./upload-body.ts";
+import { type UploadMemory } from "./upload-memory.ts";
 import { uploadStatisticsLines } from "./writer-log.ts";
 
 /** What the methods of a backup session work on. */
@@ -23,7 +23,7 @@ export interface BackupSessionParts {
   readonly debug: (line: string) => void;
   /** Path of the snapshot's folder below the datastore, for the log. */
   readonly snapshotPath: string;
-  readonly memory: MemoryBudget;
+  readonly memory: UploadMemory;
 }
 
 type Kind = "dynamic" | "fixed";
@@ -140,13 +140,12 @@ async function uploadChunk(
 ): Promise<Digest> {
   const { wid, size, "encoded-size": encodedSize } = parameters;
   const digest = parseDigest(parameters.digest);
-  const release = await memory.take(encodedSize);
+  const slot = await memory.take(encodedSize);
   try {
-    const body = new Uint8Array(new SharedArrayBuffer(encodedSize));
-    await readExactly(stream, body, chunkLengthTexts);
-    await target.uploadChunk({ writer: kind, writerId: wid, digest, size, body });
+    await readExactly(stream, slot.bytes, chunkLengthTexts);
+    await target.uploadChunk({ writer: kind, writerId: wid, digest, size, body: slot.bytes });
   } finally {
-    release();
+    slot.release();
   }
   debug(`upload_chunk done: ${size} bytes, ${digest}`);
   return digest;
@@ -158,13 +157,12 @@ function blobMethod({ target, memory, log }: BackupSessionParts): SessionRoute {
     const name = given["file-name"];
     const size = given["encoded-size"];
     if (!name.endsWith(".blob")) throw refused(`wrong blob file extension: '${name}'`);
-    const release = await memory.take(size);
+    const slot = await memory.take(size);
     try {
-      const body = new Uint8Array(size);
-      await readExactly(stream, body, blobLengthTexts);
-      await target.writeBlob(parseArchiveName(name), body);
+      await readExactly(stream, slot.bytes, blobLengthTexts);
+      await target.writeBlob(parseArchiveName(name), slot.bytes);
     } finally {
-      release();
+      slot.release();
     }
     log(`add blob "${target.path}/${name}" (${size} bytes, comp: ${size})`);
     return null;

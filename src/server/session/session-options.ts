@@ -5,7 +5,7 @@ import { type Datastores } from "../datastores.ts";
 import { refused } from "../http/api-error.ts";
 import { type Datastore } from "../store/datastore.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
-import { type MemoryBudget } from "./memory-budget.ts";
+import { type UploadMemory } from "./upload-memory.ts";
 
 /** What sessions work with. */
 export interface SessionOptions {
@@ -13,7 +13,7 @@ export interface SessionOptions {
   readonly access: AccessControl;
   readonly tasks: TaskRegistry;
   /** Shared by all uploads of the server. */
-  readonly uploadMemory: MemoryBudget;
+  readonly uploadMemory: UploadMemory;
   /** How long a 401 is held back. */
   readonly unauthenticatedMs: number;
   readonly logger: FastifyBaseLogger;

@@ -1,0 +1,81 @@
+import { once } from "node:events";
+import { request, Agent } from "node:https";
+import { availableParallelism, loadavg } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+
+import { startWorker } from "../../src/chunks/start-worker.ts";
+import { startTestServer, type TestServer } from "../support/test-server.ts";
+import { type UploadLoad } from "../support/upload-load.ts";
+
+const DURATION_MS = 6000;
+
+/** What other requests may wait while eight clients upload: the server's promise. */
+const P99_MS_MAX = 50;
+
+describe("slow/event-loop", function () {
+  this.timeout(60_000);
+  let server: TestServer | undefined;
+
+  before(async function () {
+    const load = loadavg()[0] ?? 0;
+    if (load > 1.5 * availableParallelism()) {
+      console.log(`      skipped: the machine is busy with other work, load ${load.toFixed(1)}`);
+      this.skip();
+    }
+    server = await startTestServer();
+  });
+
+  after(async () => {
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  for (const kind of ["incompressible", "compressible"] as const) {
+    it(`answers within ${P99_MS_MAX} ms while eight clients upload ${kind} chunks`, async function () {
+      const { port, authorization } = server!;
+      const load: UploadLoad = {
+        port,
+        authorization,
+        clientCount: 8,
+        kind,
+        durationMs: DURATION_MS,
+      };
+      const worker = startWorker("../support/upload-load", import.meta.url, { workerData: load });
+      const uploaded = once(worker, "message") as Promise<[number]>;
+      await sleep(1500); // The chunks are being made.
+
+      const latencies = await measure(port, authorization, DURATION_MS - 2000);
+      const [bytes] = await uploaded;
+
+      const p99 = latencies[Math.floor(latencies.length * 0.99)] ?? Infinity;
+      const p50 = latencies[Math.floor(latencies.length * 0.5)] ?? Infinity;
+      console.log(
+        `      ${latencies.length} requests: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, max ${(latencies.at(-1) ?? 0).toFixed(1)} ms; ${(bytes / DURATION_MS / 1000).toFixed(0)} MB/s uploaded`,
+      );
+      expect(p99).to.be.below(P99_MS_MAX);
+    });
+  }
+});
+
+/** Latencies of `GET /version` over one connection, sorted. */
+async function measure(port: number, authorization: string, durationMs: number): Promise<number[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
+  const latencies: number[] = [];
+  const until = performance.now() + durationMs;
+  while (performance.now() < until) {
+    const start = performance.now();
+    await new Promise<void>((resolve, reject) => {
+      const path = "/api2/json/version";
+      const call = request({ port, path, agent, headers: { authorization } }, (response) => {
+        response.resume();
+        response.on("end", resolve);
+      });
+      call.on("error", reject);
+      call.end();
+    });
+    latencies.push(performance.now() - start);
+    await sleep(10);
+  }
+  agent.destroy();
+  return latencies.sort((a, b) => a - b);
+}
