@@ -13,7 +13,7 @@ import {
   startServerProcess,
   whyNoMount,
 } from "../support/amber-program.ts";
-import { buildOddTree } from "../support/odd-tree.ts";
+import { makeOddTree, removeOddTree } from "../support/odd-tree.ts";
 
 /** What rsync would have to change to make `to` equal to `from`: nothing, if they are equal. */
 function rsyncDifference(from: string, to: string): string {
@@ -49,13 +49,22 @@ describe("integration/main-job", function () {
     }
     home = mkdtempSync(join(tmpdir(), "amber-main-job-"));
     source = join(home, "source");
-    await buildOddTree(source);
+    makeOddTree(source);
     server = await startServerProcess(home);
   });
 
   after(async () => {
     await mount?.stop();
     await server.stop();
+    for (const tree of [
+      "source",
+      "copied",
+      "restored-legacy",
+      "restored-data",
+      "restored-metadata",
+    ]) {
+      removeOddTree(join(home, tree));
+    }
     rmSync(home, { recursive: true, force: true });
   });
 
@@ -114,7 +123,7 @@ describe("integration/main-job", function () {
       );
       expect(run.status, run.stderr).to.equal(0);
       const last = run.stdout.trim().split("\n").at(-1) ?? "{}";
-      return (JSON.parse(last) as { "uploaded-bytes": number })["uploaded-bytes"];
+      return (JSON.parse(last) as { uploadedBytes: number }).uploadedBytes;
     };
     const first = uploaded();
     spawnSync("sleep", ["1.1"]); // snapshots are named by the second
