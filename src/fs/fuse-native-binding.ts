@@ -81,7 +81,8 @@ export interface NativeFuseClass {
  * @throws {Error} When it is not installed or has no binary for this machine.
  */
 export function loadFuseNative(): NativeFuseClass {
-  const loaded: unknown = createRequire(import.meta.url)("fuse-native");
+  const require = createRequire(import.meta.url);
+  const loaded: unknown = require("fuse-native");
   if (!isFuseClass(loaded)) throw new TypeError("fuse-native is not the version this is made for");
   return loaded;
 }

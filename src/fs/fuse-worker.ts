@@ -5,7 +5,7 @@ import { readDescriptor, writeDescriptor } from "../linux/descriptor-io.ts";
 import { clearEvent } from "../linux/event-descriptor.ts";
 import { errnoNumber } from "../linux/libc.ts";
 import { Poller } from "../linux/poll.ts";
-import { isEndedBySignal } from "../linux/process-signals.ts";
+import { isEndedBySignal } from "../linux/deadly-signal.ts";
 import { addressOf } from "../linux/scratch-memory.ts";
 import { SystemError } from "../linux/system-error.ts";
 import { FuseDispatcher, type ReplyChannel } from "./fuse-dispatcher.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { hasDeadlySignal, isEndedBySignal } from "../../src/linux/process-signals.ts";
+import { hasDeadlySignal, isEndedBySignal } from "../../src/linux/deadly-signal.ts";
 
 const bit = (signal: number): string => (1n << BigInt(signal - 1)).toString(16).padStart(16, "0");
 const status = (masks: Readonly<Record<string, string>>): string =>
@@ -8,7 +8,7 @@ const status = (masks: Readonly<Record<string, string>>): string =>
     "\n",
   );
 
-describe("linux/process-signals", () => {
+describe("linux/deadly-signal", () => {
   it("finds a pending signal that ends the process", () => {
     expect(hasDeadlySignal(status({ SigPnd: bit(9), ShdPnd: bit(2) }))).to.equal(true);
     expect(hasDeadlySignal(status({ ShdPnd: bit(15), SigCgt: bit(2) }))).to.equal(true);
