@@ -5,7 +5,7 @@ import {
   completionCommands,
   registerCompletionCommand,
 } from "./commands/completion.ts";
-import { exitCodes, usageHint } from "./context.ts";
+import { exitCodes, usageHint } from "./run-command.ts";
 import { readProgramVersion } from "./program-version.ts";
 
 /** What every file in `commands/` exports: it adds one command to the program and loads nothing heavy. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 
 import { type Prompts, terminalPrompts } from "../client/session/terminal-prompts.ts";
 import { parseFingerprint } from "../format/crypto/fingerprint.ts";
-import { type ExitCode, exitCodes } from "./context.ts";
+import { type ExitCode, exitCodes } from "./run-command.ts";
 
 /** Hidden option that marks the process that stays. */
 export const BACKGROUND_CHILD_OPTION = "--background-child";

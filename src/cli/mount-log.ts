@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 
-import { describeFailure } from "./context.ts";
+import { describeFailure } from "./run-command.ts";
 import { commandLog, type LogLevel } from "./log.ts";
 
 /** Failures written in one period; a program that reads a damaged file again and again must not fill the disk. */

@@ -28,7 +28,7 @@ async function newestSnapshot(
   group: BackupGroup,
   signal: AbortSignal,
 ): Promise<SnapshotId> {
-  const { listSnapshots } = await import("../client/session/datastore-listing.ts");
+  const { listSnapshots } = await import("../client/session/list-datastore.ts");
   const listed = await listSnapshots(server, namespace, { group, signal });
   const newest = listed.filter(({ isFinished }) => isFinished).at(-1);
   if (newest) return newest.snapshot;

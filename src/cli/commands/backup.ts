@@ -8,7 +8,7 @@ import {
   type NamespaceOption,
   withServer,
 } from "../connection-options.ts";
-import { exitCodes, runCommand } from "../context.ts";
+import { exitCodes, runCommand } from "../run-command.ts";
 import { addOutputFormatOption, type OutputFormatOptions } from "../output-format.ts";
 import { addRateOptions, chooseRateLimit, type RateOptions } from "../transfer-options.ts";
 

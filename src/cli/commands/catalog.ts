@@ -8,7 +8,7 @@ import {
   type NamespaceOption,
   withServer,
 } from "../connection-options.ts";
-import { runCommand } from "../context.ts";
+import { runCommand } from "../run-command.ts";
 
 /** Adds `amber catalog dump`: every name in the archives of a snapshot. */
 export function registerCatalogCommand(program: Command): void {

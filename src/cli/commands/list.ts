@@ -8,7 +8,7 @@ import {
   type NamespaceOption,
   withServer,
 } from "../connection-options.ts";
-import { runCommand } from "../context.ts";
+import { runCommand } from "../run-command.ts";
 import { addOutputFormatOption, type OutputFormatOptions, renderJson } from "../output-format.ts";
 
 /** Adds `amber list`: the groups of a namespace. */
@@ -17,9 +17,9 @@ export function registerListCommand(program: Command): void {
   addOutputFormatOption(addNamespaceOption(addConnectionOptions(command))).action(
     async (options: ConnectionOptions & NamespaceOption & OutputFormatOptions) => {
       await runCommand(async (signal) => {
-        const { groupTable } = await import("../listing-tables.ts");
+        const { groupTable } = await import("../listing-table.ts");
         const { tableStyle } = await import("../table.ts");
-        const { namespaceParameter } = await import("../../client/session/datastore-listing.ts");
+        const { namespaceParameter } = await import("../../client/session/list-datastore.ts");
         const namespace = namespaceParameter(await chooseNamespace(options));
         const data = await withServer(
           options,

@@ -5,7 +5,7 @@ import {
   type ConnectionOptions,
   connectOptions,
 } from "../connection-options.ts";
-import { runCommand } from "../context.ts";
+import { runCommand } from "../run-command.ts";
 
 /** Adds `amber login`: later commands of the same user need no password for two hours. */
 export function registerLoginCommand(program: Command): void {

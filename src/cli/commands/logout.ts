@@ -5,7 +5,7 @@ import {
   type ConnectionOptions,
   connectOptions,
 } from "../connection-options.ts";
-import { runCommand } from "../context.ts";
+import { runCommand } from "../run-command.ts";
 
 /** Adds `amber logout`: forgets the ticket of `login`; the server is not asked. */
 export function registerLogoutCommand(program: Command): void {

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 
 import { CliError } from "../cli-error.ts";
 import { addConnectionOptions, addNamespaceOption } from "../connection-options.ts";
-import { type ExitCode, exitCodes, runCommand } from "../context.ts";
+import { type ExitCode, exitCodes, runCommand } from "../run-command.ts";
 import { type MountCommandOptions, withMountWords } from "../mount-options.ts";
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];

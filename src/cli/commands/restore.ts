@@ -8,7 +8,7 @@ import {
   type NamespaceOption,
   withServer,
 } from "../connection-options.ts";
-import { runCommand } from "../context.ts";
+import { runCommand } from "../run-command.ts";
 import { addRateOptions, chooseRateLimit, type RateOptions } from "../transfer-options.ts";
 
 interface RestoreCommandOptions extends ConnectionOptions, NamespaceOption, RateOptions {

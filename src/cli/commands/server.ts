@@ -3,7 +3,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 
 import { CliError } from "../cli-error.ts";
-import { runCommand } from "../context.ts";
+import { runCommand } from "../run-command.ts";
 import { addOutputFormatOption, type OutputFormatOptions, renderJson } from "../output-format.ts";
 import { readProgramVersion } from "../program-version.ts";
 

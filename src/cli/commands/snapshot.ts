@@ -8,7 +8,7 @@ import {
   type NamespaceOption,
   withServer,
 } from "../connection-options.ts";
-import { runCommand } from "../context.ts";
+import { runCommand } from "../run-command.ts";
 import { addOutputFormatOption, type OutputFormatOptions, renderJson } from "../output-format.ts";
 
 type SnapshotOptions = ConnectionOptions & NamespaceOption;
@@ -35,7 +35,7 @@ function addListCommand(parent: Command): void {
     async (group: string | undefined, options: SnapshotResultOptions) => {
       await runCommand(async (signal) => {
         const { groupParameters, namespaceParameter } =
-          await import("../../client/session/datastore-listing.ts");
+          await import("../../client/session/list-datastore.ts");
         const { parseBackupGroup } = await import("../../format/snapshot/snapshot-id.ts");
         const parameters = {
           ...namespaceParameter(await chooseNamespace(options)),
@@ -45,7 +45,7 @@ function addListCommand(parent: Command): void {
           options,
           async (server) => await server.callStore("GET", "snapshots", parameters, signal),
         );
-        const { snapshotTable } = await import("../listing-tables.ts");
+        const { snapshotTable } = await import("../listing-table.ts");
         const { tableStyle } = await import("../table.ts");
         print(data, options, (value) => snapshotTable(value, tableStyle()));
       });
@@ -60,7 +60,7 @@ function addFilesCommand(parent: Command): void {
     .argument("<snapshot>", SNAPSHOT);
   addResultOptions(command).action(async (snapshot: string, options: SnapshotResultOptions) => {
     await callForSnapshot(snapshot, options, "GET", "files", {}, async (data) => {
-      const { fileTable } = await import("../listing-tables.ts");
+      const { fileTable } = await import("../listing-table.ts");
       const { tableStyle } = await import("../table.ts");
       print(data, options, (value) => fileTable(value, tableStyle()));
     });

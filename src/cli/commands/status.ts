@@ -1,7 +1,7 @@
 import { type Command } from "commander";
 
 import { addConnectionOptions, type ConnectionOptions, withServer } from "../connection-options.ts";
-import { runCommand } from "../context.ts";
+import { runCommand } from "../run-command.ts";
 import { addOutputFormatOption, type OutputFormatOptions, renderJson } from "../output-format.ts";
 
 /** Adds `amber status`: how full the datastore is. */
@@ -10,7 +10,7 @@ export function registerStatusCommand(program: Command): void {
   addOutputFormatOption(addConnectionOptions(command)).action(
     async (options: ConnectionOptions & OutputFormatOptions) => {
       await runCommand(async (signal) => {
-        const { statusTable } = await import("../listing-tables.ts");
+        const { statusTable } = await import("../listing-table.ts");
         const { tableStyle } = await import("../table.ts");
         const data = await withServer(
           options,

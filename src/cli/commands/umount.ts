@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { type Command } from "commander";
 
 import { CliError } from "../cli-error.ts";
-import { runCommand } from "../context.ts";
+import { runCommand } from "../run-command.ts";
 
 /** Adds `amber umount`: ends a mount. */
 export function registerUmountCommand(program: Command): void {

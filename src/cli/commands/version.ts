@@ -1,6 +1,6 @@
 import { type Command } from "commander";
 
-import { runCommand } from "../context.ts";
+import { runCommand } from "../run-command.ts";
 import { addOutputFormatOption, type OutputFormatOptions, renderJson } from "../output-format.ts";
 import { readProgramVersion } from "../program-version.ts";
 

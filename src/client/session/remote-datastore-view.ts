@@ -11,7 +11,7 @@ import {
   parseBackupType,
 } from "../../format/snapshot/snapshot-id.ts";
 import { type BackupServer } from "./backup-server.ts";
-import { listChildNamespaces, listGroups, listSnapshots } from "./datastore-listing.ts";
+import { listChildNamespaces, listGroups, listSnapshots } from "./list-datastore.ts";
 import { type ReconnectPolicy } from "./reader-session.ts";
 import { RemoteSnapshot } from "./remote-snapshot.ts";
 

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 
 import { CliError } from "../../src/cli/cli-error.ts";
-import { describeFailure, exitCodes, runCommand } from "../../src/cli/context.ts";
+import { describeFailure, exitCodes, runCommand } from "../../src/cli/run-command.ts";
 
-describe("cli/context", () => {
+describe("cli/run-command", () => {
   let exitCodeBefore: typeof process.exitCode;
   let written: string;
   const write = process.stderr.write.bind(process.stderr);

@@ -1,4 +1,4 @@
-import { parseFiles, parseGroups, parseSnapshots } from "../client/session/datastore-listing.ts";
+import { parseFiles, parseGroups, parseSnapshots } from "../client/session/list-datastore.ts";
 import { isJsonObject } from "../client/session/server-answer.ts";
 import { backupGroupText, snapshotIdText } from "../format/snapshot/snapshot-id.ts";
 import { byteText } from "./byte-text.ts";

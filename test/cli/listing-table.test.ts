@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { fileTable, groupTable, snapshotTable, statusTable } from "../../src/cli/listing-tables.ts";
+import { fileTable, groupTable, snapshotTable, statusTable } from "../../src/cli/listing-table.ts";
 import { type TableStyle } from "../../src/cli/table.ts";
 
 const ascii: TableStyle = { border: "ascii", hasHeader: true };
@@ -13,7 +13,7 @@ function printed(name: string): string {
   return readFileSync(join(import.meta.dirname, "../../fixtures/cli", `${name}.txt`), "utf8");
 }
 
-describe("cli/listing-tables", () => {
+describe("cli/listing-table", () => {
   it("prints groups as the official client does", () => {
     const time = (text: string): number => Date.parse(text) / 1000;
     const group = (path: string, last: string, count: number, files: string): object => {
