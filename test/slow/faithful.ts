@@ -1,0 +1,84 @@
+/**
+ * Question: does everything come back, on large real trees?
+ *
+ * Usage: `npm run faithful -- DIR…` (root, FUSE, rsync; a made tree with every odd kind of metadata is always added). For every
+ * directory: backup, a second backup of the unchanged tree, mount, rsync with checksums, attributes, ACLs and hard links both ways, restore, `cp -a` out of
+ * the mount. Prints what each step printed or how long it took; exits 1 when rsync finds a difference.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { runAmber, startMountProcess, startServerProcess } from "../support/amber-program.ts";
+import { makeOddTree, removeOddTree } from "../support/odd-tree.ts";
+
+const home = mkdtempSync(join(process.env["TMPDIR"] ?? tmpdir(), "amber-faithful-"));
+const odd = join(home, "odd");
+makeOddTree(odd);
+const server = await startServerProcess(home);
+let isFaithful = true;
+
+function difference(from: string, to: string): void {
+  const run = spawnSync(
+    "rsync",
+    [
+      "-aHAXn",
+      "--delete",
+      "--numeric-ids",
+      "--checksum",
+      "--itemize-changes",
+      `${from}/`,
+      `${to}/`,
+    ],
+    { encoding: "utf8", maxBuffer: 1 << 28 },
+  );
+  const lines = `${run.stdout}${run.stderr}`.split("\n").filter((line) => line !== "");
+  console.log(
+    `  rsync -aHAXn --delete --numeric-ids --checksum --itemize-changes ${from}/ ${to}/: ${lines.length} lines`,
+  );
+  for (const line of lines.slice(0, 10)) console.log(`    ${line}`);
+  if (lines.length > 0) isFaithful = false;
+}
+
+function amber(...args: string[]): void {
+  const run = runAmber(args, server.env);
+  const told = `${run.stdout}${run.stderr}`.trim().split("\n");
+  console.log(`  amber ${args.join(" ")}: exit ${run.status ?? "?"}`);
+  for (const line of told.slice(-5)) console.log(`    ${line}`);
+  if (run.status !== 0) isFaithful = false;
+}
+
+try {
+  for (const [number, directory] of [odd, ...process.argv.slice(2)].entries()) {
+    console.log(directory);
+    const id = `tree${number}`;
+    amber("backup", `tree.pxar:${directory}`, "--backup-id", id);
+    await sleep(1100);
+    amber("backup", `tree.pxar:${directory}`, "--backup-id", id);
+    const point = join(home, `mnt${number}`);
+    const mount = await startMountProcess([`host/${id}`], point, server.env);
+    const shown = join(point, "latest/tree.pxar");
+    difference(directory, shown);
+    difference(shown, directory);
+    const copied = join(home, "copied");
+    spawnSync("cp", ["-a", shown, copied], { stdio: "inherit" });
+    console.log("  cp -a out of the mount");
+    difference(directory, copied);
+    removeOddTree(copied);
+    rmSync(copied, { recursive: true, force: true });
+    await mount.stop();
+    const restored = join(home, "restored");
+    amber("restore", `host/${id}`, "tree.pxar", restored);
+    difference(directory, restored);
+    removeOddTree(restored);
+    rmSync(restored, { recursive: true, force: true });
+  }
+} finally {
+  await server.stop();
+  removeOddTree(odd);
+  rmSync(home, { recursive: true, force: true });
+}
+console.log(isFaithful ? "everything came back" : "something differs");
+process.exitCode = isFaithful ? 0 : 1;
