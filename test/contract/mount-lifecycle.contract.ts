@@ -23,7 +23,7 @@ import { unmountFileSystem } from "../../src/linux/mount-calls.ts";
 import { mountedAt } from "../../src/linux/mount-table.ts";
 import { reasonWithoutFuse } from "../support/fuse-here.ts";
 import { mountForTest } from "../support/test-mount.ts";
-import { type BlockNeed } from "../support/memory-file-system.ts";
+import { type BlockNeed, LISTED_USER } from "../support/memory-file-system.ts";
 import { rejection } from "../support/rejection.ts";
 import { waitsInFuse } from "../support/waits-in-fuse.ts";
 
@@ -31,9 +31,11 @@ import { waitsInFuse } from "../support/waits-in-fuse.ts";
 export interface LifecycleLimits {
   /** Whether a process that waits for something that never comes can be killed. */
   readonly canKillWaiting: boolean;
+  /** Whether access control lists decide what other users may see. */
+  readonly checksAccessLists: boolean;
 }
 
-const NOBODY = 65534;
+const NOBODY = LISTED_USER;
 
 /** Declares the tests of how a mount begins and ends that every transport passes, with real mounts and processes. */
 export function itMountsAndUnmounts(
@@ -65,8 +67,13 @@ export function itMountsAndUnmounts(
     await rm(directory, { recursive: true });
   });
 
-  const start = (command: string, args: readonly string[], uid?: number): ChildProcess => {
-    const identity = uid === undefined ? {} : { uid, gid: uid };
+  const start = (
+    command: string,
+    args: readonly string[],
+    uid?: number,
+    gid = uid,
+  ): ChildProcess => {
+    const identity = uid === undefined || gid === undefined ? {} : { uid, gid };
     const child = spawn(command, args, { stdio: ["pipe", "pipe", "ignore"], ...identity });
     children.push(child);
     return child;
@@ -309,10 +316,18 @@ export function itMountsAndUnmounts(
     chmodSync(directory, 0o755);
     const { mount } = await mountForTest(transport, { mountPoint: directory, allowOther: true });
 
-    const allowed = start("/bin/cat", [join(directory, "plain.txt")], NOBODY);
-    const refused = start("/bin/cat", [join(directory, "other-owner.txt")], NOBODY);
+    const reads = async (file: string, uid: number, gid = uid): Promise<boolean> => {
+      const reader = start("/bin/cat", [join(directory, file)], uid, gid);
+      return (await ended(reader)).code === 0;
+    };
 
-    expect([(await ended(allowed)).code, (await ended(refused)).code]).to.deep.equal([0, 1]);
+    expect(await reads("plain.txt", NOBODY)).to.equal(true);
+    expect(await reads("other-owner.txt", NOBODY)).to.equal(false);
+    expect(await reads("acl.txt", NOBODY - 1)).to.equal(false);
+    if (limits.checksAccessLists) {
+      expect(await reads("acl.txt", NOBODY)).to.equal(true);
+      expect(await reads("acl.txt", NOBODY - 1, 0)).to.equal(false);
+    }
     await mount.unmount();
   });
 }

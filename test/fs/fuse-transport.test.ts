@@ -25,7 +25,10 @@ describe("fs/fuse-transport", function () {
     findsHoles: true,
   });
 
-  itMountsAndUnmounts("fuse", () => Promise.resolve(fuseTransport), { canKillWaiting: true });
+  itMountsAndUnmounts("fuse", () => Promise.resolve(fuseTransport), {
+    canKillWaiting: true,
+    checksAccessLists: true,
+  });
 
   describe("when its thread fails", function () {
     before(function () {

@@ -233,6 +233,26 @@ function askFor(need: BlockNeed): never {
   throw new NotResident(need);
 }
 
+/** Who is named in the access list of `acl.txt`. */
+export const LISTED_USER = 65534;
+
+/** user::rw-, user:65534:r--, group::---, mask::r--, other::--- as linux/posix_acl_xattr.h lays it out. */
+const accessList = Uint8Array.from(
+  [
+    [2, 0, 0, 0],
+    ...[
+      [0x01, 6, 0xffffffff],
+      [0x02, 4, LISTED_USER],
+      [0x04, 0, 0xffffffff],
+      [0x10, 4, 0xffffffff],
+      [0x20, 0, 0xffffffff],
+    ].map(([tag = 0, permission = 0, id = 0]) => [
+      ...[tag, 0, permission, 0],
+      ...[id, id >>> 8, id >>> 16, id >>> 24].map((byte) => byte & 255),
+    ]),
+  ].flat(),
+);
+
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
 function makeTree(host: FileSystemHost, blocks: Map<string, Uint8Array | Error>): MemoryNode {
@@ -343,6 +363,11 @@ function makeTree(host: FileSystemHost, blocks: Map<string, Uint8Array | Error>)
         a: memoryDirectory({ b: memoryDirectory({ file: memoryFile(text("deep")) }) }),
       }),
       "other-owner.txt": memoryFile(text("secret"), { permissions: 0o600, uid: 4242, gid: 4242 }),
+      // The owning group has no access though the mode's middle bits, which are the mask, say so.
+      "acl.txt": memoryFile(text("listed"), {
+        permissions: 0o640,
+        attributes: { "system.posix_acl_access": accessList },
+      }),
       "bad.bin": {
         kind: "file",
         size: 100,
