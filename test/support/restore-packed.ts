@@ -17,17 +17,30 @@ export const CAREFUL: RestoreOptions = {
   zeros: "holes",
 };
 
+/** What of a restore a test may choose. */
+export type RestoreChoices = Partial<RestoreOptions> & { readonly patterns?: readonly string[] };
+
 /** Restores a packed directory with the real thread. */
 export async function restorePacked(
   packed: Pick<Packed, "archive" | "payload">,
   target: string,
-  choices: Partial<RestoreOptions> & { readonly patterns?: readonly string[] } = {},
+  choices: RestoreChoices = {},
+): Promise<readonly RestoreProblem[]> {
+  const payload = packed.payload.ends.length > 0 ? restorable(packed.payload) : undefined;
+  return await restoreRaw({ archive: restorable(packed.archive), payload }, target, choices);
+}
+
+/** Restores an archive with the real thread. */
+export async function restoreRaw(
+  source: { readonly archive: RestorableArchive; readonly payload?: RestorableArchive | undefined },
+  target: string,
+  choices: RestoreChoices = {},
 ): Promise<readonly RestoreProblem[]> {
   const { patterns = [], ...options } = choices;
   const problems: RestoreProblem[] = [];
   await restoreTree({
-    archive: restorable(packed.archive),
-    payload: packed.payload.ends.length > 0 ? restorable(packed.payload) : undefined,
+    archive: source.archive,
+    payload: source.payload,
     target: Buffer.from(target),
     patterns,
     options: { ...CAREFUL, ...options },

@@ -31,12 +31,13 @@ export class SparseWriter {
       return;
     }
     let dataStart = 0;
-    // Blocks as the file system has them: aligned in the file, not in the piece.
-    const firstBlock = (HOLE_BYTES_MIN - (offset % HOLE_BYTES_MIN)) % HOLE_BYTES_MIN;
-    for (let at = firstBlock; at + HOLE_BYTES_MIN <= piece.length; at += HOLE_BYTES_MIN) {
-      if (!isZeroBlock(piece, at)) continue;
+    // Blocks as the file system has them: aligned in the file, not in the piece, so the first and last may be cut.
+    let end = HOLE_BYTES_MIN - (offset % HOLE_BYTES_MIN);
+    for (let at = 0; at < piece.length; at = end, end += HOLE_BYTES_MIN) {
+      const blockEnd = Math.min(end, piece.length);
+      if (!isZero(piece, at, blockEnd)) continue;
       if (at > dataStart) this.#put(fd, piece.subarray(dataStart, at), offset + dataStart);
-      dataStart = at + HOLE_BYTES_MIN;
+      dataStart = blockEnd;
     }
     if (dataStart < piece.length) this.#put(fd, piece.subarray(dataStart), offset + dataStart);
   }
@@ -58,12 +59,14 @@ export class SparseWriter {
   }
 }
 
-function isZeroBlock(bytes: Uint8Array, at: number): boolean {
+/** For at most {@link HOLE_BYTES_MIN} bytes. */
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
   // Nearly every block of data is recognised by one of a few bytes, without a call.
   const probe =
-    (bytes[at] ?? 0) |
-    (bytes[at + 1023] ?? 0) |
-    (bytes[at + 2047] ?? 0) |
-    (bytes[at + HOLE_BYTES_MIN - 1] ?? 0);
-  return probe === 0 && Buffer.compare(bytes.subarray(at, at + HOLE_BYTES_MIN), ZEROS) === 0;
+    (bytes[start] ?? 0) |
+    (bytes[(start + end) >>> 1] ?? 0) |
+    (bytes[start + ((end - start) >>> 2)] ?? 0) |
+    (bytes[end - 1] ?? 0);
+  if (probe !== 0) return false;
+  return Buffer.compare(bytes.subarray(start, end), ZEROS.subarray(0, end - start)) === 0;
 }
