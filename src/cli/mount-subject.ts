@@ -14,21 +14,30 @@ const LATEST = "latest";
 /** Texts by which fstab says that there is no more to say. */
 const wholeWords: ReadonlySet<string> = new Set(["", "/", "none", "amber"]);
 
+/** What the arguments of a mount say about the thing to be mounted. */
+export interface MountSubject {
+  /** Empty for everything. */
+  readonly text: string;
+  /** Archive that was named apart from the snapshot. */
+  readonly archive?: string | undefined;
+}
+
 /**
  * Understands what a user wants to mount: `[ns/<component>/…]<type>/<id>[/<time>[/<archive>]]`, as the mount itself shows
  * it, or the components of a namespace; nothing means everything.
  *
+ * An archive of a group, without a time, is that of the newest snapshot.
+ *
  * @param base Namespace in which the text is to be understood.
- * @param view Asked for the newest snapshot, where the text says `latest`.
+ * @param view Asked for the newest snapshot, where the text says `latest` or nothing.
  * @throws {FormatError} for words that are no names; {@link CliError} `CLI_NOT_FOUND` for a group without snapshots.
  */
 export async function parseMountSubject(
-  text: string,
+  { text, archive: named }: MountSubject,
   base: Namespace,
   view: DatastoreView,
 ): Promise<MountRoot> {
-  if (wholeWords.has(text)) return { kind: "namespace", namespace: base };
-  const words = text.split("/").filter((word) => word !== "");
+  const words = wholeWords.has(text) ? [] : text.split("/").filter((word) => word !== "");
   const components: string[] = base === "" ? [] : [base];
   while (words[0] === "ns") {
     if (words[1] !== undefined) components.push(words[1]);
@@ -36,6 +45,9 @@ export async function parseMountSubject(
   }
   const [type = "", id, time, ...rest] = words;
   if (id === undefined || !backupTypes.some((known) => known === type)) {
+    if (named !== undefined) {
+      throw new CliError("CLI_USAGE", `Cannot mount archive "${named}" of "${text}": no snapshot`);
+    }
     const namespace = parseNamespace([...components, ...words].join("/"));
     return { kind: "namespace", namespace };
   }
@@ -43,10 +55,11 @@ export async function parseMountSubject(
     namespace: parseNamespace(components.join("/")),
     ...parseBackupGroup(`${type}/${id}`),
   };
-  if (time === undefined) return { kind: "group", group };
-  const timeSec = time === LATEST ? await newestTime(view, group) : parseTimeText(time);
+  if (time === undefined && named === undefined) return { kind: "group", group };
+  const timeSec =
+    time === undefined || time === LATEST ? await newestTime(view, group) : parseTimeText(time);
   const snapshot = { ...group, timeSec };
-  const [archive, ...more] = rest;
+  const [archive, ...more] = named === undefined ? rest : [...rest, named];
   if (archive === undefined) return { kind: "snapshot", snapshot };
   if (more.length > 0) {
     throw new FormatError("FORMAT_INVALID", "what to mount", `"${text}" goes into an archive`);

@@ -32,13 +32,13 @@ import { codecThreadCount } from "./backup-tools.ts";
 import { connectOptions } from "./connection-options.ts";
 import { type MountCommandOptions } from "./mount-options.ts";
 import { type MountLog } from "./mount-log.ts";
-import { parseMountSubject } from "./mount-subject.ts";
+import { type MountSubject, parseMountSubject } from "./mount-subject.ts";
 import { parseSize } from "./transfer-options.ts";
 
 /** One run of a mount, from start to unmount. */
 export interface MountRun {
-  /** What to mount, as the user wrote it; empty for everything. */
-  readonly subject: string;
+  /** What to mount, as the user wrote it. */
+  readonly subject: MountSubject;
   readonly mountPoint: string;
   readonly options: MountCommandOptions;
   /** Who can be asked for a password; the terminal if left out. */

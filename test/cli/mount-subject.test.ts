@@ -34,12 +34,12 @@ describe("cli/mount-subject", () => {
   ];
   for (const [text, root] of cases) {
     it(`understands "${text}"`, async () => {
-      expect(await parseMountSubject(text, rootNamespace, view())).to.deep.equal(root);
+      expect(await parseMountSubject({ text }, rootNamespace, view())).to.deep.equal(root);
     });
   }
 
   it("understands a text within the namespace of --ns", async () => {
-    const root = await parseMountSubject("ns/sub/vm/1", parseNamespace("team"), view());
+    const root = await parseMountSubject({ text: "ns/sub/vm/1" }, parseNamespace("team"), view());
 
     expect(root).to.deep.equal({
       kind: "group",
@@ -47,15 +47,38 @@ describe("cli/mount-subject", () => {
     });
   });
 
+  for (const [text, timeSec] of [
+    ["host/elsa", time.timeSec + 1],
+    [`host/elsa/${time.text}`, time.timeSec],
+  ] as const) {
+    it(`takes an archive that is named apart for one of "${text}"`, async () => {
+      const root = await parseMountSubject({ text, archive: "root" }, rootNamespace, view());
+
+      expect(root).to.deep.equal({
+        kind: "archive",
+        snapshot: { ...elsa, timeSec },
+        name: "root.pxar",
+      });
+    });
+  }
+
+  it("refuses an archive of a namespace", async () => {
+    const parsing = parseMountSubject({ text: "team", archive: "root" }, rootNamespace, view());
+
+    expect(await rejection(parsing)).to.have.property("code", "CLI_USAGE");
+  });
+
   it("says that a group has no snapshots where the latest is wanted", async () => {
-    const error = await rejection(parseMountSubject("host/other/latest", rootNamespace, view()));
+    const error = await rejection(
+      parseMountSubject({ text: "host/other/latest" }, rootNamespace, view()),
+    );
 
     expect(error).to.have.property("code", "CLI_NOT_FOUND");
   });
 
   for (const text of ["../..", "host/elsa/yesterday", `host/elsa/${time.text}/root.pxar/etc`]) {
     it(`refuses "${text}"`, async () => {
-      const error = await rejection(parseMountSubject(text, rootNamespace, view()));
+      const error = await rejection(parseMountSubject({ text }, rootNamespace, view()));
 
       expect(error).to.have.property("code", "FORMAT_INVALID");
     });

@@ -12,7 +12,7 @@ export function registerMountCommand(program: Command): void {
   const command = program
     .command("mount")
     .description("show backups as a read-only file system")
-    .usage("[options] [NAMESPACE | GROUP | SNAPSHOT [ARCHIVE]] DIRECTORY")
+    .usage("[options] [NAMESPACE | GROUP | SNAPSHOT | GROUP-OR-SNAPSHOT ARCHIVE] DIRECTORY")
     .argument("<arguments...>", "what to mount, default is everything; and where")
     .option("--foreground", "stay until unmounted or interrupted")
     .option("--allow-other", "let other users see the mount")
@@ -73,12 +73,13 @@ async function mount(
 }
 
 function parseArguments(args: readonly string[]): {
-  readonly subject: string;
+  readonly subject: { readonly text: string; readonly archive: string | undefined };
   readonly mountPoint: string;
 } {
   const mountPoint = args.at(-1);
   if (mountPoint === undefined || args.length > 3) {
     throw new CliError("CLI_USAGE", "Cannot mount: one to three arguments are needed");
   }
-  return { subject: args.slice(0, -1).join("/"), mountPoint };
+  const [text = "", archive] = args.slice(0, -1);
+  return { subject: { text, archive }, mountPoint };
 }
