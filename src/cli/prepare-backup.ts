@@ -7,8 +7,28 @@ import { systemClock } from "../format/clock.ts";
 import { parseExcludeArgument } from "../format/patterns/exclude-record.ts";
 import { parseBackupId, parseBackupType } from "../format/snapshot/snapshot-id.ts";
 import { CliError } from "./cli-error.ts";
-import { type BackupCommandOptions } from "./commands/backup.ts";
+import { type ConnectionOptions, type NamespaceOption } from "./connection-options.ts";
 import { commandLog } from "./log.ts";
+import { type OutputFormatOptions } from "./output-format.ts";
+import { type RateOptions } from "./transfer-options.ts";
+
+/** Everything `amber backup` can be told. */
+export interface BackupCommandOptions
+  extends ConnectionOptions, NamespaceOption, OutputFormatOptions, RateOptions {
+  readonly backupType: string;
+  readonly backupId?: string;
+  readonly backupTime?: string;
+  readonly changeDetectionMode: "legacy" | "data" | "metadata";
+  readonly exclude: readonly string[];
+  readonly includeDev: readonly string[];
+  readonly allFileSystems?: true;
+  readonly skipLostAndFound?: true;
+  readonly skipE2bigXattr?: true;
+  readonly entriesMax: string;
+  readonly chunkSize: string;
+  readonly dryRun?: true;
+  readonly cache: boolean;
+}
 
 /** A plan, but for what has to do with the server. */
 export type PreparedBackup = Omit<BackupPlan, "server" | "namespace" | "rateLimit">;

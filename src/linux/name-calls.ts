@@ -2,7 +2,6 @@ import { bindLibc, errnoNumber, lastErrno, type LibcFunction } from "./libc.ts";
 import { scratchMemory } from "./scratch-memory.ts";
 import { lastSystemError } from "./system-error.ts";
 
-const AT_REMOVEDIR = 0x200;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 /** Present since Linux 6.6, with this number on every architecture. */
 const SYS_FCHMODAT2 = 452;
@@ -99,11 +98,6 @@ export function makeNodeAt(directoryFd: number, file: SpecialFile): void {
 /** Removes a name that is not a directory. */
 export function unlinkAt(directoryFd: number, name: Uint8Array): void {
   check(calls().unlinkat(directoryFd, scratchMemory().putName(name), 0), "unlink", name);
-}
-
-/** Removes an empty directory. */
-export function removeDirectoryAt(directoryFd: number, name: Uint8Array): void {
-  check(calls().unlinkat(directoryFd, scratchMemory().putName(name), AT_REMOVEDIR), "rmdir", name);
 }
 
 /** User and group of an inode. */

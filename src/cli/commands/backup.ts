@@ -4,31 +4,12 @@ import {
   addConnectionOptions,
   addNamespaceOption,
   chooseNamespace,
-  type ConnectionOptions,
-  type NamespaceOption,
   withServer,
 } from "../connection-options.ts";
 import { exitCodes, runCommand } from "../run-command.ts";
-import { addOutputFormatOption, type OutputFormatOptions } from "../output-format.ts";
-import { addRateOptions, chooseRateLimit, type RateOptions } from "../transfer-options.ts";
-
-/** Everything `amber backup` can be told. */
-export interface BackupCommandOptions
-  extends ConnectionOptions, NamespaceOption, OutputFormatOptions, RateOptions {
-  readonly backupType: string;
-  readonly backupId?: string;
-  readonly backupTime?: string;
-  readonly changeDetectionMode: "legacy" | "data" | "metadata";
-  readonly exclude: readonly string[];
-  readonly includeDev: readonly string[];
-  readonly allFileSystems?: true;
-  readonly skipLostAndFound?: true;
-  readonly skipE2bigXattr?: true;
-  readonly entriesMax: string;
-  readonly chunkSize: string;
-  readonly dryRun?: true;
-  readonly cache: boolean;
-}
+import { addOutputFormatOption } from "../output-format.ts";
+import { type BackupCommandOptions } from "../prepare-backup.ts";
+import { addRateOptions, chooseRateLimit } from "../transfer-options.ts";
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
