@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 
+import { FormatError } from "../format/format-error.ts";
 import { type PxarMetadata, sameBytes } from "../format/pxar/metadata.ts";
 import {
   ACCESS_ACL_ATTRIBUTE,
@@ -132,7 +133,16 @@ export class ArchiveTree {
   }
 
   read(ino: number, offset: number, size: number): readonly Uint8Array[] {
-    return this.#parts.content.read(this.#file(ino), offset, size);
+    const file = this.#file(ino);
+    try {
+      return this.#parts.content.read(file, offset, size);
+    } catch (cause) {
+      if (!(cause instanceof FsError || cause instanceof FormatError)) throw cause;
+      const code = cause instanceof FsError ? cause.code : "EIO";
+      throw new FsError(code, `read ${size} bytes at ${offset} of file ${quotedName(file)}`, {
+        cause,
+      });
+    }
   }
 
   seek(ino: number, offset: number, what: "data" | "hole"): number {
@@ -241,6 +251,11 @@ export class ArchiveTree {
     this.#files.set(ino, node);
     return node;
   }
+}
+
+/** The name in a form that can be logged, whatever bytes it has. */
+function quotedName({ name }: PxarFile): string {
+  return JSON.stringify(new TextDecoder().decode(name));
 }
 
 function attributesOf(node: PxarOwnNode, ino: number, nlink: number): Attributes {
