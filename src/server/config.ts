@@ -13,7 +13,7 @@ export interface ListenAddress {
 }
 
 /** Settings of one server, complete. */
-export interface ServerSettings {
+export interface ServerConfig {
   readonly configDirectory: string;
   readonly taskDirectory: string;
   readonly listen: ListenAddress;
@@ -31,16 +31,13 @@ export interface ServerSettings {
   readonly chunkFolders: ChunkFolders;
 }
 
-/** Port of the protocol (spec auth.md §1). */
-export const DEFAULT_PORT = 8007;
-
-/** Default of {@link ServerSettings.uploadMemoryBytes}. */
+/** Default of {@link ServerConfig.uploadMemoryBytes}. */
 export const UPLOAD_MEMORY_BYTES: number = 256 * 1024 * 1024;
 
-/** Default of {@link ServerSettings.unauthenticatedDelayMs} (spec auth.md §3.2). */
+/** Default of {@link ServerConfig.unauthenticatedDelayMs} (spec auth.md §3.2). */
 export const UNAUTHENTICATED_DELAY_MS = 3000;
 
-/** Default of {@link ServerSettings.forbiddenDelayMs} (spec auth.md §7). */
+/** Default of {@link ServerConfig.forbiddenDelayMs} (spec auth.md §7). */
 export const FORBIDDEN_DELAY_MS = 500;
 
 /** Arguments as the command line has them. */
@@ -59,7 +56,7 @@ export interface ServerArguments {
  *
  * @throws {ConfigError} `CONFIG_INVALID`.
  */
-export function serverSettings(args: ServerArguments): ServerSettings {
+export function readServerConfig(args: ServerArguments): ServerConfig {
   const isRoot = process.getuid?.() === 0;
   const own = args.config === undefined ? undefined : resolve(args.config);
   const home = homedir();

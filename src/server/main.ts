@@ -23,7 +23,7 @@ import { Accounts } from "./auth/accounts.ts";
 import { loadAuthKeys } from "./auth/auth-key-files.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { hashPassword } from "./auth/password-hash.ts";
-import { type ServerSettings } from "./config.ts";
+import { type ServerConfig } from "./config.ts";
 import { ConfigDirectory } from "./configuration/config-directory.ts";
 import { mergeDatastoreConfig } from "./configuration/datastore-config.ts";
 import { type Datastores } from "./datastores.ts";
@@ -35,7 +35,7 @@ import { addReaderRoute } from "./session/reader-session.ts";
 import { TaskRegistry } from "./tasks/task-registry.ts";
 import { certificateFingerprint, loadServerCertificate } from "./tls/server-certificate.ts";
 
-/** Everything a server needs besides its settings. */
+/** Everything a server needs besides its configuration. */
 export interface ServerEnvironment {
   readonly clock: Clock;
   readonly logger: FastifyBaseLogger;
@@ -63,19 +63,19 @@ export interface RunningServer {
  * @throws {ConfigError} {@link ConfigError} when the configuration cannot be used.
  */
 export async function startServer(
-  settings: ServerSettings,
+  config: ServerConfig,
   environment: ServerEnvironment,
 ): Promise<RunningServer> {
   const { clock, logger } = environment;
-  const directory = await ConfigDirectory.open(settings.configDirectory);
+  const directory = await ConfigDirectory.open(config.configDirectory);
   const accounts = await Accounts.load(directory, clock);
   const access = await AccessControl.load(directory, accounts);
-  const createdAdmin = await ensureAdmin(settings, environment, { accounts, access });
+  const createdAdmin = await ensureAdmin(config, environment, { accounts, access });
   const authenticator = new Authenticator(accounts, await loadAuthKeys(directory), clock);
-  const certificate = await loadServerCertificate(directory, settings.hostName, clock);
-  const entries = await mergeDatastoreConfig(directory, settings.datastores);
-  const tasks = await TaskRegistry.open(settings.taskDirectory, {
-    nodeName: nodeName(settings.hostName),
+  const certificate = await loadServerCertificate(directory, config.hostName, clock);
+  const entries = await mergeDatastoreConfig(directory, config.datastores);
+  const tasks = await TaskRegistry.open(config.taskDirectory, {
+    nodeName: nodeName(config.hostName),
     pid: process.pid,
     processStart: await processStartTicks(),
     clock,
@@ -86,14 +86,14 @@ export async function startServer(
     clock,
     logger,
     pool,
-    chunkFolders: settings.chunkFolders,
+    chunkFolders: config.chunkFolders,
   });
   const sessions = {
     datastores,
     access,
     tasks,
-    uploadMemory: new UploadMemory(settings.uploadMemoryBytes),
-    unauthenticatedMs: settings.unauthenticatedDelayMs,
+    uploadMemory: new UploadMemory(config.uploadMemoryBytes),
+    unauthenticatedMs: config.unauthenticatedDelayMs,
     logger,
     running: new Set<Promise<void>>(),
   };
@@ -101,8 +101,8 @@ export async function startServer(
     {
       authenticator,
       delays: {
-        unauthenticatedMs: settings.unauthenticatedDelayMs,
-        forbiddenMs: settings.forbiddenDelayMs,
+        unauthenticatedMs: config.unauthenticatedDelayMs,
+        forbiddenMs: config.forbiddenDelayMs,
       },
       logger,
     },
@@ -114,7 +114,7 @@ export async function startServer(
       },
     ),
   );
-  const listener = await listenSecurely(app.server, certificate, settings.listen);
+  const listener = await listenSecurely(app.server, certificate, config.listen);
   const fingerprint = certificateFingerprint(certificate.certificatePem);
   logger.info({ port: listener.port, fingerprint }, "server listens");
   let closing: Promise<void> | undefined;
@@ -174,11 +174,11 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
 }
 
 async function ensureAdmin(
-  settings: ServerSettings,
+  config: ServerConfig,
   environment: ServerEnvironment,
   { accounts, access }: { readonly accounts: Accounts; readonly access: AccessControl },
 ): Promise<RunningServer["createdAdmin"]> {
-  const user = parseAuthId(settings.adminUser);
+  const user = parseAuthId(config.adminUser);
   if (accounts.passwordHash(user) !== undefined) return undefined;
   const given = environment.adminPassword;
   const password = given ?? randomBytes(15).toString("base64url");

@@ -62,7 +62,7 @@ async function runServer(options: ServerOptions, signal: AbortSignal): Promise<v
     import("../../format/clock.ts"),
   ]);
   const adminPassword = await firstPassword(options, config.adminPasswordFromEnvironment());
-  const server = await startServer(config.serverSettings(options), {
+  const server = await startServer(config.readServerConfig(options), {
     clock: systemClock,
     logger: makeServerLog({
       level: options.logLevel,

@@ -7,7 +7,7 @@ import { type AuthId, parseAuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, userOf } from "../auth/auth-id.ts";
 import { privilegeNames, roles } from "../auth/privileges.ts";
 import { ApiError, refused } from "../http/api-error.ts";
-import { authIdSchema, optionalConfigDigest, optionalFlag } from "../http/parameter-schemas.ts";
+import { authIdSchema, optionalConfigDigest, optionalFlag } from "../http/parameter-schema.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
 import { requireDigest, type AccountRouteOptions } from "./user-routes.ts";
 

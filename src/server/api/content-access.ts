@@ -23,7 +23,7 @@ import {
   backupType,
   datastoreName,
   optionalNamespace,
-} from "../http/parameter-schemas.ts";
+} from "../http/parameter-schema.ts";
 import { type Datastore } from "../store/datastore.ts";
 
 /** What the routes below `/admin/datastore` work on. */

@@ -6,7 +6,7 @@ import { childNamespace, parseNamespace } from "../../format/snapshot/namespace.
 import { datastorePath } from "../auth/access-control.ts";
 import { type Privilege } from "../auth/privileges.ts";
 import { ApiError, refused } from "../http/api-error.ts";
-import { datastoreName, optionalFlag, optionalNamespace } from "../http/parameter-schemas.ts";
+import { datastoreName, optionalFlag, optionalNamespace } from "../http/parameter-schema.ts";
 import { addRoute } from "../http/route.ts";
 import { StoreError } from "../store/store-error.ts";
 import { type ContentOptions } from "./content-access.ts";

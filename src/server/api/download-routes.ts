@@ -9,7 +9,7 @@ import { createNativeProvider } from "../../format/crypto/native-provider.ts";
 import { BLOB_PLAIN_BYTES_MAX } from "../../format/limits.ts";
 import { archiveKindOf, parseArchiveName } from "../../format/snapshot/archive-name.ts";
 import { refused } from "../http/api-error.ts";
-import { fileName, optionalFlag } from "../http/parameter-schemas.ts";
+import { fileName, optionalFlag } from "../http/parameter-schema.ts";
 import { addRoute, RawReply } from "../http/route.ts";
 import { type StoredFile } from "../store/store-backend.ts";
 import { storedPieces } from "../http/stored-pieces.ts";

@@ -9,7 +9,7 @@ import { datastorePath } from "../auth/access-control.ts";
 import { isToken, userOf } from "../auth/auth-id.ts";
 import { type Accounts } from "../auth/accounts.ts";
 import { ApiError, refused } from "../http/api-error.ts";
-import { authIdSchema, optionalFlag } from "../http/parameter-schemas.ts";
+import { authIdSchema, optionalFlag } from "../http/parameter-schema.ts";
 import { addRoute } from "../http/route.ts";
 import { type Datastore } from "../store/datastore.ts";
 import { StoreError } from "../store/store-error.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../format/manifest/manifest-summary.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { refused } from "../http/api-error.ts";
-import { backupId, backupType } from "../http/parameter-schemas.ts";
+import { backupId, backupType } from "../http/parameter-schema.ts";
 import { addRoute } from "../http/route.ts";
 import { type SnapshotDescription, type SnapshotFileEntry } from "../store/describe-snapshot.ts";
 import { StoreError } from "../store/store-error.ts";
@@ -78,8 +78,10 @@ export function addSnapshotRoutes(api: FastifyInstance, options: ContentOptions)
         }
       }
       const replies: Static<typeof snapshotReply>[] = [];
-      for await (const reply of mapConcurrent(wanted, LISTING_READS_MAX, async (entry) =>
-        await describe(place, entry.snapshot, entry.owner),
+      for await (const reply of mapConcurrent(
+        wanted,
+        LISTING_READS_MAX,
+        async (entry) => await describe(place, entry.snapshot, entry.owner),
       )) {
         if (reply) replies.push(reply);
       }

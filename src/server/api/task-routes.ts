@@ -5,7 +5,7 @@ import { type AccessControl } from "../auth/access-control.ts";
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, tokenNameOf, userOf } from "../auth/auth-id.ts";
 import { refused } from "../http/api-error.ts";
-import { datastoreName, optionalFlag } from "../http/parameter-schemas.ts";
+import { datastoreName, optionalFlag } from "../http/parameter-schema.ts";
 import { addRoute, RawReply, WithAttributes } from "../http/route.ts";
 import { type TaskEntry, type TaskRegistry } from "../tasks/task-registry.ts";
 import { UPID_LENGTH_MIN } from "../tasks/upid.ts";

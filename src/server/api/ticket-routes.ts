@@ -4,7 +4,7 @@ import { Type } from "typebox";
 import { parseAuthId } from "../../format/snapshot/auth-id.ts";
 import { type Authenticator } from "../auth/authenticator.ts";
 import { ApiError } from "../http/api-error.ts";
-import { userIdSchema } from "../http/parameter-schemas.ts";
+import { userIdSchema } from "../http/parameter-schema.ts";
 import { addRoute } from "../http/route.ts";
 
 const ticketParameters = Type.Object({

@@ -13,7 +13,7 @@ import {
   optionalFlag,
   tokenNameSchema,
   userIdSchema,
-} from "../http/parameter-schemas.ts";
+} from "../http/parameter-schema.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
 import {
   accountOf,

@@ -4,7 +4,8 @@ import { Type, type Static } from "typebox";
 import { type AccessControl } from "../auth/access-control.ts";
 import { type Account, type Accounts } from "../auth/accounts.ts";
 import { type AuthId, parseAuthId } from "../../format/snapshot/auth-id.ts";
-import { realmOf, ROOT_USER } from "../auth/auth-id.ts";
+import { isToken, realmOf, ROOT_USER } from "../auth/auth-id.ts";
+import { type Authenticator } from "../auth/authenticator.ts";
 import { hashPassword } from "../auth/password-hash.ts";
 import { ApiError, refused } from "../http/api-error.ts";
 import {
@@ -12,13 +13,14 @@ import {
   optionalConfigDigest,
   optionalFlag,
   userIdSchema,
-} from "../http/parameter-schemas.ts";
+} from "../http/parameter-schema.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
 
 /** What the user and token routes work on. */
 export interface AccountRouteOptions {
   readonly accounts: Accounts;
   readonly access: AccessControl;
+  readonly authenticator: Authenticator;
 }
 
 const shortName = Type.Optional(
@@ -148,7 +150,10 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
   addPasswordRoute(api, options);
 }
 
-function addPasswordRoute(api: FastifyInstance, { accounts, access }: AccountRouteOptions): void {
+function addPasswordRoute(
+  api: FastifyInstance,
+  { accounts, access, authenticator }: AccountRouteOptions,
+): void {
   addRoute(api, {
     method: "PUT",
     path: "/access/password",
@@ -158,8 +163,9 @@ function addPasswordRoute(api: FastifyInstance, { accounts, access }: AccountRou
       "confirmation-password": Type.Optional(Type.String({ maxLength: 1024 })),
     }),
     reply: Type.Null(),
-    handle: async ({ userid, password: newPassword }, { caller }) => {
-      if (caller.includes("!")) throw refused("API tokens cannot access this API endpoint");
+    handle: async ({ userid, password: newPassword, ...given }, { caller }) => {
+      if (isToken(caller)) throw refused("API tokens cannot access this API endpoint");
+      if (caller !== ROOT_USER) await authenticator.confirm(caller, given["confirmation-password"]);
       const user = findUser(accounts, userid);
       if (caller !== user.id) access.require(caller, "/", ["Permissions.Modify"]);
       await accounts.setPasswordHash(user.id, await hashPassword(newPassword));

@@ -19,9 +19,6 @@ export interface Account {
   readonly email?: string;
 }
 
-/** What a new account can say about itself besides its name. */
-export type AccountDetails = Partial<Omit<Account, "id">>;
-
 const USER_FILE = "user.cfg";
 const PASSWORD_FILE = "shadow.json";
 const TOKEN_FILE = "token.shadow";

@@ -92,6 +92,16 @@ export class Authenticator {
     };
   }
 
+  /**
+   * Demands the caller's own password once more, before something that a stolen ticket must not do.
+   *
+   * @throws {ApiError} `API_UNAUTHENTICATED`.
+   */
+  async confirm(user: AuthId, password: string | undefined): Promise<void> {
+    if (password === undefined) throw new ApiError("API_UNAUTHENTICATED", "missing password");
+    if (!(await this.#checkPassword(user, password))) throw loginFailed();
+  }
+
   #isTicketOf(user: AuthId, password: string): boolean {
     if (!password.startsWith("PBS:")) return false;
     const ticket = verifyTicket(password, this.#clock.nowSec(), this.#keys.ticketPublicKey);

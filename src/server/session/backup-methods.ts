@@ -6,13 +6,13 @@ import { parseDigest, type Digest } from "../../format/chunk/digest.ts";
 import { BLOB_UPLOAD_BYTES_MAX, CHUNK_BYTES_MAX, WRITER_ID_MAX } from "../../format/limits.ts";
 import { parseArchiveName } from "../../format/snapshot/archive-name.ts";
 import { refused } from "../http/api-error.ts";
-import { encodedBlobSize, fileName, sha256Hex } from "../http/parameter-schemas.ts";
+import { encodedBlobSize, fileName, sha256Hex } from "../http/parameter-schema.ts";
 import { type BackupTarget } from "../store/backup-target.ts";
 import { method, streamMethod, type SessionRoute } from "./session-router.ts";
 import { storedBytes } from "./stored-bytes.ts";
-import { blobLengthTexts, chunkLengthTexts, readExactly } from "./upload-body.ts";
+import { blobLengthTexts, chunkLengthTexts, readExactly } from "./read-exactly.ts";
 import { type UploadMemory } from "./upload-memory.ts";
-import { uploadStatisticsLines } from "./writer-log.ts";
+import { uploadStatisticsLines } from "./upload-statistics.ts";
 
 /** What the methods of a backup session work on. */
 export interface BackupSessionParts {

@@ -19,7 +19,7 @@ import {
   datastoreName,
   optionalFlag,
   optionalNamespace,
-} from "../http/parameter-schemas.ts";
+} from "../http/parameter-schema.ts";
 import { addRoute, ANSWERED, type Call } from "../http/route.ts";
 import { type UpgradeOffer } from "../http/upgrade-offer.ts";
 import { type BackupTarget } from "../store/backup-target.ts";

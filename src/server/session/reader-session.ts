@@ -26,7 +26,7 @@ import {
   optionalFlag,
   optionalNamespace,
   sha256Hex,
-} from "../http/parameter-schemas.ts";
+} from "../http/parameter-schema.ts";
 import { addRoute, ANSWERED, type Call } from "../http/route.ts";
 import { type UpgradeOffer } from "../http/upgrade-offer.ts";
 import { type Datastore } from "../store/datastore.ts";

@@ -89,6 +89,38 @@ describe("server/api accounts", () => {
     expect((await call("PUT /access/acl", granted, authorization)).status).to.equal(403);
   });
 
+  it("changes a password only for a user who gives the own one again", async () => {
+    const login = await rawCall(server.port, "POST /api2/json/access/ticket", {
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ username: server.user, password: server.password }),
+    });
+    const { data } = JSON.parse(login.text) as {
+      data: { ticket: string; CSRFPreventionToken: string };
+    };
+    const change = async (parameters: object): Promise<string> => {
+      const answer = await rawCall(server.port, "PUT /api2/json/access/password", {
+        headers: {
+          cookie: `PBSAuthCookie=${data.ticket}`,
+          csrfpreventiontoken: data.CSRFPreventionToken,
+          "content-type": "application/json",
+        },
+        body: JSON.stringify({ userid: "root@pam", password: "new-password", ...parameters }),
+      });
+      return `${answer.status} ${answer.text}`;
+    };
+
+    expect(await change({})).to.equal("401 missing password");
+    expect(await change({ "confirmation-password": "wrong" })).to.match(/^401/);
+    expect(await change({ "confirmation-password": server.password })).to.equal(
+      '200 {"data":null}',
+    );
+    const root = await rawCall(server.port, "POST /api2/json/access/ticket", {
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ username: "root@pam", password: "new-password" }),
+    });
+    expect(root.status).to.equal(200);
+  });
+
   it("never removes the superuser", async () => {
     expect((await call("DELETE /access/users/root@pam")).status).to.equal(400);
   });

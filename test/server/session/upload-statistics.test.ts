@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { uploadStatisticsLines } from "../../../src/server/session/writer-log.ts";
+import { uploadStatisticsLines } from "../../../src/server/session/upload-statistics.ts";
 
 const report = {
   archive: "disk.img.fidx",
@@ -11,7 +11,7 @@ const report = {
   uploads: { count: 1, size: 4_194_304, compressedSize: 400, duplicates: 0 },
 };
 
-describe("server/session/writer-log", () => {
+describe("server/session/upload-statistics", () => {
   it("has the lines of the genuine server's log", () => {
     expect(uploadStatisticsLines(report)).to.deep.equal([
       "Upload statistics for 'disk.img.fidx'",
