@@ -24,6 +24,10 @@ function fixture(name: string): string {
 describe("integration/cli usage", () => {
   const commands = [
     [],
+    ["backup"],
+    ["restore"],
+    ["mount"],
+    ["umount"],
     ["list"],
     ["snapshot"],
     ["snapshot", "list"],

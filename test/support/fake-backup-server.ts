@@ -28,6 +28,8 @@ export interface FakeBackupServer {
   readonly behaviour: FakeServerBehaviour;
   /** Heads of all HTTP/1.1 requests so far. */
   readonly heads: string[];
+  /** Makes the server deaf on every connection, without ending it. */
+  freezeConnections(): void;
   /** Breaks every connection. */
   dropConnections(): void;
   close(): Promise<void>;
@@ -81,6 +83,9 @@ export async function startFakeServer(
     fingerprint: new X509Certificate(certificate.certificatePem).fingerprint256.toLowerCase(),
     behaviour,
     heads,
+    freezeConnections() {
+      for (const socket of sockets) socket.removeAllListeners("data");
+    },
     dropConnections() {
       for (const socket of sockets) socket.destroy();
     },

@@ -5,8 +5,8 @@ import { type RestClient } from "./rest-client.ts";
 import { SessionError } from "./session-error.ts";
 import { type CachedTicket } from "./ticket-cache.ts";
 
-/** Age after which a ticket is exchanged for a new one (spec auth.md §3.3). */
-export const TICKET_REFRESH_SEC: number = 15 * 60;
+/** Milliseconds after which a ticket is exchanged for a new one: 15 minutes (spec auth.md §3.3). */
+export const TICKET_REFRESH_MS = 900_000;
 
 /** Age after which a ticket is worth nothing (spec auth.md §4). */
 const TICKET_LIFE_SEC = 2 * 3600;
@@ -36,12 +36,14 @@ export interface TicketLoginOptions {
   /** Gives the password when it is needed: it may ask a person, so it is called once at most. */
   readonly askPassword: () => Promise<string>;
   readonly clock: Clock;
+  /** Milliseconds between refreshes; {@link TICKET_REFRESH_MS} at the edge. */
+  readonly refreshMs: number;
 }
 
 /**
  * Authenticates with a ticket that is kept fresh for as long as this lives (spec auth.md §3, §5).
  *
- * Every {@link TICKET_REFRESH_SEC} the ticket is exchanged, also when nothing is called, so that a long session can
+ * Every `refreshMs` the ticket is exchanged, also when nothing is called, so that a long session can
  * connect again. If that fails until the ticket has died, the password is used once more.
  */
 export class TicketAuthentication implements Authentication {
@@ -83,7 +85,7 @@ export class TicketAuthentication implements Authentication {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => {
       void this.#refresh(ticket);
-    }, TICKET_REFRESH_SEC * 1000);
+    }, this.#options.refreshMs);
     this.#timer.unref();
     return ticket;
   }

@@ -3,6 +3,7 @@ import { parseFingerprint } from "../../format/crypto/fingerprint.ts";
 import { type ClientConfig } from "../config.ts";
 import {
   type Authentication,
+  TICKET_REFRESH_MS,
   TicketAuthentication,
   tokenAuthentication,
 } from "./authentication.ts";
@@ -61,6 +62,7 @@ export async function logIn(options: ConnectServerOptions, signal?: AbortSignal)
     userId,
     askPassword: passwordSource(options, userId),
     clock,
+    refreshMs: TICKET_REFRESH_MS,
   });
   await cache.store(hostOf(repository), userId, await login.ticket(signal));
 }
@@ -109,6 +111,7 @@ async function chooseAuthentication(
     userId: authId,
     askPassword: given === undefined ? askPassword : async () => await Promise.resolve(given),
     clock,
+    refreshMs: TICKET_REFRESH_MS,
     ...(cached ? { cached } : {}),
   });
 }

@@ -22,6 +22,9 @@ const SESSION_MEMORY_MB = 512;
 /** Longest text taken from an error answer, in bytes. */
 const ERROR_BYTES_MAX = 64 * 1024;
 
+/** Looks at a silent connection before it is ended. */
+const SILENT_TICKS_MAX = 4;
+
 /** Value of one query parameter. */
 export type QueryValue = string | number | boolean;
 
@@ -52,6 +55,9 @@ export class Http2Connection {
   readonly #session: ClientHttp2Session;
   readonly #socket: TLSSocket;
   #failure: Error | undefined;
+  #openCount = 0;
+  #silentTicks = 0;
+  #watch: NodeJS.Timeout | undefined;
 
   constructor(socket: TLSSocket, authority: string) {
     this.#socket = socket;
@@ -80,6 +86,33 @@ export class Http2Connection {
     return !this.#session.closed && !this.#session.destroyed;
   }
 
+  /**
+   * From now on, ends the connection when nothing has come for `silenceMs` although something was asked.
+   *
+   * A peer that is only busy answers pings. Made for downloads: while uploading over a slow line, an answer to a ping may
+   * wait behind what is being sent.
+   */
+  endOnSilence(silenceMs: number): void {
+    clearInterval(this.#watch);
+    this.#watch = setInterval(() => {
+      if (this.#openCount === 0) return;
+      // Ticks, not time: after this process was held up itself, the answers are still to be read.
+      this.#silentTicks += 1;
+      if (this.#silentTicks > SILENT_TICKS_MAX) {
+        this.#failure ??= new Error(`the server was silent for ${silenceMs} ms`);
+        this.destroy();
+      } else if (!this.#session.destroyed) {
+        this.#session.ping(() => {
+          this.#silentTicks = 0;
+        });
+      }
+    }, silenceMs / SILENT_TICKS_MAX);
+    this.#watch.unref();
+    this.onClose(() => {
+      clearInterval(this.#watch);
+    });
+  }
+
   /** Calls `listener` once when the connection has ended, at once if it has. */
   onClose(listener: () => void): void {
     if (this.#session.destroyed) listener();
@@ -98,10 +131,16 @@ export class Http2Connection {
     signal?.throwIfAborted();
     if (!this.isOpen) throw this.#lost();
     const stream = this.#open(request);
+    if (this.#openCount === 0) this.#silentTicks = 0;
+    this.#openCount += 1;
     return await new Promise<Uint8Array>((resolve, reject) => {
       const answer = new AnswerCollector(request.answerBytesMax);
       let timer: NodeJS.Timeout | undefined;
+      let isSettled = false;
       const settle = (outcome: () => void): void => {
+        if (isSettled) return;
+        isSettled = true;
+        this.#openCount -= 1;
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
         outcome();
@@ -123,9 +162,11 @@ export class Http2Connection {
       }
       signal?.addEventListener("abort", onAbort, { once: true });
       stream.on("response", (headers) => {
+        this.#silentTicks = 0;
         answer.start(headers);
       });
       stream.on("data", (part: Buffer) => {
+        this.#silentTicks = 0;
         if (!answer.add(part)) {
           const message = `Cannot get ${request.path}: the answer is longer than ${request.answerBytesMax} bytes`;
           fail(new SessionError("SESSION_PROTOCOL", message));

@@ -34,6 +34,9 @@ export const DEFAULT_RECONNECT: ReconnectPolicy = {
 /** Time for one request, after which the connection counts as dead; a whole chunk fits over 300 kB/s. */
 export const READER_REQUEST_TIMEOUT_MS = 60_000;
 
+/** Time without any sign of life from the server after which the connection counts as dead. */
+const SILENCE_MS = 15_000;
+
 /** How a session is opened. */
 export interface ReaderSessionOptions {
   readonly server: BackupServer;
@@ -207,6 +210,7 @@ export class ReaderSession implements Disposable {
     const { server, snapshot, requestTimeoutMs } = this.#options;
     const query = { ...snapshotParameters(snapshot), debug: true };
     const connection = await server.openSession("reader", query, signal);
+    connection.endOnSilence(SILENCE_MS);
     try {
       for (const fileName of this.#registered) {
         await connection.request({ ...downloadRequest(fileName), timeoutMs: requestTimeoutMs });

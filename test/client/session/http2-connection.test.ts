@@ -236,4 +236,32 @@ describe("client/session/http2-connection", () => {
     expect(error).to.equal(stop.signal.reason);
     connection.destroy();
   });
+
+  it("ends a connection on which nothing comes any more", async () => {
+    const connection = await open();
+    connection.endOnSilence(80);
+    server.freezeConnections();
+
+    const error = await rejection(
+      connection.request({ method: "GET", path: "/x", answerBytesMax: 1 }),
+    );
+
+    expect(error).to.have.property("code", "SESSION_LOST");
+    expect(error).to.have.nested.property("cause.message").that.includes("silent");
+  });
+
+  it("keeps a connection whose server takes its time", async () => {
+    const connection = await open();
+    connection.endOnSilence(80);
+    server.behaviour.onStream = (stream) => {
+      setTimeout(() => {
+        reply(stream, "late");
+      }, 400);
+    };
+
+    const answer = await connection.request({ method: "GET", path: "/x", answerBytesMax: 9 });
+
+    expect(Buffer.from(answer).toString()).to.equal("late");
+    connection.destroy();
+  });
 });
