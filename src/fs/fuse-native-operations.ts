@@ -2,6 +2,7 @@ import { type Attributes } from "./file-system.ts";
 import { errnoNumbers, FsError } from "./fs-error.ts";
 import { encodeDevice } from "./fuse-attributes.ts";
 import { type NativeFuse, type NativeOperations, type NativeStat } from "./fuse-native-binding.ts";
+import { shortInodes } from "./short-inodes.ts";
 import { type PathFileSystem } from "./path-file-system.ts";
 import { isWorthReporting } from "./worth-reporting.ts";
 
@@ -18,10 +19,11 @@ export interface NativeOperationsParts {
  * The operations of the package `fuse-native`, answered from a file system.
  *
  * What the package cannot express is left out or rounded: names that are not UTF-8 are not listed, a link target that
- * is not fails with EIO, times are whole milliseconds from 1970 on, inode numbers have 32 bits.
+ * is not fails with EIO, times are whole milliseconds from 1970 on, inode numbers have 32 bits ({@link shortInodes}).
  */
 export function makeNativeOperations(parts: NativeOperationsParts): NativeOperations {
   const { files } = parts;
+  const shortInode = shortInodes();
   const finish = async <T>(
     run: Promise<T>,
     done: (result: number, value?: T) => void,
@@ -38,7 +40,7 @@ export function makeNativeOperations(parts: NativeOperationsParts): NativeOperat
   return {
     getattr: (path, done) =>
       void finish(
-        files.run(path, (fs, ino) => nativeStat(fs.getAttributes(ino))),
+        files.run(path, (fs, ino) => nativeStat(fs.getAttributes(ino), shortInode)),
         done,
       ),
     readdir: (path, done) =>
@@ -119,11 +121,14 @@ function failureOf(error: unknown, onError: (error: Error) => void): number {
   return -errnoNumbers[error instanceof FsError ? error.code : "EIO"];
 }
 
-function nativeStat(attributes: Attributes): NativeStat {
-  const { ino, mode, nlink, uid, gid, size, mtimeSec, mtimeNanos } = attributes;
+function nativeStat(
+  attributes: Attributes,
+  shortInode: (attributes: Attributes) => number,
+): NativeStat {
+  const { mode, nlink, uid, gid, size, mtimeSec, mtimeNanos } = attributes;
   const timeMs = Math.max(0, mtimeSec * 1000 + Math.floor(mtimeNanos / 1_000_000));
   return {
-    ino,
+    ino: shortInode(attributes),
     mode,
     nlink,
     uid,
