@@ -13,7 +13,7 @@ import { listAttributesAt, readAttributeAt } from "../../src/linux/extended-attr
 import { reasonWithoutFuse } from "../support/fuse-here.ts";
 import { MemoryDatastore } from "../support/memory-datastore.ts";
 import { type MemoryStore } from "../support/memory-upload.ts";
-import { atPath, makeOddTree, removeOddTree } from "../support/odd-tree.ts";
+import { atPath, makeOddTree, removeOddTree, seededBytes } from "../support/odd-tree.ts";
 import { packDirectory } from "../support/pack-directory.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
@@ -156,4 +156,51 @@ describe("integration/mount", function () {
       }
     });
   }
+
+  it("fails reads of a missing chunk and no others, and logs what is missing", async () => {
+    await using temp = await tempDir();
+    const mountPoint = path.join(temp.path, "mount");
+    await fs.mkdir(mountPoint);
+    const chunkBytes = 1024 * 1024;
+    const image = seededBytes(12 * chunkBytes, 7);
+    const datastore = new MemoryDatastore();
+    datastore.addSnapshot(snapshot);
+    datastore.addArchive(snapshot, "drive.img.fidx", image, chunkBytes);
+    const missing = datastore.addChunk(image.subarray(5 * chunkBytes, 6 * chunkBytes)).digest;
+    datastore.chunks.delete(missing);
+    await using resolver = new NeedResolver(datastore);
+    const errors: Error[] = [];
+    const mount = await fuseTransport.mount(
+      datastoreRecipe({ root: { kind: "snapshot", snapshot }, cacheBytes: 0, uid: 0, gid: 0 }),
+      {
+        mountPoint,
+        sourceName: "memory",
+        allowOther: false,
+        resolve: async (need) => await resolver.resolve(need),
+        onError: (error) => errors.push(error),
+      },
+    );
+    const failed: number[] = [];
+    try {
+      const file = await fs.open(path.join(mountPoint, "drive.img"));
+      const blockBytes = 64 * 1024;
+      const block = Buffer.alloc(blockBytes);
+      for (let offset = 0; offset < image.length; offset += blockBytes) {
+        try {
+          await file.read(block, 0, blockBytes, offset);
+          expect(block.equals(image.subarray(offset, offset + blockBytes))).to.equal(true);
+        } catch (error) {
+          expect(error).to.have.property("code", "EIO");
+          failed.push(offset);
+        }
+      }
+      await file.close();
+    } finally {
+      await mount.unmount();
+    }
+
+    expect(failed.length).to.equal(chunkBytes / (64 * 1024));
+    expect(failed[0]).to.equal(5 * chunkBytes);
+    expect(errors.map(({ message }) => message).join("\n")).to.include(missing);
+  });
 });
