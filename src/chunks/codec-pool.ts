@@ -35,6 +35,11 @@ export interface DecodeOptions {
    * spares the system giving and taking pages. New memory when absent.
    */
   readonly into?: Uint8Array | undefined;
+  /**
+   * `own`: the plaintext comes in a buffer of its own instead of shared memory, for one reader; unlike shared memory it is
+   * counted by the garbage collector. `shared` when absent.
+   */
+  readonly memory?: "shared" | "own" | undefined;
   /** `given`: the caller does not use the blob again, so its buffer may be moved; `borrowed` when absent. */
   readonly ownership?: "borrowed" | "given" | undefined;
   /** Drops the task if no thread has it yet. */
@@ -120,7 +125,8 @@ export class CodecPool implements AsyncDisposable {
    *
    * @param blob In shared memory it is read in place; otherwise copied, or moved when `given` and alone in its buffer,
    *   after which it is empty.
-   * @returns Plaintext in shared memory, which may be passed on to any thread and is never changed; empty for `verify`.
+   * @returns Plaintext in shared memory, which may be passed on to any thread and is never changed, or as the options
+   *   say; empty for `verify`.
    * @throws {ChunkError} `CHUNK_CORRUPT`, or `CHUNK_UNREADABLE` when a key is needed and missing; the cause is a
    *   `FormatError`.
    */
@@ -131,9 +137,18 @@ export class CodecPool implements AsyncDisposable {
     const { digest, sizeMax, wanted = "plain" } = options;
     const { bytes, transfer } = sendable(blob, options.ownership ?? "borrowed");
     const keyId = this.#keyId(options.key);
-    const { into } = options;
+    const { into, memory } = options;
     assert(into === undefined || into.length >= sizeMax, "the memory must hold the longest chunk");
-    const task = { op: "decode", blob: bytes, digest, sizeMax, wanted, into, keyId } as const;
+    const task = {
+      op: "decode",
+      blob: bytes,
+      digest,
+      sizeMax,
+      wanted,
+      into,
+      memory,
+      keyId,
+    } as const;
     try {
       const { plain, size } = await this.#run(task, transfer, options);
       assert(plain !== undefined);

@@ -24,8 +24,10 @@ export type CodecTask =
       readonly digest: Digest;
       readonly sizeMax: number;
       readonly wanted: "plain" | "verify";
-      /** Shared memory for the plaintext; new memory when absent. */
+      /** Shared memory for the plaintext; new shared memory when absent. */
       readonly into?: Uint8Array | undefined;
+      /** `own`: the plaintext goes into a buffer of its own that moves to whoever asked. */
+      readonly memory?: "shared" | "own" | undefined;
       readonly keyId: number | undefined;
     };
 
@@ -34,7 +36,7 @@ export interface CodecResult {
   readonly digest: Digest | undefined;
   /** Encoded blob; owns its `ArrayBuffer`. */
   readonly blob: Uint8Array | undefined;
-  /** Decoded plaintext in shared memory; empty when only a check was wanted. */
+  /** Decoded plaintext, in shared memory or owning its `ArrayBuffer`; empty when only a check was wanted. */
   readonly plain: Uint8Array | undefined;
   /** Length of the plaintext. */
   readonly size: number;
@@ -114,6 +116,9 @@ export class CodecTaskRunner {
       throw new FormatError("FORMAT_BAD_CHECKSUM", what, `its content is chunk ${digest}`);
     }
     const isWanted = task.wanted === "plain";
+    if (isWanted && task.memory === "own") {
+      return { digest, blob: undefined, plain: ownBuffer(plain), size: plain.length };
+    }
     const size = isWanted ? plain.length : 0;
     const shared = task.into?.subarray(0, size) ?? new Uint8Array(new SharedArrayBuffer(size));
     if (isWanted) shared.set(plain);

@@ -16,8 +16,12 @@ port.on("message", (message: CodecMessage) => {
       return;
     case "task": {
       const answer = answerOf(message);
-      const blob = "result" in answer ? answer.result.blob : undefined;
-      port.postMessage(answer, blob?.buffer instanceof ArrayBuffer ? [blob.buffer] : []);
+      const made = "result" in answer ? [answer.result.blob, answer.result.plain] : [];
+      const buffers = made.map((bytes) => bytes?.buffer);
+      port.postMessage(
+        answer,
+        buffers.filter((buffer) => buffer instanceof ArrayBuffer),
+      );
     }
   }
 });

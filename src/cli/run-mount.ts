@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 
+import { bounded } from "../chunks/bounded.ts";
 import { CodecPool } from "../chunks/codec-pool.ts";
 import { type BlobSource } from "../chunks/blob-source.ts";
 import { type ChunkSource } from "../chunks/chunk-source.ts";
@@ -35,6 +36,9 @@ import { type MountLog } from "./mount-log.ts";
 import { type MountSubject, parseMountSubject } from "./mount-subject.ts";
 import { parseSize } from "./transfer-options.ts";
 
+/** Chunks of one snapshot that are fetched and decoded at the same time. */
+const IN_FLIGHT_MAX = 24;
+
 /** One run of a mount, from start to unmount. */
 export interface MountRun {
   /** What to mount, as the user wrote it. */
@@ -53,7 +57,7 @@ export interface MountRun {
 /**
  * Mounts, and returns when the mount has ended: by the signal, or because someone unmounted it.
  *
- * Memory: the decoded chunks of the cache, and the same again at most in answers under way.
+ * Memory: the decoded chunks of the cache, and {@link IN_FLIGHT_MAX} chunks under way for each open snapshot.
  */
 export async function runMount(run: MountRun): Promise<void> {
   const { options, signal, log } = run;
@@ -67,14 +71,17 @@ export async function runMount(run: MountRun): Promise<void> {
         // A blob that is kept on disk afterwards must stay as it is.
         const ownership = diskCache ? "borrowed" : "given";
         const sizeMax = CHUNK_BYTES_MAX;
-        return (await pool.decode(blob, { digest, sizeMax, ownership })).plain;
+        return (await pool.decode(blob, { digest, sizeMax, ownership, memory: "own" })).plain;
       },
       { expected },
     );
   const chunksOf = (blobs: BlobSource, expected: ExpectedEncryption): ChunkSource =>
-    diskCache
-      ? diskCached({ blobs, cache: diskCache, prove: (source) => prove(source, expected) })
-      : prove(blobs, expected);
+    bounded(
+      diskCache
+        ? diskCached({ blobs, cache: diskCache, prove: (source) => prove(source, expected) })
+        : prove(blobs, expected),
+      IN_FLIGHT_MAX,
+    );
   using opened = await openView(run, { provider, chunksOf });
   const { view, sourceName } = opened;
   const base = parseNamespace(options.ns ?? readClientConfig().namespace ?? "");

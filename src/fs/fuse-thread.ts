@@ -9,6 +9,7 @@ import {
   type FuseWorkerOrder,
   type FuseWorkerReport,
 } from "./fuse-messages.ts";
+import { movableBuffers } from "./movable-answer.ts";
 import { describeError, rebuildError } from "./thread-error.ts";
 
 /** How long a thread that was told to stop may take before it is ended by force. */
@@ -129,15 +130,16 @@ export class FuseThread {
   /** Always ends in an answer: a request of the kernel waits for it. */
   async #resolve(needId: number, need: unknown): Promise<void> {
     try {
-      this.#tell({ kind: "answer", needId, answer: await this.#options.resolve(need) });
+      const answer = await this.#options.resolve(need);
+      this.#tell({ kind: "answer", needId, answer }, movableBuffers(answer));
     } catch (error) {
       this.#tell({ kind: "failure", needId, error: describeError(error) });
     }
   }
 
-  #tell(order: FuseWorkerOrder): void {
+  #tell(order: FuseWorkerOrder, moved: readonly ArrayBuffer[] = []): void {
     if (this.#hasEnded) return;
-    this.#worker.postMessage(order);
+    this.#worker.postMessage(order, moved);
     Atomics.add(this.#control, fuseControlWords.ordersPosted, 1);
     this.#wake.signal();
   }

@@ -2,6 +2,7 @@ import { ChunkError } from "../chunks/chunk-error.ts";
 import { parseDigest } from "../format/chunk/digest.ts";
 import { FormatError } from "../format/format-error.ts";
 import { type DatastoreView, type OpenSnapshot } from "./datastore-view.ts";
+import { movableAnswer } from "./movable-answer.ts";
 import { type FsNeed, type SnapshotFile, type SnapshotKey, snapshotPath } from "./fs-need.ts";
 
 /** Snapshots that stay open, each a session with a server. */
@@ -59,7 +60,7 @@ export class NeedResolver implements AsyncDisposable {
         return await this.#inSession(wanted.snapshot, async (session) => {
           await readIndex(session, wanted.archive);
           const { chunks } = await session.opened;
-          return compact(await chunks.readChunk(parseDigest(wanted.digest)));
+          return movableAnswer(compact(await chunks.readChunk(parseDigest(wanted.digest))));
         });
     }
   }
