@@ -28,6 +28,8 @@ export interface ClientConfig {
   /** Passphrase of the key file. */
   readonly encryptionPassword: SettingSources;
   readonly fingerprint: SettingSources;
+  /** HTTP proxy, as text; not used for servers on this machine. */
+  readonly proxy?: string;
   /** File with the tickets of `login`; unset when there is no runtime directory. */
   readonly ticketFile?: string;
   /** File with the fingerprints that were accepted before. */
@@ -54,7 +56,10 @@ export function readClientConfig(environment: Environment = process.env): Readon
       datastore: environment["PBS_DATASTORE"],
       authId: environment["PBS_AUTH_ID"],
     }),
-    ...defined({ namespace: environment["PBS_NAMESPACE"] }),
+    ...defined({
+      namespace: environment["PBS_NAMESPACE"],
+      proxy: environment["ALL_PROXY"] ?? environment["HTTPS_PROXY"] ?? environment["https_proxy"],
+    }),
     password: settingSources(environment, "PBS_PASSWORD", "password"),
     encryptionPassword: settingSources(
       environment,

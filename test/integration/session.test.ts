@@ -9,7 +9,7 @@ import { indexedByteSource } from "../../src/chunks/indexed-byte-source.ts";
 import { type BackupServer } from "../../src/client/session/backup-server.ts";
 import { BackupSession } from "../../src/client/session/backup-session.ts";
 import { type SessionSnapshot } from "../../src/client/session/session-snapshot.ts";
-import { listSnapshots } from "../../src/client/session/datastore-listing.ts";
+import { listSnapshots } from "../../src/client/session/list-datastore.ts";
 import { type ReconnectPolicy } from "../../src/client/session/reader-session.ts";
 import { RemoteDatastoreView } from "../../src/client/session/remote-datastore-view.ts";
 import { RemoteSnapshot } from "../../src/client/session/remote-snapshot.ts";

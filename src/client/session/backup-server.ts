@@ -1,6 +1,6 @@
 import { type Authentication } from "./authentication.ts";
 import { Http2Connection, type QueryValue, renderQuery } from "./http2-connection.ts";
-import { bracketed, hostOf, portOf, type Repository } from "./repository.ts";
+import { bracketed, type Repository } from "./repository.ts";
 import { type ApiMethod, type ApiParameters, type RestClient, USER_AGENT } from "./rest-client.ts";
 import { CONNECT_TIMEOUT_MS, connectTls, type Endpoint } from "./connect-tls.ts";
 import { type TrustPolicy } from "./trust-policy.ts";
@@ -15,6 +15,8 @@ export type SessionKind = "backup" | "reader";
 /** What a {@link BackupServer} is made of. */
 export interface BackupServerParts {
   readonly repository: Repository;
+  /** Where the repository's server is reached. */
+  readonly endpoint: Endpoint;
   readonly trust: TrustPolicy;
   readonly rest: RestClient;
   readonly authentication: Authentication;
@@ -27,20 +29,18 @@ export interface BackupServerParts {
  */
 export class BackupServer implements Disposable {
   readonly repository: Repository;
+  /** Where the server listens. */
+  readonly endpoint: Endpoint;
   readonly #trust: TrustPolicy;
   readonly #rest: RestClient;
   readonly #authentication: Authentication;
 
   constructor(parts: BackupServerParts) {
     this.repository = parts.repository;
+    this.endpoint = parts.endpoint;
     this.#trust = parts.trust;
     this.#rest = parts.rest;
     this.#authentication = parts.authentication;
-  }
-
-  /** Where the server listens. */
-  get endpoint(): Endpoint {
-    return { host: hostOf(this.repository), port: portOf(this.repository) };
   }
 
   /**

@@ -8,7 +8,9 @@ import {
   tokenAuthentication,
 } from "./authentication.ts";
 import { BackupServer } from "./backup-server.ts";
+import { type Endpoint } from "./connect-tls.ts";
 import { fingerprintsFile } from "./known-fingerprints.ts";
+import { parseProxy } from "./open-tunnel.ts";
 import { authIdOf, hostOf, portOf, type Repository } from "./repository.ts";
 import { RestClient } from "./rest-client.ts";
 import { SessionError } from "./session-error.ts";
@@ -36,11 +38,12 @@ export interface ConnectServerOptions {
  */
 export async function connectServer(options: ConnectServerOptions): Promise<BackupServer> {
   const { repository } = options;
+  const endpoint = endpointOf(options);
   const trust = await trustPolicy(options);
-  const rest = new RestClient({ host: hostOf(repository), port: portOf(repository) }, trust);
+  const rest = new RestClient(endpoint, trust);
   try {
     const authentication = await chooseAuthentication(options, rest);
-    return new BackupServer({ repository, trust, rest, authentication });
+    return new BackupServer({ repository, endpoint, trust, rest, authentication });
   } catch (error) {
     rest[Symbol.dispose]();
     throw error;
@@ -77,9 +80,19 @@ export async function logOut(
 }
 
 async function openRest(options: ConnectServerOptions): Promise<RestClient> {
-  const { repository } = options;
-  const endpoint = { host: hostOf(repository), port: portOf(repository) };
-  return new RestClient(endpoint, await trustPolicy(options));
+  return new RestClient(endpointOf(options), await trustPolicy(options));
+}
+
+/** The server's address, with the environment's proxy unless the server is this machine. */
+function endpointOf({ repository, config }: ConnectServerOptions): Endpoint {
+  const host = hostOf(repository);
+  const isLocal = /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
+  const { proxy } = config;
+  return {
+    host,
+    port: portOf(repository),
+    ...(proxy === undefined || proxy === "" || isLocal ? {} : { proxy: parseProxy(proxy) }),
+  };
 }
 
 async function trustPolicy({ config, prompts }: ConnectServerOptions): Promise<TrustPolicy> {

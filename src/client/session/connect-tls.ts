@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { connect, rootCertificates, type TLSSocket } from "node:tls";
 
 import { type Fingerprint, parseFingerprint } from "../../format/crypto/fingerprint.ts";
+import { type HttpProxy, openTunnel } from "./open-tunnel.ts";
 import { bracketed } from "./repository.ts";
 import { SessionError } from "./session-error.ts";
 import { judgeFingerprint, type TrustPolicy } from "./trust-policy.ts";
@@ -12,6 +13,8 @@ export interface Endpoint {
   /** Name or address, IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
+  /** Asked to make the connection, if there is one. */
+  readonly proxy?: HttpProxy;
 }
 
 /** Options of one connection. */
@@ -72,10 +75,12 @@ async function openSocket(
   const { host, port } = endpoint;
   const { signal, timeoutMs } = options;
   signal?.throwIfAborted();
+  const tunnel = endpoint.proxy ? await openTunnel(endpoint.proxy, endpoint, options) : undefined;
   return await new Promise<TLSSocket>((resolve, reject) => {
     const socket = connect({
       host,
       port,
+      ...(tunnel ? { socket: tunnel } : {}),
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(authorities === undefined ? {} : { ca: authorities }),
       rejectUnauthorized: false, // The certificate is judged in connectTls, before the first byte is sent.

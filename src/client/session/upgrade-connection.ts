@@ -1,6 +1,7 @@
 import { type TLSSocket } from "node:tls";
 
 import { ApiError } from "./api-error.ts";
+import { Http1AnswerReader, parseAnswerHead } from "./http1-answer.ts";
 import { SessionError } from "./session-error.ts";
 
 /** Protocols that a connection can be upgraded to. */
@@ -17,11 +18,6 @@ export interface UpgradeRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Longest head and error body of an answer in bytes; ours. */
-const ANSWER_BYTES_MAX = 64 * 1024;
-
-const HEAD_END = "\r\n\r\n";
-
 /**
  * Asks for the upgrade and waits until the connection speaks HTTP/2.
  *
@@ -37,10 +33,10 @@ export async function upgradeConnection(
   options: { readonly signal?: AbortSignal; readonly timeoutMs: number },
 ): Promise<void> {
   socket.write(renderRequest(request));
-  const reader = new AnswerReader(socket, options);
+  const reader = new Http1AnswerReader(socket, options);
   try {
     const head = await reader.readHead();
-    const answer = parseHead(head);
+    const answer = parseAnswerHead(head);
     if (answer.statusCode !== 101) {
       throw new ApiError(answer.statusCode, await reader.readBody(answer.headers));
     }
@@ -70,144 +66,4 @@ function renderRequest(request: UpgradeRequest): string {
     return `${name}: ${value}\r\n`;
   });
   return `GET ${request.path} HTTP/1.1\r\n${lines.join("")}\r\n`;
-}
-
-/** Head of an answer; header names are in lower case, of repeated ones the last counts. */
-interface AnswerHead {
-  readonly statusCode: number;
-  readonly headers: ReadonlyMap<string, string>;
-}
-
-function parseHead(head: string): AnswerHead {
-  const [first = "", ...lines] = head.split("\r\n");
-  const status = /^HTTP\/1\.[01] ([1-5][0-9]{2})(?: |$)/.exec(first)?.[1];
-  if (status === undefined) {
-    const shown = JSON.stringify(first.slice(0, 80));
-    throw new SessionError("SESSION_PROTOCOL", `Cannot read the server's answer: it is ${shown}`);
-  }
-  const headers = new Map<string, string>();
-  for (const line of lines) {
-    const colon = line.indexOf(":");
-    if (colon > 0)
-      headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
-  }
-  return { statusCode: Number(status), headers };
-}
-
-/** Takes bytes off a socket until an answer is whole, and gives back what it did not use. */
-class AnswerReader {
-  readonly #socket: TLSSocket;
-  readonly #stop: AbortSignal;
-  readonly #signal: AbortSignal | undefined;
-  readonly #timeoutMs: number;
-  #rest: Buffer = Buffer.alloc(0);
-
-  constructor(
-    socket: TLSSocket,
-    options: { readonly signal?: AbortSignal; readonly timeoutMs: number },
-  ) {
-    this.#socket = socket;
-    this.#signal = options.signal;
-    this.#timeoutMs = options.timeoutMs;
-    const timeout = AbortSignal.timeout(options.timeoutMs);
-    this.#stop = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  }
-
-  async readHead(): Promise<string> {
-    for (;;) {
-      const end = this.#rest.indexOf(HEAD_END);
-      if (end !== -1) {
-        const head = this.#rest.toString("latin1", 0, end);
-        this.#rest = this.#rest.subarray(end + HEAD_END.length);
-        return head;
-      }
-      if (!(await this.#more())) {
-        throw new SessionError(
-          "SESSION_LOST",
-          "Cannot upgrade the connection: the server closed it",
-        );
-      }
-    }
-  }
-
-  /** Text of an error answer; as much as came when the connection ends early. */
-  async readBody(headers: ReadonlyMap<string, string>): Promise<string> {
-    if (headers.get("transfer-encoding")?.toLowerCase() === "chunked")
-      return await this.#readChunked();
-    const length = Number(headers.get("content-length") ?? ANSWER_BYTES_MAX);
-    while (this.#rest.length < length && (await this.#more()));
-    return this.#rest.toString("utf8", 0, Math.min(length, this.#rest.length));
-  }
-
-  /** Stops reading; unused bytes are back in the socket's buffer. */
-  release(): void {
-    if (this.#rest.length > 0 && !this.#socket.destroyed) this.#socket.unshift(this.#rest);
-    this.#rest = Buffer.alloc(0);
-  }
-
-  async #readChunked(): Promise<string> {
-    let text = "";
-    for (;;) {
-      const lineEnd = this.#rest.indexOf("\r\n");
-      const size =
-        lineEnd === -1 ? -1 : Number.parseInt(this.#rest.toString("latin1", 0, lineEnd), 16);
-      if (size === 0 || Number.isNaN(size)) return text;
-      if (size > 0 && this.#rest.length >= lineEnd + 2 + size + 2) {
-        text += this.#rest.toString("utf8", lineEnd + 2, lineEnd + 2 + size);
-        this.#rest = this.#rest.subarray(lineEnd + 2 + size + 2);
-      } else if (!(await this.#more())) return text;
-    }
-  }
-
-  /** Waits for more bytes; `false` when the peer has ended or the answer is too long. */
-  async #more(): Promise<boolean> {
-    if (this.#rest.length > ANSWER_BYTES_MAX) return false;
-    const part = await this.#next();
-    if (part === null) return false;
-    this.#rest = Buffer.concat([this.#rest, part]);
-    return true;
-  }
-
-  async #next(): Promise<Buffer | null> {
-    const socket = this.#socket;
-    for (;;) {
-      if (this.#stop.aborted) throw this.#stopReason();
-      const part: unknown = socket.read();
-      if (Buffer.isBuffer(part)) return part;
-      if (socket.readableEnded || socket.destroyed) return null;
-      await this.#readable();
-    }
-  }
-
-  async #readable(): Promise<void> {
-    const socket = this.#socket;
-    const stop = this.#stop;
-    await new Promise<void>((resolve, reject) => {
-      const settle = (): void => {
-        for (const name of ["readable", "end", "close"]) socket.off(name, onProgress);
-        socket.off("error", onError);
-        stop.removeEventListener("abort", onProgress);
-      };
-      const onProgress = (): void => {
-        settle();
-        resolve();
-      };
-      const onError = (cause: Error): void => {
-        settle();
-        const message = "Cannot upgrade the connection: it broke";
-        reject(new SessionError("SESSION_LOST", message, { cause }));
-      };
-      for (const name of ["readable", "end", "close"]) socket.on(name, onProgress);
-      socket.on("error", onError);
-      stop.addEventListener("abort", onProgress);
-    });
-  }
-
-  #stopReason(): unknown {
-    if (this.#signal?.aborted === true) return this.#signal.reason;
-    return new SessionError(
-      "SESSION_TIMEOUT",
-      `Cannot upgrade the connection: no answer within ${this.#timeoutMs} ms`,
-    );
-  }
 }

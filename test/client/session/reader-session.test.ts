@@ -61,6 +61,7 @@ describe("client/session/reader-session", () => {
     };
     server = new BackupServer({
       repository: parseRepository(`bob@pbs!ci@127.0.0.1:${fake.port}:tank`),
+      endpoint: { host: "127.0.0.1", port: fake.port },
       trust,
       rest: new RestClient({ host: "127.0.0.1", port: fake.port }, trust),
       authentication: tokenAuthentication("bob@pbs!ci", "secret"),
