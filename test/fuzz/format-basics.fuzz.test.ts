@@ -138,7 +138,7 @@ describe("fuzz: blobs, indexes, manifests, catalogues", () => {
   });
 
   it("does not spend seconds on a few bytes in plain JavaScript", () => {
-    // Kept the library that was used before busy: found by this test.
+    // Keeps fzstd busy for seconds if it is not measured before: found by this test.
     const frame = fromHex(
       "28b52ffd00480d0200840354686520717569636b2062726f776e20666f091512bbbbc7ad466fedc18e401b8349bf" +
         "104868e1059499bc077b021547e87f5ace58ff50a677145b3e2da57c",

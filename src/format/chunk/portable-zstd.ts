@@ -1,42 +1,47 @@
+import { decompress } from "fzstd";
 import { boundedDecompress, checkStatedSize } from "./zstd-bounds.ts";
-import { ZstdBlocks } from "./zstd-block.ts";
-import { type ZstdFrame, zstdBlocks, zstdFrames } from "./zstd-frames.ts";
+import { zstdFrameSize } from "./zstd-frame-size.ts";
+import { type ZstdFrame, zstdFrames } from "./zstd-frames.ts";
+
+/** A frame header that states the plain size in four bytes: magic number, descriptor, size. */
+const HEADER_BYTES = 9;
+const SINGLE_SEGMENT_SIZE_4 = 0xa0;
+const HAS_CHECKSUM = 0x04;
 
 /**
- * Decompresses zstd frames in plain JavaScript, for browsers and where no library could be loaded.
+ * Decompresses zstd frames in plain JavaScript (fzstd), for browsers and where no library could be loaded.
  *
- * Written for hostile input: memory is bounded by `sizeMax`, time by the bytes read and written. An npm package for this exists
- * (fzstd); 74 bytes can keep it busy for seconds, and it gives wrong bytes instead of an error for some damage.
- * Dictionaries are not supported, and the optional checksum of a frame is not compared: a chunk's digest proves more.
+ * fzstd trusts its input: some 20 bytes can keep it busy for ten seconds or for ever. So each frame is measured first, and
+ * fzstd sees only what has been found to end, with exactly its size. Memory is bounded by `sizeMax`, time by the bytes
+ * read and written. Dictionaries are not supported, and the optional checksum of a frame is not compared: a chunk's
+ * digest proves more.
  *
  * @returns Owned bytes.
  * @throws {FormatError} `FORMAT_INVALID`, `FORMAT_OUT_OF_RANGE`.
- * @see RFC 8878
+ * @see RFC 8878, docs/decisions/0004-zstd-and-crypto.md
  */
 export function portableZstdDecompress(compressed: Uint8Array, sizeMax: number): Uint8Array {
   return boundedDecompress(compressed, sizeMax, (target, frames) => {
     let position = 0;
     for (const frame of zstdFrames(frames)) {
-      const end = decodeFrame(frames, frame, target, position);
-      checkStatedSize(frame, end - position);
-      position = end;
+      const size = zstdFrameSize(frames, frame, target.length - position);
+      checkStatedSize(frame, size);
+      target.set(decompress(withStatedSize(frames, frame, size)), position);
+      position += size;
     }
     return position;
   });
 }
 
-function decodeFrame(
-  bytes: Uint8Array,
-  frame: ZstdFrame,
-  target: Uint8Array,
-  position: number,
-): number {
-  const { blockMax } = frame;
-  const blocks = new ZstdBlocks(bytes, target, { position, blockMax });
-  for (const { kind, start, end, size } of zstdBlocks(bytes, frame)) {
-    if (kind === "raw") blocks.raw(start, end);
-    else if (kind === "repeated") blocks.repeat(bytes[start] ?? 0, size);
-    else blocks.compressed(start, end);
-  }
-  return blocks.position;
+/**
+ * The frame with a header that states its size and no window: fzstd then allocates the size and no more, where it
+ * would else allocate, and move with every block, the window that the header declares.
+ */
+function withStatedSize(bytes: Uint8Array, frame: ZstdFrame, size: number): Uint8Array {
+  const copy = new Uint8Array(HEADER_BYTES + frame.end - frame.blocksStart);
+  copy.set(bytes.subarray(frame.start, frame.start + 4));
+  copy[4] = SINGLE_SEGMENT_SIZE_4 | ((bytes[frame.start + 4] ?? 0) & HAS_CHECKSUM);
+  for (let i = 0; i < 4; i++) copy[5 + i] = size >>> (8 * i);
+  copy.set(bytes.subarray(frame.blocksStart, frame.end), HEADER_BYTES);
+  return copy;
 }

@@ -4,7 +4,7 @@ import { FormatError } from "../format-error.ts";
  * Reads a bit stream of zstd from its end to its start.
  *
  * Such a stream ends with a 1 bit that marks where it ends; what was written last is read first. Bits before the start
- * read as zeros and make {@link left} negative: entropy decoders look a few bits ahead, and check afterwards.
+ * read as zeros and make {@link left} negative: entropy decoders check afterwards.
  *
  * @see RFC 8878 §4.1 (bit streams read backwards)
  */
@@ -38,24 +38,19 @@ export class ZstdBits {
       const high = this.read(count - 16);
       return high * 0x10000 + this.read(16);
     }
-    const value = this.peek(count);
+    const value = this.#peek(count);
     this.#left -= count;
     return value;
   }
 
-  /** Looks at the next `count` bits, at most 16. */
-  peek(count: number): number {
+  /** The next `count` bits, at most 16. */
+  #peek(count: number): number {
     const low = this.#left - count;
     if (low < 0) {
       if (this.#left <= 0) return 0;
       return (this.#bits(0) & ((1 << this.#left) - 1)) << -low;
     }
     return this.#bits(low) & ((1 << count) - 1);
-  }
-
-  /** Moves over `count` bits. */
-  skip(count: number): void {
-    this.#left -= count;
   }
 
   /** At least 17 bits from bit `position` upwards. */

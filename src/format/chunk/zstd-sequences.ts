@@ -15,8 +15,8 @@ export interface SequenceTables {
   readonly matchLengths: FseTable;
 }
 
-/** One step of a block: copy literals, then copy from what is there already. */
-export type ExecuteSequence = (
+/** Takes one step of a block: so many literals, then so many bytes from what is there already. */
+export type VisitSequence = (
   literalLength: number,
   matchLength: number,
   offsetValue: number,
@@ -59,18 +59,18 @@ const literalLengthBases = basesOf(literalLengthBits, 0);
 const matchLengthBases = basesOf(matchLengthBits, 3);
 
 /**
- * Decodes the sequences section of a block and executes it step by step.
+ * Decodes the sequences section of a block step by step.
  *
  * @param before Tables of the block before, if there was one with sequences.
  * @returns The tables for the next block.
- * @throws {FormatError} `FORMAT_INVALID`, and what `execute` throws.
+ * @throws {FormatError} `FORMAT_INVALID`, and what `visit` throws.
  * @see RFC 8878 §3.1.1.3.2
  */
 export function decodeSequences(
   bytes: Uint8Array,
   range: { readonly start: number; readonly end: number },
   before: SequenceTables | undefined,
-  execute: ExecuteSequence,
+  visit: VisitSequence,
 ): SequenceTables | undefined {
   const { count, end: countEnd } = readCount(bytes, range.start);
   if (countEnd > range.end) throw invalid("a block is cut off");
@@ -98,7 +98,7 @@ export function decodeSequences(
       before?.matchLengths,
     ),
   };
-  run(new ZstdBits(bytes, cursor.at, cursor.end), count, tables, execute);
+  run(new ZstdBits(bytes, cursor.at, cursor.end), count, tables, visit);
   return tables;
 }
 
@@ -106,7 +106,7 @@ function run(
   stream: ZstdBits,
   count: number,
   { literalLengths, offsets, matchLengths }: SequenceTables,
-  execute: ExecuteSequence,
+  visit: VisitSequence,
 ): void {
   let literalState = stream.read(literalLengths.log);
   let offsetState = stream.read(offsets.log);
@@ -121,7 +121,7 @@ function run(
     const literalLength =
       (literalLengthBases[literalCode] ?? 0) + stream.read(literalLengthBits[literalCode] ?? 0);
     if (stream.left < 0) throw invalid("the sequences are cut off");
-    execute(literalLength, matchLength, offsetValue);
+    visit(literalLength, matchLength, offsetValue);
     if (i === count - 1) break;
     literalState = nextState(literalLengths, literalState, stream);
     matchState = nextState(matchLengths, matchState, stream);

@@ -10,7 +10,7 @@ export interface Sha256Stream {
  * Hashing, encryption and compression, all that the formats need of them.
  *
  * Two implementations pass `test/contract/codec-provider.contract.ts`: native (node:crypto and a zstd binding) and
- * portable (the noble libraries and our own zstd decoder), which runs in a browser. Every method is synchronous and borrows
+ * portable (the noble libraries and fzstd), which runs in a browser. Every method is synchronous and borrows
  * its inputs; results are owned by the caller. Inputs and results may lie in shared memory.
  */
 export interface CodecProvider {

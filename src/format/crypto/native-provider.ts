@@ -26,7 +26,7 @@ export function createNativeProvider(): CodecProvider {
  */
 export function createNativeProviderWith(zstd: ZstdCodec | undefined): CodecProvider {
   return {
-    name: `node:crypto, ${zstd?.name ?? "own zstd decoder"}`,
+    name: `node:crypto, ${zstd?.name ?? "fzstd"}`,
     sha256(...parts) {
       const hash = createHash("sha256");
       for (const part of parts) hash.update(part);

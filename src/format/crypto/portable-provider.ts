@@ -18,7 +18,7 @@ const TAG_BYTES = 16;
 export function createPortableProvider(): CodecProvider {
   const crc32 = createCrc32();
   return {
-    name: "noble, own zstd decoder",
+    name: "noble, fzstd",
     sha256(...parts) {
       const hash = sha256.create();
       for (const part of parts) hash.update(part);

@@ -32,6 +32,13 @@ function words(seed: number, size: number): Uint8Array {
   return new TextEncoder().encode(text).subarray(0, size);
 }
 
+/** A frame of no stated size and a window of 1 MiB, with one block of the given content, marked as last. */
+function frameOf(content: string): Uint8Array {
+  const header = ((content.length / 2) << 3) | 0b101;
+  const head = [header & 0xff, (header >> 8) & 0xff, header >> 16];
+  return Uint8Array.from([...fromHex("28b52ffd0050"), ...head, ...fromHex(content)]);
+}
+
 describe("format/chunk/portable-zstd", () => {
   it("decodes what the real programs compressed, as the libraries do", () => {
     const frames = recordedFrames();
@@ -88,16 +95,9 @@ describe("format/chunk/portable-zstd", () => {
   }
 
   it("rejects blocks that break a rule, each for its own reason", () => {
-    // Frame header: no size, window 1 MiB; then one block of the given content, marked as last.
-    const frameOf = (content: string): Uint8Array => {
-      const size = content.length / 2;
-      const header = ((size << 3) | 0b101).toString(16).padStart(4, "0");
-      return fromHex(`28b52ffd0050${header.slice(2)}${header.slice(0, 2)}00${content}`);
-    };
     const broken: Record<string, string> = {
       "needs a dictionary": "",
       "an empty block": "",
-      "no code to use again": "13000000",
       "the literals of a block": "fcffff",
       "no table to use again": "08410130" + "fcff01",
       "the modes of the sequences": "0841" + "0101",
@@ -117,16 +117,48 @@ describe("format/chunk/portable-zstd", () => {
     }
   });
 
-  it("rejects a block that makes more than a block may, before it has made it", () => {
-    // One literal, then sequences with single codes: matches of 65539 bytes and more, one after another.
-    const content = "0841" + "7f54" + "000034" + "ff".repeat(600);
-    const size = content.length / 2;
-    const header = (size << 3) | 0b101;
-    const head = [header & 0xff, (header >> 8) & 0xff, header >> 16];
-    const frame = Uint8Array.from([...fromHex("28b52ffd0050"), ...head, ...fromHex(content)]);
+  it("rejects what keeps the library busy for seconds or for ever, at once", () => {
+    const hostile: Record<string, string> = {
+      // One literal, then as many matches of 65539 bytes as a count can say, for no bits each.
+      "a block makes more than it may": "0841" + "ffffff54" + "000034" + "ff".repeat(600),
+      // The same without the bits.
+      "the sequences are cut off": "0841" + "ff001054" + "000033" + "01",
+      // Huffman weights whose table is a single symbol: each takes no bits, so they never end.
+      "a code has too many symbols": "12c001" + "05" + "f003" + "ffff01" + "01" + "00",
+    };
+    for (const [reason, content] of Object.entries(hostile)) {
+      const started = performance.now();
 
-    const error = thrown(() => portableZstdDecompress(frame, sizeMax));
+      const error = thrown(() => portableZstdDecompress(frameOf(content), sizeMax));
+
+      expect(performance.now() - started, reason).to.be.below(200);
+      expect(error, reason).to.have.property("code", "FORMAT_INVALID");
+      expect((error as Error).message).to.include(reason);
+    }
+  });
+
+  it("stops at the allowed size when small blocks claim much", () => {
+    // A raw block, then 20,000 blocks of 13 bytes, each with 43,000 matches of three bytes for no bits.
+    const head = fromHex("28b52ffd0050" + "400000" + "4142434445464748");
+    const block = fromHex("540000" + "0841" + "fff82854" + "000000" + "01");
+    const frame = new Uint8Array(head.length + block.length * 20_000);
+    frame.set(head);
+    for (let i = head.length; i < frame.length; i += block.length) frame.set(block, i);
+    frame[frame.length - block.length] = 0x55;
+    const started = performance.now();
+
+    const error = thrown(() => portableZstdDecompress(frame, 1024 * 1024));
+
+    expect(error).to.have.property("code", "FORMAT_OUT_OF_RANGE");
+    expect(performance.now() - started).to.be.below(1000);
+  });
+
+  it("passes on what the library itself finds", () => {
+    const noCodeToUseAgain = frameOf("13000000");
+
+    const error = thrown(() => portableZstdDecompress(noCodeToUseAgain, sizeMax));
 
     expect(error).to.have.property("code", "FORMAT_INVALID");
+    expect((error as Error).cause).to.have.property("message", "invalid zstd data");
   });
 });
