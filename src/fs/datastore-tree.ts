@@ -13,7 +13,13 @@ import {
 } from "./file-system.ts";
 import { FsError } from "./fs-error.ts";
 import { type FsNeed, type GroupKey, type SnapshotKey } from "./fs-need.ts";
-import { type ShownFile, shownFiles } from "./shown-file.ts";
+import { type ShownFile } from "./shown-file.ts";
+import {
+  prefetchAttributes,
+  shownFilesOf,
+  type VirtualChild,
+  virtualChildren,
+} from "./virtual-children.ts";
 import { VIRTUAL_INODE_MIN, virtualInode, type VirtualNode } from "./virtual-node.ts";
 
 /** What is mounted: a namespace with everything below it, or one thing in it. */
@@ -37,18 +43,7 @@ export interface DatastoreTreeParts {
   readonly gid: number;
 }
 
-/** A child of a virtual directory: another one, or the root of an archive. */
-type Child =
-  | { readonly name: string; readonly node: VirtualNode }
-  | { readonly name: string; readonly slot: ArchiveSlot };
-
 const encoder = new TextEncoder();
-
-/** Name of the link to the newest snapshot of a group. */
-const LATEST = "latest";
-
-/** Order in which types are shown (spec datastore.md §1.1). */
-const types = ["ct", "host", "vm"];
 
 /**
  * A datastore, or a part of it, as a read-only file system:
@@ -80,11 +75,11 @@ export class DatastoreTree implements FileSystem {
     const archive = this.#archiveAt(parent);
     if (archive) return archive.lookup(parent, name);
     const node = this.#nodeAt(parent);
-    const child = this.#children(node, parent).find((one) =>
+    const child = virtualChildren(node, this.#memory).find((one) =>
       sameBytes(encoder.encode(one.name), name),
     );
     if (!child) throw new FsError("ENOENT", "find a name");
-    return this.#attributesOfChild(child);
+    return this.#attributesOfChild(child, parent);
   }
 
   forget(ino: number, count: number): void {
@@ -104,9 +99,11 @@ export class DatastoreTree implements FileSystem {
     const archive = this.#archiveAt(ino);
     if (archive) return archive.readDirectory(ino);
     const node = this.#nodeAt(ino);
-    const entries = this.#children(node, ino).map((child) => ({
+    const children = virtualChildren(node, this.#memory);
+    prefetchAttributes(children, this.#memory);
+    const entries = children.map((child) => ({
       name: encoder.encode(child.name),
-      attributes: this.#attributesOfChild(child),
+      attributes: this.#attributesOfChild(child, ino),
     }));
     return { parent: this.#parentInode(node), entries };
   }
@@ -182,7 +179,7 @@ export class DatastoreTree implements FileSystem {
   #onlySlot(): ArchiveSlot | undefined {
     const root = this.#root;
     if (this.#only || root.kind !== "archive") return this.#only;
-    const shown = this.#shownFiles(root.snapshot).find(({ name }) => name === root.name);
+    const shown = shownFilesOf(root.snapshot, this.#memory).find(({ name }) => name === root.name);
     if (shown?.kind !== "archive") {
       throw new FsError("ENOENT", `find archive ${root.name} in the snapshot`);
     }
@@ -250,97 +247,12 @@ export class DatastoreTree implements FileSystem {
     }
   }
 
-  #children(node: VirtualNode, ino: number): readonly Child[] {
-    switch (node.kind) {
-      case "namespace":
-        return this.#childrenOfNamespace(node.namespace);
-      case "namespaces":
-        return this.#memory.get(node).map((component) => ({
-          name: component,
-          node: {
-            kind: "namespace",
-            namespace: node.namespace === "" ? component : `${node.namespace}/${component}`,
-          },
-        }));
-      case "type": {
-        const { namespace, type } = node;
-        return this.#memory
-          .get({ kind: "groups", namespace })
-          .filter((group) => group.type === type)
-          .map(({ id, lastTimeSec }) => ({
-            name: id,
-            node: {
-              kind: "group",
-              group: { namespace, type, id },
-              lastTimeSec: lastTimeSec ?? 0,
-            },
-          }));
-      }
-      case "group":
-        return this.#childrenOfGroup(node.group);
-      case "snapshot":
-        return this.#childrenOfSnapshot(node.snapshot, ino);
-      case "latest":
-      case "file":
-        throw new FsError("ENOTDIR", "list a file");
+  /** Attributes of a child, which the kernel knows from then on. */
+  #attributesOfChild(child: VirtualChild, parentInode: number): Attributes {
+    if ("archive" in child) {
+      const { snapshot, archive } = child;
+      return this.#attributesOfArchive(this.#slots.slotOf(snapshot, archive, { parentInode }));
     }
-  }
-
-  #childrenOfNamespace(namespace: string): readonly Child[] {
-    this.#memory.prefetch({ kind: "namespaces", namespace });
-    const groups = this.#memory.get({ kind: "groups", namespace });
-    const present = types.filter((type) => groups.some((group) => group.type === type));
-    const children: Child[] = present.map((type) => ({
-      name: type,
-      node: { kind: "type", namespace, type },
-    }));
-    if (this.#memory.get({ kind: "namespaces", namespace }).length > 0) {
-      children.push({ name: "ns", node: { kind: "namespaces", namespace } });
-    }
-    return children;
-  }
-
-  #childrenOfGroup({ namespace, type, id }: GroupKey): readonly Child[] {
-    const group = { namespace, type, id };
-    const times = this.#memory
-      .get({ kind: "snapshots", group })
-      .filter(({ isFinished }) => isFinished)
-      .map(({ timeSec }) => timeSec)
-      .toSorted((a, b) => a - b);
-    const children: Child[] = times.map((timeSec) => ({
-      name: timeText(timeSec),
-      node: { kind: "snapshot", snapshot: { ...group, timeSec } },
-    }));
-    const latest = times.at(-1);
-    if (latest !== undefined) {
-      children.push({ name: LATEST, node: { kind: "latest", group, timeSec: latest } });
-    }
-    return children;
-  }
-
-  #childrenOfSnapshot(snapshot: SnapshotKey, ino: number): readonly Child[] {
-    const shown = this.#shownFiles(snapshot);
-    // All that will be asked for one after another, at once.
-    for (const file of shown) {
-      if (file.kind === "blob") {
-        this.#memory.prefetch({ kind: "blob", snapshot, archive: file.file.name });
-      } else if (file.kind === "archive") {
-        this.#memory.prefetch({ kind: "open-archive", snapshot, archive: file.tree.name });
-      }
-    }
-    return shown.map((file) =>
-      file.kind === "archive"
-        ? { name: file.name, slot: this.#slots.slotOf(snapshot, file, { parentInode: ino }) }
-        : { name: file.name, node: { kind: "file", snapshot, file } },
-    );
-  }
-
-  #shownFiles(snapshot: SnapshotKey): readonly ShownFile[] {
-    return shownFiles(this.#memory.get({ kind: "open-snapshot", snapshot }).files);
-  }
-
-  #attributesOfChild(child: Child): Attributes {
-    if ("slot" in child) return this.#attributesOfArchive(child.slot);
     const ino = this.#inodeOf(child.node);
     const attributes = this.#attributes(child.node, ino);
     const held = this.#nodes.get(ino);

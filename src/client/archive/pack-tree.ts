@@ -10,7 +10,7 @@ import { type MatchEntry } from "../../format/patterns/match-list.ts";
 import { PxarEncoder } from "../../format/pxar/encoder.ts";
 import { ITEM_HEADER_BYTES, pxarItems } from "../../format/pxar/item.ts";
 import { ByteWriter } from "../../format/bytes/byte-writer.ts";
-import { writeItemHeader } from "../../format/pxar/entry-writer.ts";
+import { writeItemHeader } from "../../format/pxar/write-metadata.ts";
 import { PxarTree } from "../../format/pxar/tree-reader.ts";
 import { DirectoryHandle } from "../../linux/directory-handle.ts";
 import { statusOfPath } from "../../linux/file-status.ts";

@@ -4,7 +4,7 @@ import { type ByteSink } from "../bytes/byte-sink.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { PXAR_DEPTH_MAX } from "../limits.ts";
 import { entryNameFault } from "./entry-name.ts";
-import { writeItemHeader, writeMetadata, writeTextItem } from "./entry-writer.ts";
+import { writeItemHeader, writeMetadata, writeTextItem } from "./write-metadata.ts";
 import { filenameHash } from "./filename-hash.ts";
 import { GoodbyeRows } from "./goodbye-table.ts";
 import { ITEM_HEADER_BYTES, pxarItems } from "./item.ts";
