@@ -114,5 +114,9 @@ export interface FileSystemRecipe {
   readonly argument: unknown;
 }
 
-/** Export that a module named in a {@link FileSystemRecipe} must have. */
+/**
+ * Export that a module named in a {@link FileSystemRecipe} must have.
+ *
+ * @public
+ */
 export type MakeFileSystem = (argument: unknown, host: FileSystemHost) => FileSystem;

@@ -19,9 +19,6 @@ const FAT_BITS: readonly (readonly [pxar: number, fat: number])[] = [
   [0x8000, 32],
 ];
 
-/** All `FS_…_FL` bits that an archive can express. */
-export const CHATTR_FLAGS_STORED: number = CHATTR_BITS.reduce((all, [, chattr]) => all | chattr, 0);
-
 /** All FAT attributes that an archive can express. */
 export const FAT_ATTRIBUTES_STORED: number = FAT_BITS.reduce((all, [, fat]) => all | fat, 0);
 
