@@ -3,6 +3,12 @@ import { FormatError } from "../format/format-error.ts";
 import { PxarDecoder } from "../format/pxar/decoder.ts";
 import { FsError } from "./fs-error.ts";
 
+/** Failures of the host after which the counts are left as they are. */
+const FAILURES_MAX = 3;
+
+/** What no failure has as its cause. */
+const NOTHING_YET = Symbol("nothing yet");
+
 /**
  * Link counts of an archive, which no entry of it states: how often a file is named, and how many directories a
  * directory holds.
@@ -23,6 +29,8 @@ export class LinkCounts {
 
   readonly #prepare: () => void;
   #isPrepared = false;
+  #failureCount = 0;
+  #lastCause: unknown = NOTHING_YET;
 
   /** Reads nothing yet; `prepare` is called once, right before the whole archive will be read. */
   constructor(archive: ResidentSource, prepare: () => void) {
@@ -49,6 +57,7 @@ export class LinkCounts {
    * Reads the archive to its end, if that has not been done.
    *
    * An archive that is damaged somewhere keeps ordinary counts from there on: the rest of it can be read all the same.
+   * Where something cannot be fetched, counts are ordinary for now.
    *
    * @throws {NotResident} When it cannot go on yet.
    */
@@ -63,9 +72,18 @@ export class LinkCounts {
       while (isMore) isMore = this.#step();
       this.#state = "ended";
     } catch (error) {
-      if (!(error instanceof FormatError || error instanceof FsError)) throw error;
-      this.#state = "ended";
+      if (error instanceof FormatError) this.#state = "ended";
+      else if (error instanceof FsError) this.#noteFailure(error);
+      else throw error;
     }
+  }
+
+  /** Chunks that cannot be had now may be had later; but each try may be a wait, so there are few. */
+  #noteFailure({ cause }: FsError): void {
+    if (cause === this.#lastCause) return;
+    this.#lastCause = cause;
+    // Without a cause it is a limit of ours, which stays.
+    if (cause === undefined || ++this.#failureCount >= FAILURES_MAX) this.#state = "ended";
   }
 
   /** Names of the file whose first name's FILENAME item is at `nameOffset`. */
