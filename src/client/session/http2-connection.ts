@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -129,6 +130,7 @@ export class Http2Connection {
   async request(request: SessionRequest): Promise<Uint8Array> {
     const { signal, timeoutMs } = request;
     signal?.throwIfAborted();
+    if (signal) setMaxListeners(0, signal); // One a request; Node.js takes more than ten for a leak.
     if (!this.isOpen) throw this.#lost();
     const stream = this.#open(request);
     if (this.#openCount === 0) this.#silentTicks = 0;

@@ -264,4 +264,25 @@ describe("client/session/http2-connection", () => {
     expect(Buffer.from(answer).toString()).to.equal("late");
     connection.destroy();
   });
+
+  it("takes many requests with one signal without a warning", async () => {
+    server.behaviour.onStream = (stream) => {
+      reply(stream, "");
+    };
+    const connection = await open();
+    const { signal } = new AbortController();
+    const warnings: string[] = [];
+    const onWarning = (warning: Error): void => {
+      warnings.push(warning.name);
+    };
+    process.on("warning", onWarning);
+
+    const request = { method: "GET", path: "/x", answerBytesMax: 0, signal } as const;
+    await Promise.all(Array.from({ length: 30 }, () => connection.request(request)));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", onWarning);
+    connection.destroy();
+
+    expect(warnings).to.deep.equal([]);
+  });
 });
