@@ -1,20 +1,23 @@
+import { access } from "node:fs/promises";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 
 import { parseBackupSources } from "../client/backup/backup-source.ts";
 import { type BackupPlan } from "../client/backup/run-backup.ts";
+import { readClientConfig } from "../client/config.ts";
 import { systemClock } from "../format/clock.ts";
 import { parseExcludeArgument } from "../format/patterns/exclude-record.ts";
 import { parseBackupId, parseBackupType } from "../format/snapshot/snapshot-id.ts";
 import { CliError } from "./cli-error.ts";
 import { type ConnectionOptions, type NamespaceOption } from "./connection-options.ts";
+import { type CryptOptions, refuseEncryption } from "./crypt-options.ts";
 import { commandLog } from "./log.ts";
 import { type OutputFormatOptions } from "./output-format.ts";
 import { type RateOptions } from "./transfer-options.ts";
 
 /** Everything `amber backup` can be told. */
 export interface BackupCommandOptions
-  extends ConnectionOptions, NamespaceOption, OutputFormatOptions, RateOptions {
+  extends ConnectionOptions, NamespaceOption, OutputFormatOptions, RateOptions, CryptOptions {
   readonly backupType: string;
   readonly backupId?: string;
   readonly backupTime?: string;
@@ -52,7 +55,9 @@ export async function prepareBackup(
       commandLog.line("warn", `Warning: ${reason}`);
     });
   }
-  return await Promise.resolve({
+  const { keyFile } = readClientConfig();
+  refuseEncryption(options, (await isThere(keyFile)) ? "present" : "absent");
+  return {
     snapshot: {
       type: parseBackupType(options.backupType),
       id: parseBackupId(options.backupId ?? hostname()),
@@ -79,7 +84,14 @@ export async function prepareBackup(
     cryptMode: "none",
     key: undefined,
     noCache: !options.cache,
-  });
+  };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function chunkSize(text: string): number {

@@ -7,6 +7,7 @@ import {
   withServer,
 } from "../connection-options.ts";
 import { exitCodes, runCommand } from "../run-command.ts";
+import { addCryptOptions } from "../crypt-options.ts";
 import { addOutputFormatOption } from "../output-format.ts";
 import { type BackupCommandOptions } from "../prepare-backup.ts";
 import { addRateOptions, chooseRateLimit } from "../transfer-options.ts";
@@ -40,35 +41,35 @@ export function registerBackupCommand(program: Command): void {
     .option("--chunk-size <KiB>", "average size of chunks, 64 to 4096, a power of two", "4096")
     .option("--dry-run", "only say what would be backed up")
     .option("--no-cache", "ask the server not to fill its cache");
-  addOutputFormatOption(addRateOptions(addNamespaceOption(addConnectionOptions(command)))).action(
-    async (sources: string[], options: BackupCommandOptions) => {
-      await runCommand(async (signal) => {
-        const { startBackupTools } = await import("../backup-tools.ts");
-        const { prepareBackup } = await import("../prepare-backup.ts");
-        const { BackupReport } = await import("../backup-report.ts");
-        const prepared = await prepareBackup(sources, options);
-        const namespace = await chooseNamespace(options);
-        const rateLimit = await chooseRateLimit(options, signal);
-        const report = new BackupReport({ ...prepared, namespace }, options.outputFormat);
-        if (options.dryRun) {
-          report.dryRun(prepared.sources);
-          return exitCodes.ok;
-        }
-        await startBackupTools(async (tools) => {
-          const { runBackup } = await import("../../client/backup/run-backup.ts");
-          await withServer(options, async (server) => {
-            report.begin();
-            try {
-              const plan = { ...prepared, server, namespace, rateLimit };
-              await runBackup(plan, { ...tools, signal, events: report });
-            } finally {
-              report.end();
-            }
-          });
+  addOutputFormatOption(
+    addCryptOptions(addRateOptions(addNamespaceOption(addConnectionOptions(command)))),
+  ).action(async (sources: string[], options: BackupCommandOptions) => {
+    await runCommand(async (signal) => {
+      const { startBackupTools } = await import("../backup-tools.ts");
+      const { prepareBackup } = await import("../prepare-backup.ts");
+      const { BackupReport } = await import("../backup-report.ts");
+      const prepared = await prepareBackup(sources, options);
+      const namespace = await chooseNamespace(options);
+      const rateLimit = await chooseRateLimit(options, signal);
+      const report = new BackupReport({ ...prepared, namespace }, options.outputFormat);
+      if (options.dryRun) {
+        report.dryRun(prepared.sources);
+        return exitCodes.ok;
+      }
+      await startBackupTools(async (tools) => {
+        const { runBackup } = await import("../../client/backup/run-backup.ts");
+        await withServer(options, async (server) => {
+          report.begin();
+          try {
+            const plan = { ...prepared, server, namespace, rateLimit };
+            await runBackup(plan, { ...tools, signal, events: report });
+          } finally {
+            report.end();
+          }
         });
-        report.succeed();
-        return report.isIncomplete ? exitCodes.incomplete : exitCodes.ok;
       });
-    },
-  );
+      report.succeed();
+      return report.isIncomplete ? exitCodes.incomplete : exitCodes.ok;
+    });
+  });
 }

@@ -9,9 +9,11 @@ import {
   withServer,
 } from "../connection-options.ts";
 import { runCommand } from "../run-command.ts";
+import { addCryptOptions, type CryptOptions, refuseEncryption } from "../crypt-options.ts";
 import { addRateOptions, chooseRateLimit, type RateOptions } from "../transfer-options.ts";
 
-interface RestoreCommandOptions extends ConnectionOptions, NamespaceOption, RateOptions {
+interface RestoreCommandOptions
+  extends ConnectionOptions, NamespaceOption, RateOptions, CryptOptions {
   readonly allowExistingDirs?: true;
   readonly overwrite?: true;
   readonly overwriteFiles?: true;
@@ -50,12 +52,12 @@ export function registerRestoreCommand(program: Command): void {
     .option("--ignore-extract-device-errors", "go on when a device cannot be made")
     .option("--no-sparse", "write zeros instead of leaving holes")
     .option("--prelude-target <path>", "write the archive's prelude to this new file");
-  addRateOptions(addNamespaceOption(addConnectionOptions(command))).action(
+  addCryptOptions(addRateOptions(addNamespaceOption(addConnectionOptions(command)))).action(
     async (snapshot: string, archive: string, target: string, options: RestoreCommandOptions) => {
       await runCommand(async (signal) => {
-        const { restoreArchive } = await import("../restore-archive.ts");
+        const { restoreArchive, treeOptions } = await import("../restore-archive.ts");
         const { findSnapshot } = await import("../snapshot-argument.ts");
-        const { treeOptions } = await import("../restore-archive.ts");
+        refuseEncryption(options, "absent");
         const namespace = await chooseNamespace(options);
         const rateLimit = await chooseRateLimit(options, signal);
         await withServer(options, async (server) => {
