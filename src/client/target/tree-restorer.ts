@@ -20,11 +20,12 @@ import { closeDescriptor, OPEN_FLAGS, openAt } from "../../linux/open-at.ts";
 import { SystemError } from "../../linux/system-error.ts";
 import { type SharedCounters } from "../shared-counters.ts";
 import { pathOf, pathOfDirectory, ROOT_PATH, type TreePath } from "../source/tree-path.ts";
+import { linkBelow, linkTargetNames } from "./link-below.ts";
 import { MetadataWriter } from "./metadata-writer.ts";
 import { RestoreError } from "./restore-error.ts";
 import { type RestoreProblem, type RestoreProblemKind } from "./restore-problem.ts";
 import { type RestoreCounter, type RestoreOptions } from "./restore-request.ts";
-import { linkBelow, linkTargetNames } from "./restored-paths.ts";
+
 import { SparseWriter } from "./sparse-writer.ts";
 
 /** What a {@link TreeRestorer} works with. */
