@@ -161,6 +161,7 @@ async function backgroundMount(
 const restic: Tool = {
   name: "restic",
   async prepare() {
+    await Promise.resolve();
     rmSync(join(work, "restic"), { recursive: true, force: true });
     rmSync(join(work, "restic-cache"), { recursive: true, force: true });
     timed("restic", ["init", "--quiet"], resticEnv);
@@ -199,6 +200,7 @@ const restic: Tool = {
 const borg: Tool = {
   name: "borg",
   async prepare() {
+    await Promise.resolve();
     rmSync(join(work, "borg"), { recursive: true, force: true });
     rmSync(join(work, "borg-base"), { recursive: true, force: true });
     timed("borg", ["init", "-e", "none", join(work, "borg")], borgEnv);
@@ -252,6 +254,7 @@ const borg: Tool = {
 const casync: Tool = {
   name: "casync",
   async prepare() {
+    await Promise.resolve();
     rmSync(join(work, "casync"), { recursive: true, force: true });
     mkdirSync(join(work, "casync"));
   },

@@ -114,9 +114,5 @@ export interface FileSystemRecipe {
   readonly argument: unknown;
 }
 
-/**
- * Export that a module named in a {@link FileSystemRecipe} must have.
- *
- * @public
- */
+/** Export that a module named in a {@link FileSystemRecipe} must have. */
 export type MakeFileSystem = (argument: unknown, host: FileSystemHost) => FileSystem;

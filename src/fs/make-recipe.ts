@@ -1,4 +1,9 @@
-import { type FileSystem, type FileSystemHost, type FileSystemRecipe } from "./file-system.ts";
+import {
+  type FileSystem,
+  type FileSystemHost,
+  type FileSystemRecipe,
+  type MakeFileSystem,
+} from "./file-system.ts";
 
 /**
  * Makes the file system of a recipe in this thread.
@@ -17,7 +22,7 @@ export async function makeRecipe(
 }
 
 function hasMakeFileSystem(module: unknown): module is {
-  readonly makeFileSystem: (argument: unknown, host: FileSystemHost) => FileSystem;
+  readonly makeFileSystem: MakeFileSystem;
 } {
   return (
     typeof module === "object" &&

@@ -18,7 +18,7 @@ const home = mkdtempSync(join(process.env["TMPDIR"] ?? tmpdir(), "amber-faithful
 const odd = join(home, "odd");
 makeOddTree(odd);
 const server = await startServerProcess(home);
-let isFaithful = true;
+const differing: string[] = [];
 
 function difference(from: string, to: string): void {
   const run = spawnSync(
@@ -39,7 +39,7 @@ function difference(from: string, to: string): void {
     `  rsync -aHAXn --delete --numeric-ids --checksum --itemize-changes ${from}/ ${to}/: ${lines.length} lines`,
   );
   for (const line of lines.slice(0, 10)) console.log(`    ${line}`);
-  if (lines.length > 0) isFaithful = false;
+  if (lines.length > 0) differing.push(`${from} and ${to}`);
 }
 
 function amber(...args: string[]): void {
@@ -47,7 +47,7 @@ function amber(...args: string[]): void {
   const told = `${run.stdout}${run.stderr}`.trim().split("\n");
   console.log(`  amber ${args.join(" ")}: exit ${run.status ?? "?"}`);
   for (const line of told.slice(-5)) console.log(`    ${line}`);
-  if (run.status !== 0) isFaithful = false;
+  if (run.status !== 0) differing.push(`the end of amber ${args.join(" ")}`);
 }
 
 try {
@@ -80,5 +80,5 @@ try {
   removeOddTree(odd);
   rmSync(home, { recursive: true, force: true });
 }
-console.log(isFaithful ? "everything came back" : "something differs");
-process.exitCode = isFaithful ? 0 : 1;
+console.log(differing.length === 0 ? "everything came back" : `differs: ${differing.join("; ")}`);
+process.exitCode = differing.length === 0 ? 0 : 1;
