@@ -22,6 +22,9 @@ import { offerUpgrade } from "./http/upgrade-offer.ts";
 /** Longest path and query in bytes (spec auth.md §1). */
 const URI_BYTES_MAX = 3072;
 
+/** Milliseconds for the body of one request over HTTP/1.1; the longest is a log of 16 MiB. */
+const BODY_TIMEOUT_MS = 300_000;
+
 /** How long refusals are held back, so that guessing is slow (spec auth.md §7). */
 export interface RefusalDelays {
   readonly unauthenticatedMs: number;
@@ -87,6 +90,7 @@ export async function buildApp(
 function makeServer(handler: (request: IncomingMessage, response: ServerResponse) => void): Server {
   const server = createServer({ requireHostHeader: false, keepAlive: true }, handler);
   server.on("request", (request, response) => {
+    endSlowBody(request);
     const front = FrontConnection.of(request.socket);
     if (!front) return;
     front.requestStarted();
@@ -111,6 +115,18 @@ function makeServer(handler: (request: IncomingMessage, response: ServerResponse
     handler(request, response);
   });
   return server;
+}
+
+/** Cuts a connection whose request body takes too long; `FrontConnection` watches over heads. */
+function endSlowBody(request: IncomingMessage): void {
+  if (request.complete) return;
+  const timer = setTimeout(() => {
+    if (!request.complete) request.destroy();
+  }, BODY_TIMEOUT_MS);
+  timer.unref();
+  request.once("close", () => {
+    clearTimeout(timer);
+  });
 }
 
 /** Drops doubled and trailing slashes, and turns `/api2/extjs` into `/api2/json` with a mark (spec auth.md §1, §8.3). */

@@ -53,6 +53,8 @@ export interface RunningServer {
   readonly fingerprint: string;
   /** The administrator that was made by this start, with its password when that is a random one. */
   readonly createdAdmin: { readonly user: AuthId; readonly password?: string } | undefined;
+  /** Reads users, tokens and roles again, for an administrator who edited the files. */
+  reload(): Promise<void>;
   /** Ends all sessions (unfinished backups are removed) and closes everything. Idempotent. */
   close(): Promise<void>;
 }
@@ -80,61 +82,87 @@ export async function startServer(
     processStart: await processStartTicks(),
     clock,
   });
-  // One core is left to the thread that receives: it answers everybody, and one more verifier would not be faster.
-  const pool = CodecPool.create({ workerCount: Math.max(1, availableParallelism() - 1) });
-  const datastores = await openDatastores(entries, {
-    clock,
-    logger,
-    pool,
-    chunkFolders: config.chunkFolders,
-  });
-  const sessions = {
-    datastores,
-    access,
-    tasks,
-    uploadMemory: new UploadMemory(config.uploadMemoryBytes),
-    unauthenticatedMs: config.unauthenticatedDelayMs,
-    logger,
-    running: new Set<Promise<void>>(),
-  };
-  const app = await buildApp(
-    {
-      authenticator,
-      delays: {
-        unauthenticatedMs: config.unauthenticatedDelayMs,
-        forbiddenMs: config.forbiddenDelayMs,
-      },
+  const open = new OpenParts();
+  try {
+    // One core is left to the thread that receives: it answers everybody, and one more verifier would not be faster.
+    const pool = CodecPool.create({ workerCount: Math.max(1, availableParallelism() - 1) });
+    open.add(async () => {
+      await pool[Symbol.asyncDispose]();
+    });
+    const { chunkFolders } = config;
+    const datastores = await openDatastores(entries, { clock, logger, pool, chunkFolders });
+    open.add(async () => {
+      await datastores.close();
+    });
+    const sessions = {
+      datastores,
+      access,
+      tasks,
+      uploadMemory: new UploadMemory(config.uploadMemoryBytes),
+      unauthenticatedMs: config.unauthenticatedDelayMs,
       logger,
-    },
-    plugins(
-      { authenticator, accounts, access, tasks, datastores, pool, product: environment.product },
-      (api) => {
+      running: new Set<Promise<void>>(),
+    };
+    const services = { authenticator, accounts, access, tasks, datastores, pool };
+    const app = await buildApp(
+      {
+        authenticator,
+        delays: {
+          unauthenticatedMs: config.unauthenticatedDelayMs,
+          forbiddenMs: config.forbiddenDelayMs,
+        },
+        logger,
+      },
+      plugins({ ...services, product: environment.product }, (api) => {
         addBackupRoute(api, sessions);
         addReaderRoute(api, sessions);
+      }),
+    );
+    open.add(async () => {
+      await Promise.allSettled(sessions.running);
+      await app.close();
+    });
+    const listener = await listenSecurely(app.server, certificate, config.listen);
+    open.add(async () => {
+      await listener.close();
+    });
+    const fingerprint = certificateFingerprint(certificate.certificatePem);
+    logger.info({ port: listener.port, fingerprint }, "server listens");
+    return {
+      url: `https://localhost:${listener.port}`,
+      port: listener.port,
+      fingerprint,
+      createdAdmin,
+      reload: async () => {
+        await accounts.reload();
+        await access.reload();
+        logger.info("configuration read again");
       },
-    ),
-  );
-  const listener = await listenSecurely(app.server, certificate, config.listen);
-  const fingerprint = certificateFingerprint(certificate.certificatePem);
-  logger.info({ port: listener.port, fingerprint }, "server listens");
-  let closing: Promise<void> | undefined;
-  return {
-    url: `https://localhost:${listener.port}`,
-    port: listener.port,
-    fingerprint,
-    createdAdmin,
-    close: async () => {
-      closing ??= (async () => {
-        await listener.close();
-        await Promise.allSettled(sessions.running);
-        await app.close();
-        await datastores.close();
-        await pool[Symbol.asyncDispose]();
-        logger.info("server closed");
-      })();
-      await closing;
-    },
-  };
+      close: async () => {
+        await open.close();
+      },
+    };
+  } catch (error) {
+    await open.close();
+    throw error;
+  }
+}
+
+/** What a server has open, closed in reverse order, once. */
+class OpenParts {
+  readonly #closers: (() => Promise<void>)[] = [];
+  #closing: Promise<void> | undefined;
+
+  add(close: () => Promise<void>): void {
+    this.#closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= (async () => {
+      for (const close of this.#closers.reverse()) await close();
+    })();
+    await this.#closing;
+  }
 }
 
 interface Services {

@@ -87,7 +87,14 @@ async function runServer(options: ServerOptions, signal: AbortSignal): Promise<v
     if (options.readyFile !== undefined) {
       await announce(options.readyFile, { url, port, fingerprint, pid: process.pid });
     }
+    const onHangUp = (): void => {
+      server.reload().catch((error: unknown) => {
+        process.stderr.write(`Error: ${error instanceof Error ? error.message : String(error)}\n`);
+      });
+    };
+    process.on("SIGHUP", onHangUp);
     await aborted(signal);
+    process.off("SIGHUP", onHangUp);
   } finally {
     await server.close();
   }

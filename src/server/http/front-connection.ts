@@ -43,13 +43,15 @@ export class FrontConnection {
   #writeDone: (() => void) | undefined;
   #head: Buffer | undefined = Buffer.alloc(0);
   #requestsRunning = 0;
+  readonly #onIdle: (() => void)[] = [];
   #headTimer: NodeJS.Timeout | undefined;
   #isReleased = false;
 
   /** Hands a connection whose TLS handshake is done to an HTTP server that need not listen. */
-  static attach(socket: TLSSocket, server: Server): void {
+  static attach(socket: TLSSocket, server: Server): FrontConnection {
     const connection = new FrontConnection(socket);
     server.emit("connection", connection.#duplex);
+    return connection;
   }
 
   /** The connection behind the stream that the HTTP server knows, `undefined` for streams of tests. */
@@ -97,6 +99,15 @@ export class FrontConnection {
     return address.includes(".") && !address.includes(":") ? `::ffff:${address}` : address;
   }
 
+  /** Settles when no request is being answered, at once for an upgraded connection. */
+  async whenIdle(): Promise<void> {
+    if (this.#requestsRunning === 0 || this.#isReleased || this.#socket.destroyed) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle.push(resolve);
+      this.#socket.once("close", resolve);
+    });
+  }
+
   /** A request was read; until it is answered, bytes pass unseen. */
   requestStarted(): void {
     this.#requestsRunning += 1;
@@ -106,7 +117,9 @@ export class FrontConnection {
   /** A request was answered. */
   requestEnded(): void {
     this.#requestsRunning -= 1;
-    if (this.#requestsRunning === 0 && !this.#isReleased) {
+    if (this.#requestsRunning > 0) return;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (!this.#isReleased) {
       this.#head = Buffer.alloc(0);
       this.#startHeadTimer();
     }

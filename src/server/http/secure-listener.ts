@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type Server } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { createServer, type TLSSocket } from "node:tls";
 
 import { type Certificate } from "../tls/self-signed-certificate.ts";
@@ -8,13 +9,16 @@ import { FrontConnection } from "./front-connection.ts";
 /** Connections one server takes; beyond it new ones are closed at once. */
 const CONNECTIONS_MAX = 10_000;
 
+/** Milliseconds that a request which is being answered gets when the server stops. */
+const GRACE_MS = 3000;
+
 /** Milliseconds for a TLS handshake. */
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 
 /** A listening port. */
 export interface SecureListener {
   readonly port: number;
-  /** Stops listening and closes every connection that is still open. */
+  /** Stops listening, lets requests that are being answered end, and closes every connection. */
   close(): Promise<void>;
 }
 
@@ -24,7 +28,7 @@ export async function listenSecurely(
   certificate: Certificate,
   address: { readonly host: string; readonly port: number },
 ): Promise<SecureListener> {
-  const sockets = new Set<TLSSocket>();
+  const connections = new Map<TLSSocket, FrontConnection>();
   const listener = createServer(
     {
       key: certificate.keyPem,
@@ -34,9 +38,8 @@ export async function listenSecurely(
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     },
     (socket) => {
-      sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
-      FrontConnection.attach(socket, server);
+      connections.set(socket, FrontConnection.attach(socket, server));
+      socket.once("close", () => connections.delete(socket));
     },
   );
   listener.maxConnections = CONNECTIONS_MAX;
@@ -52,7 +55,12 @@ export async function listenSecurely(
     close: async () => {
       const closed = once(listener, "close");
       listener.close();
-      for (const socket of sockets) socket.destroy();
+      await Promise.all(
+        [...connections].map(async ([socket, front]) => {
+          await Promise.race([front.whenIdle(), delay(GRACE_MS, undefined, { ref: false })]);
+          socket.destroy();
+        }),
+      );
       await closed;
     },
   };
