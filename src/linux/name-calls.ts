@@ -1,3 +1,4 @@
+import { deviceNumber } from "./device-number.ts";
 import { bindLibc, errnoNumber, lastErrno, type LibcFunction } from "./libc.ts";
 import { scratchMemory } from "./scratch-memory.ts";
 import { lastSystemError } from "./system-error.ts";
@@ -136,14 +137,6 @@ export function readLinkAt(directoryFd: number, name: Uint8Array): Uint8Array {
   const size = calls().readlinkat(directoryFd, putName(name), resultAddress, result.length);
   if (size < 0) throw lastSystemError("readlink", Buffer.from(name).toString());
   return result.slice(0, size);
-}
-
-function deviceNumber(major: number, minor: number): bigint {
-  const high = BigInt(major);
-  const low = BigInt(minor);
-  return (
-    (low & 0xffn) | ((high & 0xfffn) << 8n) | ((low & ~0xffn) << 12n) | ((high & ~0xfffn) << 32n)
-  );
 }
 
 function check(result: number, syscall: string, name: Uint8Array): void {
