@@ -23,6 +23,8 @@ import { type RestoreOptions } from "./restore-request.ts";
 export type MetadataProblem = (kind: RestoreProblemKind, reason: string) => void;
 
 const PERMISSION_BITS = 0o7777;
+/** Without its owner, a set-user-id program would run as whoever restored it. */
+const UNOWNED_BITS = 0o1777;
 const CAPABILITY_NAME: Uint8Array = Buffer.from("security.capability");
 const ACCESS_ACL_NAME: Uint8Array = Buffer.from(ACCESS_ACL_ATTRIBUTE);
 const DEFAULT_ACL_NAME: Uint8Array = Buffer.from(DEFAULT_ACL_ATTRIBUTE);
@@ -64,11 +66,11 @@ export class MetadataWriter {
   /** Completes a regular file or directory that is open and has its content. */
   finishOpen(fd: number, metadata: PxarMetadata): void {
     const { mode, uid, gid, mtimeSec, mtimeNanos, flags } = metadata;
-    if (!this.#ignore.ownership) {
+    const isOwned =
+      !this.#ignore.ownership &&
       this.#attempt("owner", () => {
         setOwner(fd, uid, gid);
       });
-    }
     this.#setAttributes(metadata, (name, value) => {
       setAttribute(fd, name, value);
     });
@@ -80,7 +82,7 @@ export class MetadataWriter {
     }
     if (!this.#ignore.permissions) {
       this.#attempt("mode", () => {
-        setMode(fd, mode & PERMISSION_BITS);
+        setMode(fd, mode & (isOwned ? PERMISSION_BITS : UNOWNED_BITS));
       });
     }
     this.#attempt("time", () => {
@@ -92,18 +94,18 @@ export class MetadataWriter {
   /** Completes a symbolic link, device, fifo or socket. */
   finishNamed({ directoryFd, name }: PlaceOfName, metadata: PxarMetadata, isLink: boolean): void {
     const { mode, uid, gid, mtimeSec, mtimeNanos } = metadata;
-    if (!this.#ignore.ownership) {
+    const isOwned =
+      !this.#ignore.ownership &&
       this.#attempt("owner", () => {
         setOwnerAt(directoryFd, name, { uid, gid });
       });
-    }
     if (!isLink) {
       this.#setAttributes(metadata, (attribute, value) => {
         setAttributeAt(directoryFd, name, attribute, value);
       });
       if (!this.#ignore.permissions) {
         this.#attempt("mode", () => {
-          setModeAt(directoryFd, name, mode & PERMISSION_BITS);
+          setModeAt(directoryFd, name, mode & (isOwned ? PERMISSION_BITS : UNOWNED_BITS));
         });
       }
     }
@@ -151,12 +153,15 @@ export class MetadataWriter {
     }
   }
 
-  #attempt(kind: RestoreProblemKind, set: () => void): void {
+  /** Whether it worked. */
+  #attempt(kind: RestoreProblemKind, set: () => void): boolean {
     try {
       set();
+      return true;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       this.#problem(kind, error.code);
+      return false;
     }
   }
 }

@@ -265,6 +265,19 @@ describe("client/target/restore-tree", function () {
     expect([mode, owner]).to.deep.equal([0o100600, 0]);
   });
 
+  it("does not make a program set-user-id for anyone but its owner", async () => {
+    const archive = encode((encoder) => {
+      encoder.startFile(bytes("f"), { ...FILE, mode: 0o106755 }, 0);
+      encoder.endFile();
+    });
+
+    await restore(archive, {
+      ignore: { acls: false, xattrs: false, ownership: true, permissions: false },
+    });
+
+    expect(fs.statSync(path.join(target, "f")).mode).to.equal(0o100755);
+  });
+
   it("ends at once when it is aborted", async () => {
     const { SharedCounters } = await import("../../../src/client/shared-counters.ts");
     const { restoreTree } = await import("../../../src/client/target/restore-tree.ts");
