@@ -144,6 +144,19 @@ describe("tidy", () => {
     expect([...documented].sort()).to.deep.equal([...codes].sort());
   });
 
+  it("links only to what exists, in every document", () => {
+    const dangling = tracked()
+      .filter((path) => path.endsWith(".md"))
+      .flatMap((path) =>
+        [...read(path).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
+          .map((link) => link[1] ?? "")
+          .filter((link) => !link.includes("://") && !existsSync(join(root, dirname(path), link)))
+          .map((link) => `${path}: ${link}`),
+      );
+
+    expect(dangling).to.deep.equal([]);
+  });
+
   it("speaks of itself alone: no machine path, no registry host", () => {
     const words = [
       ["/wo", "rk/"],
