@@ -94,12 +94,7 @@ describe("client/target/restore-tree", function () {
       expect(error).to.be.instanceOf(RestoreError).with.property("code", "RESTORE_FAILED");
     });
 
-    for (const linkTarget of [
-      "/etc/passwd",
-      "../outside/precious",
-      "d/../../outside/precious",
-      "",
-    ]) {
+    for (const linkTarget of ["/etc/passwd", "../outside/precious", "d/../../outside/precious"]) {
       it(`refuses a hard link to "${linkTarget}"`, async () => {
         const archive = encode((encoder) => {
           const first = addFile(encoder, "a", "x");
