@@ -11,7 +11,7 @@ import { type BackupTarget } from "../store/backup-target.ts";
 import { method, streamMethod, type SessionRoute } from "./session-router.ts";
 import { storedBytes } from "./stored-bytes.ts";
 import { blobLengthTexts, chunkLengthTexts, readExactly } from "./read-exactly.ts";
-import { type UploadMemory } from "./upload-memory.ts";
+import { type UploadPlaces } from "./upload-memory.ts";
 import { uploadStatisticsLines } from "./upload-statistics.ts";
 
 /** What the methods of a backup session work on. */
@@ -23,7 +23,7 @@ export interface BackupSessionParts {
   readonly debug: (line: string) => void;
   /** Path of the snapshot's folder below the datastore, for the log. */
   readonly snapshotPath: string;
-  readonly memory: UploadMemory;
+  readonly memory: UploadPlaces;
 }
 
 type Kind = "dynamic" | "fixed";

@@ -143,7 +143,7 @@ async function runSession(run: Run): Promise<void> {
           routes: backupMethods({
             target,
             snapshotPath,
-            memory: options.uploadMemory,
+            memory: options.uploadMemory.sessionShare(),
             log: logTo(task),
             debug: run.isDebug ? logTo(task) : ignoreLine,
           }),

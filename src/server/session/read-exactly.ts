@@ -2,6 +2,13 @@ import { type Readable } from "node:stream";
 
 import { refused } from "../http/api-error.ts";
 
+/**
+ * Milliseconds without a byte after which an upload is given up.
+ *
+ * Sessions may pause as long as they like, but not in the middle of a body: it holds memory that others wait for.
+ */
+const STALL_MS = 120_000;
+
 /** Texts for bodies that are not as long as announced. */
 export interface LengthTexts {
   /** Text when the body is longer. */
@@ -16,7 +23,7 @@ export interface LengthTexts {
  * Bytes are copied as they come, so the connection's flow control sees them as taken; a client that is not asked
  * (because nobody reads) has to wait.
  *
- * @throws {ApiError} `API_REFUSED` as soon as the body is longer, or when it ends early.
+ * @throws {ApiError} `API_REFUSED` as soon as the body is longer, when it ends early, or when nothing comes any more.
  */
 export async function readExactly(
   stream: Readable,
@@ -25,7 +32,11 @@ export async function readExactly(
 ): Promise<void> {
   let size = 0;
   await new Promise<void>((resolve, reject) => {
+    const stall = setTimeout(() => {
+      settle(refused("upload stalled"));
+    }, STALL_MS);
     const settle = (error?: Error): void => {
+      clearTimeout(stall);
       stream.off("data", onData);
       stream.off("end", onEnd);
       stream.off("error", onError);
@@ -42,6 +53,7 @@ export async function readExactly(
       }
       target.set(bytes, size);
       size += bytes.length;
+      stall.refresh();
     };
     const onEnd = (): void => {
       settle(size === target.length ? undefined : refused(texts.tooShort(target.length, size)));

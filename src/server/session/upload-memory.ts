@@ -20,6 +20,15 @@ export interface UploadSlot {
   readonly release: () => void;
 }
 
+/** Where an upload gets its place from. */
+export interface UploadPlaces {
+  /** Takes a place for `size` bytes, at most the longest upload; waits its turn when there is none. */
+  take(size: number): Promise<UploadSlot>;
+}
+
+/** Part of all memory that one session may hold, so that one client alone cannot make all others wait. */
+const SESSION_SHARE = 1 / 4;
+
 /**
  * Memory that uploads are received into, used again and again.
  *
@@ -27,7 +36,7 @@ export interface UploadSlot {
  * for the first time makes work for the garbage collector. Measured with eight clients: 9 ms of the main thread per
  * chunk with fresh buffers, of which 6 go to that. Memory in use is bounded by the budget, memory kept by the same.
  */
-export class UploadMemory {
+export class UploadMemory implements UploadPlaces {
   readonly #budget: MemoryBudget;
   /** Buffers that nobody uses, by size. */
   readonly #spare = new Map<number, SharedArrayBuffer[]>();
@@ -45,7 +54,25 @@ export class UploadMemory {
     return this.#budget.freeBytes;
   }
 
-  /** Takes a place for `size` bytes, at most the longest upload; waits its turn when there is none. */
+  /** The part of this memory that one session may hold; at least one upload of any length. */
+  sessionShare(): UploadPlaces {
+    const share = Math.max(this.#spareBytesMax * SESSION_SHARE, BLOB_UPLOAD_BYTES_MAX);
+    const budget = new MemoryBudget(Math.min(share, this.#spareBytesMax));
+    return {
+      take: async (size) => {
+        const giveBack = await budget.take(size);
+        const slot = await this.take(size);
+        return {
+          bytes: slot.bytes,
+          release: () => {
+            slot.release();
+            giveBack();
+          },
+        };
+      },
+    };
+  }
+
   async take(size: number): Promise<UploadSlot> {
     const capacity = BUFFER_BYTES.find((bytes) => bytes >= size) ?? size;
     const giveBack = await this.#budget.take(capacity);

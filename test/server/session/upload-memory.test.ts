@@ -22,6 +22,26 @@ describe("server/session/upload-memory", () => {
     expect(slots[0].bytes.buffer).to.not.equal(slots[1].bytes.buffer);
   });
 
+  it("lets one session hold no more than a quarter", async () => {
+    const memory = new UploadMemory(128 * 1024 * 1024);
+    const share = memory.sessionShare();
+    const slots = await Promise.all(Array.from({ length: 8 }, () => share.take(4_000_000)));
+    let isGranted = false;
+    const next = share.take(4_000_000).then((slot) => {
+      isGranted = true;
+      return slot;
+    });
+
+    const other = await memory.sessionShare().take(4_000_000);
+    expect(isGranted).to.equal(false);
+    slots[0]?.release();
+
+    (await next).release();
+    other.release();
+    for (const slot of slots.slice(1)) slot.release();
+    expect(memory.freeBytes).to.equal(128 * 1024 * 1024);
+  });
+
   it("makes uploads wait that do not fit, and serves them in turn", async () => {
     const memory = new UploadMemory(64 * 1024);
     const first = await memory.take(10);
