@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -53,6 +53,16 @@ describe("integration/cli usage", () => {
       expect(run.stdout).to.match(new RegExp(`^Usage: amber ${command.join(" ")}`));
     });
   }
+
+  it("imports no TypeScript in the built program", () => {
+    // The compiler leaves the extension of a dynamic import alone in a block with `using`.
+    const dist = resolve(import.meta.dirname, "../../dist");
+    const wrong = readdirSync(dist, { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(".js"))
+      .filter((path) => /\bimport\(\s*"[^"]*\.ts"/.test(readFileSync(join(dist, path), "utf8")));
+
+    expect(wrong).to.deep.equal([]);
+  });
 
   it("prints its version", () => {
     const { version } = JSON.parse(
