@@ -1,72 +1,72 @@
 import { expect } from "chai";
+import fc from "fast-check";
 
-import { fromHex, toHex } from "../../../src/format/bytes/hex.ts";
+import { fromHex } from "../../../src/format/bytes/hex.ts";
+import { residentBytes } from "../../../src/format/bytes/resident-source.ts";
 import { FormatError } from "../../../src/format/format-error.ts";
-import { posixAclValuesOf, pxarAclOf } from "../../../src/format/pxar/posix-acl.ts";
-import { aclDebugText, pxarFixtureText } from "../../support/pxar-fixtures.ts";
+import { PxarDecoder } from "../../../src/format/pxar/decoder.ts";
+import { pxarAclOf, posixAclValuesOf } from "../../../src/format/pxar/posix-acl.ts";
+import { pxarFixture, pxarFixtureText } from "../../support/pxar-fixtures.ts";
+import { thrown } from "../../support/thrown.ts";
 
-interface Row {
-  path_hex: string;
-  mode: string;
-  acl_raw_xattr?: Record<string, string>;
+interface SourceEntry {
+  readonly path: string;
+  readonly acl_raw_xattr?: Readonly<Record<string, string>>;
 }
 
-const rows = ["acls", "root-meta", "mixed"].flatMap((name) => {
-  const decoded = new Map(
-    pxarFixtureText(`decoded/${name}.pxar.decoded.jsonl`)
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as { path_hex: string; acl: string | null })
-      .map(({ path_hex, acl }) => [path_hex, acl]),
-  );
-  const source = JSON.parse(pxarFixtureText(`v1/${name}.json`)) as {
-    source_entries_in_archive_order: Row[];
-  };
-  return source.source_entries_in_archive_order.map((row) => ({
-    mode: Number(row.mode),
-    access: row.acl_raw_xattr?.["system.posix_acl_access"],
-    defaults: row.acl_raw_xattr?.["system.posix_acl_default"],
-    expected: decoded.get(`2f${row.path_hex}`),
-  }));
-});
-
 describe("format/pxar/posix-acl", () => {
-  it("makes of the kernel's lists what the official program stored", () => {
-    for (const { access, defaults, expected } of rows) {
-      const acl = pxarAclOf({
-        access: access === undefined ? undefined : fromHex(access),
-        defaults: defaults === undefined ? undefined : fromHex(defaults),
-      });
+  const { source_entries_in_archive_order: sources } = JSON.parse(
+    pxarFixtureText("v1/acls.json"),
+  ) as { readonly source_entries_in_archive_order: readonly SourceEntry[] };
+  const nodes = [...new PxarDecoder(residentBytes(pxarFixture("v1/acls.pxar")))].flatMap((step) =>
+    step.kind === "entry" && step.node.kind !== "hardlink" ? [step.node] : [],
+  );
+  const valuesOf = ({ acl_raw_xattr: raw = {} }: SourceEntry): Parameters<typeof pxarAclOf>[0] => {
+    const value = (name: string): Uint8Array | undefined =>
+      raw[name] === undefined ? undefined : fromHex(raw[name]);
+    return {
+      access: value("system.posix_acl_access"),
+      defaults: value("system.posix_acl_default"),
+    };
+  };
 
-      expect(acl ? aclDebugText(acl) : null).to.equal(expected);
+  it("stores what the official program stores of the same attributes", () => {
+    expect(nodes.length).to.equal(sources.length);
+    for (const [i, source] of sources.entries()) {
+      expect(pxarAclOf(valuesOf(source)), source.path).to.deep.equal(nodes[i]!.metadata.acl);
     }
   });
 
-  it("gives the kernel's lists back", () => {
-    for (const { mode, access, defaults } of rows) {
-      const acl = pxarAclOf({
-        access: access === undefined ? undefined : fromHex(access),
-        defaults: defaults === undefined ? undefined : fromHex(defaults),
-      });
-      if (!acl) continue;
-
-      const values = posixAclValuesOf(acl, mode);
-      const restored = [values.access, values.defaults];
-
-      expect(restored.map((value) => value && toHex(value))).to.deep.equal([access, defaults]);
+  it("gives the attributes again that an archive was made from", () => {
+    for (const [i, source] of sources.entries()) {
+      const { acl, mode } = nodes[i]!.metadata;
+      if (acl) expect(posixAclValuesOf(acl, mode), source.path).to.deep.equal(valuesOf(source));
     }
-    expect(rows.filter(({ access }) => access !== undefined).length).to.be.greaterThan(3);
   });
 
-  it("refuses a list of another version", () => {
-    expect(() => pxarAclOf({ access: fromHex("03000000"), defaults: undefined })).to.throw(
-      FormatError,
+  it("stores nothing of a list that says no more than the mode", () => {
+    const access = fromHex(
+      "02000000" + "01000600ffffffff" + "04000400ffffffff" + "20000400ffffffff",
     );
+
+    expect(pxarAclOf({ access, defaults: undefined })).to.equal(undefined);
   });
 
-  it("refuses a list that ends within an entry", () => {
-    expect(() => pxarAclOf({ access: fromHex("0200000001000700"), defaults: undefined })).to.throw(
-      FormatError,
+  it("rejects a value of another version", () => {
+    const error = thrown(() => pxarAclOf({ access: fromHex("03000000"), defaults: undefined }));
+
+    expect(error).to.be.instanceOf(FormatError).with.property("code", "FORMAT_UNSUPPORTED");
+  });
+
+  it("answers any bytes with a list or a format error", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (access) => {
+        try {
+          pxarAclOf({ access, defaults: access });
+        } catch (error) {
+          expect(error).to.be.instanceOf(FormatError);
+        }
+      }),
     );
   });
 });
