@@ -1,10 +1,10 @@
 import { once } from "node:events";
-import { request, Agent } from "node:https";
 import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 
 import { startWorker } from "../../src/chunks/start-worker.ts";
+import { type LatencyProbe } from "../support/latency-probe.ts";
 import { startTestServer, type TestServer } from "../support/test-server.ts";
 import { type UploadLoad } from "../support/upload-load.ts";
 
@@ -44,7 +44,11 @@ describe("slow/event-loop", function () {
       const uploaded = once(worker, "message") as Promise<[number]>;
       await sleep(1500); // The chunks are being made.
 
-      const latencies = await measure(port, authorization, DURATION_MS - 2000);
+      const probe: LatencyProbe = { port, authorization, durationMs: DURATION_MS - 2000 };
+      const prober = startWorker("../support/latency-probe", import.meta.url, {
+        workerData: probe,
+      });
+      const [latencies] = (await once(prober, "message")) as [number[]];
       const [bytes] = await uploaded;
 
       const p99 = latencies[Math.floor(latencies.length * 0.99)] ?? Infinity;
@@ -56,26 +60,3 @@ describe("slow/event-loop", function () {
     });
   }
 });
-
-/** Latencies of `GET /version` over one connection, sorted. */
-async function measure(port: number, authorization: string, durationMs: number): Promise<number[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
-  const latencies: number[] = [];
-  const until = performance.now() + durationMs;
-  while (performance.now() < until) {
-    const start = performance.now();
-    await new Promise<void>((resolve, reject) => {
-      const path = "/api2/json/version";
-      const call = request({ port, path, agent, headers: { authorization } }, (response) => {
-        response.resume();
-        response.on("end", resolve);
-      });
-      call.on("error", reject);
-      call.end();
-    });
-    latencies.push(performance.now() - start);
-    await sleep(10);
-  }
-  agent.destroy();
-  return latencies.sort((a, b) => a - b);
-}
