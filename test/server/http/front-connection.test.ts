@@ -24,6 +24,7 @@ describe("server/http/front-connection", () => {
         socket?.on("end", () => {
           resolve(Buffer.concat(parts));
         });
+        socket?.resume();
       });
     });
 
