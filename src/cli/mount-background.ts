@@ -30,10 +30,11 @@ interface ParentMessage {
  * Until then its messages are shown and its questions are asked here, as it has no terminal of its own.
  */
 export async function mountInBackground(signal: AbortSignal): Promise<ExitCode> {
-  const [, program = "", ...args] = process.argv;
+  const [, program = "", command = "", ...args] = process.argv;
   const child = spawn(
     process.execPath,
-    [...process.execArgv, program, ...args, BACKGROUND_CHILD_OPTION],
+    // Not last: after "--", as fstab's helper writes it, it would be one more argument.
+    [...process.execArgv, program, command, BACKGROUND_CHILD_OPTION, ...args],
     { detached: true, stdio: ["ignore", "ignore", "pipe", "ipc"] },
   );
   child.stderr?.pipe(process.stderr, { end: false });
