@@ -130,20 +130,23 @@ async function startServer(): Promise<ChildProcess> {
   return child;
 }
 
+/** What the present mount has said. */
+let mountLog = "";
+
 async function startMount(): Promise<ChildProcess> {
   const child = spawn(process.execPath, [amber, "mount", "--foreground", point], {
     env,
     stdio: ["ignore", "ignore", "pipe"],
   });
-  let text = "";
-  child.stderr.on("data", (piece: Buffer) => (text += piece.toString()));
+  mountLog = "";
+  child.stderr.on("data", (piece: Buffer) => (mountLog += piece.toString()));
   const isMounted = (): boolean => readFileSync("/proc/self/mounts", "utf8").includes(` ${point} `);
   await sleep(200);
   await until(
     () => (isMounted() && spawnSync("stat", [point]).status === 0) || ended(child),
     "the mount",
   );
-  if (ended(child)) throw new Error(`the mount ended: ${text}`);
+  if (ended(child)) throw new Error(`the mount ended: ${mountLog}`);
   return child;
 }
 
@@ -168,7 +171,9 @@ try {
     const victim = (["client", "server", "mount"] as const)[chance(3)] ?? "client";
     await sleep(chance(1500));
     kills[victim]++;
-    ({ client: backup, server, mount })[victim].kill("SIGKILL");
+    const killed = { client: backup, server, mount }[victim];
+    killed.kill("SIGKILL");
+    await until(() => ended(killed), "the end of what was killed");
     await until(() => ended(backup), "the end of the backup");
     await until(() => ended(reader), "the end of the reader");
     if (backup.exitCode === 0) whole++;
@@ -217,6 +222,6 @@ for (const child of [mount, server]) {
 spawnSync("umount", ["-l", point], { stdio: "ignore" });
 if (failure === undefined) rmSync(home, { recursive: true, force: true });
 else {
-  console.error(failure, `\nkept: ${home}`);
+  console.error(failure, `\nkept: ${home}\nlast words of the mount:\n${mountLog.slice(-3000)}`);
   process.exitCode = 1;
 }
