@@ -145,7 +145,7 @@ async function runSession(run: Run): Promise<void> {
             snapshotPath,
             memory: options.uploadMemory.sessionShare(),
             log: logTo(task),
-            debug: run.isDebug ? logTo(task) : ignoreLine,
+            debug: run.isDebug ? detailTo(task) : ignoreLine,
           }),
           task,
           isDebug: run.isDebug,
@@ -201,6 +201,12 @@ function snapshotGroup(snapshot: SnapshotId): string {
 function logTo(task: Task): (line: string) => void {
   return (line) => {
     task.log(line);
+  };
+}
+
+function detailTo(task: Task): (line: string) => void {
+  return (line) => {
+    task.detail(line);
   };
 }
 

@@ -199,9 +199,9 @@ function readerMethods(
       if (!/\.([fd]idx|blob)$/.test(text)) throw refused(`unknown archive type: '${text}'`);
       const name = parseArchiveName(text);
       const file = await reader.openFile(name);
-      task.log(`download "${reader.path}/${name}"`);
+      task.detail(`download "${reader.path}/${name}"`);
       if (archiveKindOf(name) !== "blob") {
-        task.log(`register chunks in '${name}' as downloadable.`);
+        task.detail(`register chunks in '${name}' as downloadable.`);
       }
       return storedBytes(file);
     }),
@@ -212,7 +212,7 @@ function readerMethods(
       const blob = await readBlob(reader, digest);
       if (isDebug) {
         const path = `${datastore.location}/.chunks/${digest.slice(0, 4)}/${digest}`;
-        task.log(`download chunk "${path}"`);
+        task.detail(`download chunk "${path}"`);
       }
       return new SessionBytes([blob]);
     }),

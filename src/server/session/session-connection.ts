@@ -36,10 +36,10 @@ export async function serveConnection(
   const working = new Set<Promise<void>>();
   const router = new SessionRouter(options.routes, {
     onRequest: (name) => {
-      if (options.isDebug) task.log(name);
+      if (options.isDebug) task.detail(name);
     },
     onFailure: (line) => {
-      task.log(line);
+      task.detail(line);
     },
     onUnexpected: (error) => {
       logger.error({ err: error, upid: task.upid }, "request in a session failed");

@@ -6,6 +6,9 @@ import { formatLocalTime } from "./local-time.ts";
 /** Most characters waiting to be written before {@link Task.flush} is due; lines beyond it are still taken. */
 const PENDING_CHARACTERS_MAX = 64 * 1024;
 
+/** Most lines about single requests and chunks in one log; ours: about 2 MB, and enough to see what a client did. */
+export const DETAIL_LINES_MAX = 20_000;
+
 /**
  * One piece of work with a name, a log that clients can read, and an end (spec rest-api.md §1.7).
  *
@@ -23,6 +26,7 @@ export class Task {
   #isScheduled = false;
   #isOver = false;
   #warningCount = 0;
+  #detailCount = 0;
 
   private constructor(upid: string, file: FileHandle, options: TaskOptions) {
     this.upid = upid;
@@ -59,6 +63,17 @@ export class Task {
         void this.flush();
       });
     }
+  }
+
+  /**
+   * Adds a line of which there may be as many as a client likes: one per request or chunk.
+   *
+   * Only the first {@link DETAIL_LINES_MAX} are kept, so that no client can fill the disk with them.
+   */
+  detail(text: string): void {
+    this.#detailCount += 1;
+    if (this.#detailCount <= DETAIL_LINES_MAX) this.log(text);
+    else if (this.#detailCount === DETAIL_LINES_MAX + 1) this.log("further details are left out");
   }
 
   /** Adds a line and makes the task end with a warning. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { parseAuthId } from "../../../src/format/snapshot/auth-id.ts";
+import { DETAIL_LINES_MAX } from "../../../src/server/tasks/task.ts";
 import { TaskRegistry } from "../../../src/server/tasks/task-registry.ts";
 import { formatUpid, parseUpid } from "../../../src/server/tasks/upid.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -104,6 +105,21 @@ describe("server/tasks/task-registry", () => {
     await task.end();
 
     expect(registry.find(task.upid)?.end?.status).to.equal("WARNINGS: 2");
+  });
+
+  it("keeps only so many lines about single requests", async () => {
+    const task = await registry.start("backup", "x", caller);
+    for (let i = 0; i < DETAIL_LINES_MAX + 100; i++) task.detail("GET /nope: 404");
+    await task.end();
+
+    const page = await registry.readLog(registry.find(task.upid)!, DETAIL_LINES_MAX, 0);
+
+    expect(page.total).to.equal(DETAIL_LINES_MAX + 2);
+    expect(page.lines.map(({ t }) => t.slice(27))).to.deep.equal([
+      "GET /nope: 404",
+      "further details are left out",
+      "TASK OK",
+    ]);
   });
 
   it("gives pages of the log, and the count of all lines with each", async () => {
