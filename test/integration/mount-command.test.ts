@@ -66,7 +66,7 @@ describe("integration/mount-command", function () {
 
   it("mounts a local datastore, returns, and unmounts", async () => {
     await withPlace(async (_temp, point) => {
-      const mounting = await run(["mount", "--datastore", store, point]);
+      const mounting = await run(["mount", "--datastore", store, "--", point]);
 
       const config = await readFile(
         path.join(point, "host/golden-plain/latest/qemu-server.conf"),
