@@ -47,16 +47,25 @@ export async function restoreToFile(
   }
 }
 
-/** Writes the bytes of an archive to a stream, which is not ended. */
+/**
+ * Writes the bytes of an archive to a stream, which is not ended.
+ *
+ * A reader that closes its end early, such as `head`, has what it wanted: that is no failure.
+ */
 export async function restoreToStream(
   archive: ByteArchive,
   output: Writable,
   options: StreamOptions,
 ): Promise<void> {
-  for await (const chunk of chunksOf(archive, options)) {
-    // A stream may keep what it is given, and shared memory is not for streams.
-    if (!output.write(chunk.slice())) await once(output, "drain", { signal: options.signal });
-    await options.onBytes(chunk.length);
+  try {
+    for await (const chunk of chunksOf(archive, options)) {
+      // A stream may keep what it is given, and shared memory is not for streams.
+      if (!output.write(chunk.slice())) await once(output, "drain", { signal: options.signal });
+      await options.onBytes(chunk.length);
+    }
+  } catch (error) {
+    const isClosed = error instanceof Error && "code" in error && error.code === "EPIPE";
+    if (!isClosed) throw error;
   }
 }
 
