@@ -35,12 +35,7 @@ describe("format/snapshot/auth-id", () => {
       "a/b@pam",
       "a\n@pam",
     ];
-    const badTokens = [
-      "root@pam!",
-      "root@pam!a b c",
-      "root!abc",
-      `${"x".repeat(60)}@pam!tok`,
-    ];
+    const badTokens = ["root@pam!", "root@pam!a b c", "root!abc", `${"x".repeat(60)}@pam!tok`];
     for (const text of [...bad, ...badTokens]) {
       expect(
         thrown(() => parseAuthId(text)),
