@@ -23,7 +23,12 @@ describe("client/restore/restore-image", () => {
     fs.rmSync(directory, { recursive: true });
   });
   const { signal } = new AbortController();
-  const options = { signal, onBytes: async () => { await Promise.resolve(); } };
+  const options = {
+    signal,
+    onBytes: async () => {
+      await Promise.resolve();
+    },
+  };
   const parts = [seededBytes(200_000, 1), new Uint8Array(1_000_000), seededBytes(100, 2)];
   const whole = Buffer.concat(parts);
 
