@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { expect } from "chai";
 
@@ -380,6 +381,23 @@ describe("integration/backup-protocol", () => {
     await eventually(
       async () => !(await readdir(folder).catch(() => [])).some((name) => name.endsWith("Z")),
     );
+  });
+
+  it("ends a backup whose task is stopped, and removes it", async () => {
+    const session = await openWriter(TIME, "stopped");
+    const closed = once(session.socket, "close");
+    const task = (await tasks()).find(({ worker_id }) => worker_id === "store1:vm/stopped");
+    const path = `/nodes/localhost/tasks/${encodeURIComponent(task?.upid ?? "")}`;
+    const { authorization } = server;
+
+    await rawCall(server.port, `DELETE /api2/json${path}`, { headers: { authorization } });
+
+    await closed;
+    await eventually(async () => {
+      const status = (await api(`${path}/status`)) as { exitstatus?: string };
+      return status.exitstatus === "task aborted";
+    });
+    expect(await snapshots("stopped")).to.equal(0);
   });
 
   it("frees the group before it answers finish", async () => {

@@ -203,6 +203,16 @@ describe("integration/hostile-http", () => {
     socket.destroy();
   });
 
+  it("holds refusals of credentials back", async () => {
+    await using strict = await startTestServer({ unauthenticatedDelayMs: 400 });
+    const start = performance.now();
+
+    const answer = await rawCall(strict.port, "GET /api2/json/version");
+
+    expect(answer.status).to.equal(401);
+    expect(performance.now() - start).to.be.above(390);
+  });
+
   it("serves others while a request is half sent", async () => {
     const socket = await rawConnect(server.port);
     socket.write("GET /api2/json/version HTT");
