@@ -4,7 +4,7 @@ import { type Digest } from "../format/chunk/digest.ts";
 /** Every way a chunk read can fail for a reason the caller may act on. */
 export const chunkErrorMeanings = {
   CHUNK_MISSING: "the source does not hold the chunk",
-  CHUNK_UNREADABLE: "the source holds the chunk but cannot read it now",
+  CHUNK_UNREADABLE: "the source cannot hand out the chunk now",
   CHUNK_CORRUPT: "the bytes are not the chunk that was asked for",
 } as const;
 

@@ -179,9 +179,12 @@ async function checkRoot(resolver: NeedResolver, root: MountRoot): Promise<void>
     case "namespace":
       await resolver.resolve({ kind: "groups", namespace: root.namespace });
       return;
-    case "group":
-      await resolver.resolve({ kind: "snapshots", group: root.group });
-      return;
+    case "group": {
+      const listed = await resolver.resolve({ kind: "snapshots", group: root.group });
+      if (!Array.isArray(listed) || listed.length > 0) return;
+      const group = groupPath(root.group);
+      throw new CliError("CLI_NOT_FOUND", `Cannot mount "${group}": there is no such group`);
+    }
     case "snapshot":
       await resolver.files(root.snapshot);
       return;

@@ -83,6 +83,16 @@ describe("integration/mount-command", function () {
     });
   });
 
+  it("refuses to mount a group that does not exist", async () => {
+    await withPlace(async (_temp, point) => {
+      const mounting = await run(["mount", "--datastore", store, "host/typo", point]);
+
+      expect(mounting.code).to.equal(1);
+      expect(mounting.stderr).to.include('"host/typo": there is no such group');
+      expect(isMounted(point)).to.equal(false);
+    });
+  });
+
   it("mounts one archive of a snapshot behind a server, until it is asked to end", async () => {
     await withPlace(async (temp, point) => {
       const storePath = path.join(temp, "store");
