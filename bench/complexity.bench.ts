@@ -1,25 +1,25 @@
 import { expect } from "chai";
-import { residentBytes } from "../../src/format/bytes/resident-source.ts";
-import { createWasmMemory, WASM_PAGE_BYTES } from "../../src/format/bytes/wasm-memory.ts";
-import { CatalogReader } from "../../src/format/catalog/catalog-reader.ts";
-import { CatalogWriter } from "../../src/format/catalog/catalog-writer.ts";
-import { BuzhashChunker } from "../../src/format/chunk/buzhash-chunker.ts";
-import { BuzhashWasm } from "../../src/format/chunk/buzhash-wasm.ts";
-import { chunkBounds } from "../../src/format/chunk/chunk-bounds.ts";
-import { digestOfBytes } from "../../src/format/chunk/digest.ts";
-import { SuggestedBoundaries } from "../../src/format/chunk/suggested-boundaries.ts";
-import { zstdFrames } from "../../src/format/chunk/zstd-frames.ts";
-import { createNativeProvider } from "../../src/format/crypto/native-provider.ts";
-import { DynamicIndexBuilder, parseDynamicIndex } from "../../src/format/index/dynamic-index.ts";
-import { parseExcludeFile } from "../../src/format/patterns/exclude-file.ts";
-import { Pattern } from "../../src/format/patterns/pattern.ts";
-import { PxarDecoder } from "../../src/format/pxar/decoder.ts";
-import { PxarEncoder } from "../../src/format/pxar/encoder.ts";
-import { PxarTree } from "../../src/format/pxar/tree-reader.ts";
-import { cutAll } from "../support/cut-all.ts";
-import { prngBytes } from "../support/golden-streams.ts";
-import { growthExponent } from "../support/growth.ts";
-import { memorySink, metadataOf } from "../support/pxar-fixtures.ts";
+import { residentBytes } from "../src/format/bytes/resident-source.ts";
+import { createWasmMemory, WASM_PAGE_BYTES } from "../src/format/bytes/wasm-memory.ts";
+import { CatalogReader } from "../src/format/catalog/catalog-reader.ts";
+import { CatalogWriter } from "../src/format/catalog/catalog-writer.ts";
+import { BuzhashChunker } from "../src/format/chunk/buzhash-chunker.ts";
+import { BuzhashWasm } from "../src/format/chunk/buzhash-wasm.ts";
+import { chunkBounds } from "../src/format/chunk/chunk-bounds.ts";
+import { digestOfBytes } from "../src/format/chunk/digest.ts";
+import { SuggestedBoundaries } from "../src/format/chunk/suggested-boundaries.ts";
+import { zstdFrames } from "../src/format/chunk/zstd-frames.ts";
+import { createNativeProvider } from "../src/format/crypto/native-provider.ts";
+import { DynamicIndexBuilder, parseDynamicIndex } from "../src/format/index/dynamic-index.ts";
+import { parseExcludeFile } from "../src/format/patterns/exclude-file.ts";
+import { Pattern } from "../src/format/patterns/pattern.ts";
+import { PxarDecoder } from "../src/format/pxar/decoder.ts";
+import { PxarEncoder } from "../src/format/pxar/encoder.ts";
+import { PxarTree } from "../src/format/pxar/tree-reader.ts";
+import { cutAll } from "../test/support/cut-all.ts";
+import { prngBytes } from "../test/support/golden-streams.ts";
+import { growthExponent } from "../test/support/growth.ts";
+import { memorySink, metadataOf } from "../test/support/pxar-fixtures.ts";
 
 /** Sizes from `first`, each twice as large as the one before. */
 function doubling(first: number, count: number): number[] {
@@ -69,7 +69,7 @@ function spread(times: number, range: number, work: (i: number) => unknown): () 
   };
 }
 
-describe("slow/complexity", function () {
+describe("bench/complexity", function () {
   this.timeout(120_000);
   this.retries(3); // Another program may get in the way of one measurement, hardly of four.
 

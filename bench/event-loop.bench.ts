@@ -3,17 +3,17 @@ import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 
-import { startWorker } from "../../src/chunks/start-worker.ts";
-import { type LatencyProbe } from "../support/latency-probe.ts";
-import { startTestServer, type TestServer } from "../support/test-server.ts";
-import { type UploadLoad } from "../support/upload-load.ts";
+import { startWorker } from "../src/chunks/start-worker.ts";
+import { type LatencyProbe } from "../test/support/latency-probe.ts";
+import { startTestServer, type TestServer } from "../test/support/test-server.ts";
+import { type UploadLoad } from "../test/support/upload-load.ts";
 
 const DURATION_MS = 6000;
 
 /** What other requests may wait while eight clients upload: the server's promise. */
 const P99_MS_MAX = 50;
 
-describe("slow/event-loop", function () {
+describe("bench/event-loop", function () {
   this.timeout(60_000);
   let server: TestServer | undefined;
 
@@ -40,12 +40,14 @@ describe("slow/event-loop", function () {
         kind,
         durationMs: DURATION_MS,
       };
-      const worker = startWorker("../support/upload-load", import.meta.url, { workerData: load });
+      const worker = startWorker("../test/support/upload-load", import.meta.url, {
+        workerData: load,
+      });
       const uploaded = once(worker, "message") as Promise<[number]>;
       await sleep(1500); // The chunks are being made.
 
       const probe: LatencyProbe = { port, authorization, durationMs: DURATION_MS - 2000 };
-      const prober = startWorker("../support/latency-probe", import.meta.url, {
+      const prober = startWorker("../test/support/latency-probe", import.meta.url, {
         workerData: probe,
       });
       const [latencies] = (await once(prober, "message")) as [number[]];
