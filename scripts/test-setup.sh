@@ -12,6 +12,7 @@ need rsync rsync
 need lsattr e2fsprogs
 need setcap libcap2-bin
 need tar tar
+need python3 python3
 
 if [ "${#packages[@]}" -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -65,8 +65,8 @@ function fuzz(samples: readonly Uint8Array[], decode: (bytes: Uint8Array) => unk
     } catch (error) {
       if (!(error instanceof FormatError)) throw failureOf(error, bytes, rounds);
     }
-    if (performance.now() - started > 5000) {
-      throw failureOf(new Error("took more than five seconds"), bytes, rounds);
+    if (performance.now() - started > 1000) {
+      throw failureOf(new Error("took more than a second"), bytes, rounds);
     }
   }
   expect(rounds).to.be.above(10);
@@ -147,7 +147,7 @@ describe("fuzz: blobs, indexes, manifests, catalogues", () => {
 
     expect(() => portable.zstdDecompress(frame, sizeMax)).to.throw(FormatError);
 
-    expect(performance.now() - started).to.be.below(5000);
+    expect(performance.now() - started).to.be.below(500);
   });
 
   it("dynamic and fixed indexes", () => {

@@ -131,7 +131,7 @@ describe("format/chunk/portable-zstd", () => {
 
       const error = thrown(() => portableZstdDecompress(frameOf(content), sizeMax));
 
-      expect(performance.now() - started, reason).to.be.below(1500);
+      expect(performance.now() - started, reason).to.be.below(200);
       expect(error, reason).to.have.property("code", "FORMAT_INVALID");
       expect((error as Error).message).to.include(reason);
     }
@@ -150,7 +150,7 @@ describe("format/chunk/portable-zstd", () => {
     const error = thrown(() => portableZstdDecompress(frame, 1024 * 1024));
 
     expect(error).to.have.property("code", "FORMAT_OUT_OF_RANGE");
-    expect(performance.now() - started).to.be.below(5000);
+    expect(performance.now() - started).to.be.below(1000);
   });
 
   it("passes on what the library itself finds", () => {
