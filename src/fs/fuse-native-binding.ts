@@ -1,4 +1,7 @@
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+
+import { loadSharedLibrary } from "../linux/shared-library.ts";
 
 /** Attributes as the package takes them: times in milliseconds, numbers of 32 bits but for the size. */
 export interface NativeStat {
@@ -75,13 +78,17 @@ export interface NativeFuseClass {
   unmount: (mountPoint: string, done: (error: Error | null) => void) => void;
 }
 
+/** Where the package keeps its own libfuse 2; its binary names the library but not this place. */
+const LIBRARY = "prebuilds/linux-x64/libfuse.so";
+
 /**
- * Loads the package `fuse-native`, which has a binary for x64 only.
+ * Loads the package `fuse-native`, which has a binary for x64 only, and the libfuse 2 that it brings along.
  *
  * @throws {Error} When it is not installed or has no binary for this machine.
  */
 export function loadFuseNative(): NativeFuseClass {
   const require = createRequire(import.meta.url);
+  loadSharedLibrary(join(dirname(require.resolve("fuse-native/package.json")), LIBRARY));
   const loaded: unknown = require("fuse-native");
   if (!isFuseClass(loaded)) throw new TypeError("fuse-native is not the version this is made for");
   return loaded;
