@@ -113,7 +113,7 @@ export class CodecTaskRunner {
     // Whether the digest is keyed depends on the blob, not on the reader having a key (spec blob.md §5).
     const digest = chunkDigest(this.#provider, plain, kind.isEncrypted ? key : undefined);
     if (digest !== task.digest) {
-      throw new FormatError("FORMAT_BAD_CHECKSUM", what, `its content is chunk ${digest}`);
+      throw new FormatError("FORMAT_OTHER_CHUNK", what, `its content is chunk ${digest}`);
     }
     const isWanted = task.wanted === "plain";
     if (isWanted && task.memory === "own") {

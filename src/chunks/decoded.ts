@@ -70,7 +70,7 @@ export function decodeChunkWith(
     // Whether the digest is keyed follows from the blob, not from the reader having a key (spec blob.md §5).
     const present = chunkDigest(provider, plain, kind.isEncrypted ? key : undefined);
     if (present !== digest) {
-      throw new FormatError("FORMAT_BAD_CHECKSUM", what, `its content is chunk ${present}`);
+      throw new FormatError("FORMAT_OTHER_CHUNK", what, `its content is chunk ${present}`);
     }
     return plain;
   };
@@ -81,7 +81,7 @@ function checkEncryption(blob: Uint8Array, digest: Digest, expected: ExpectedEnc
   if (!kind || expected === "either") return;
   if (kind.isEncrypted !== (expected === "encrypted")) {
     throw new FormatError(
-      "FORMAT_INVALID",
+      "FORMAT_OTHER_ENCRYPTION",
       `chunk ${digest}`,
       `it is ${kind.name}, the archive's chunks have to be ${expected}`,
     );

@@ -83,6 +83,7 @@ export async function prepareBackup(
     chunkBytesAverage: chunkSize(options.chunkSize),
     cryptMode: "none",
     key: undefined,
+    wrappedKey: undefined,
     noCache: !options.cache,
   };
 }

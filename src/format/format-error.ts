@@ -11,6 +11,12 @@ export const formatErrorMeanings = {
   FORMAT_KEY_REQUIRED: "the bytes are encrypted and no key was given",
   FORMAT_WRONG_KEY: "the bytes were made with another key than the one that was given",
   FORMAT_BAD_SIGNATURE: "the signature does not fit: the bytes were changed after signing",
+  FORMAT_NOT_SIGNED: "there is no signature where there has to be one",
+  FORMAT_NOT_AUTHENTIC: "the bytes were changed after encryption, or another key made them",
+  FORMAT_OTHER_SNAPSHOT: "the manifest is that of another snapshot",
+  FORMAT_NOT_AS_LISTED: "the file is not the one that the manifest lists",
+  FORMAT_OTHER_CHUNK: "the content is not that of the chunk that was asked for",
+  FORMAT_OTHER_ENCRYPTION: "the bytes are encrypted where they must not be, or the reverse",
 } as const;
 
 /** Stable identifier of a {@link FormatError}. */

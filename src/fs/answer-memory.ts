@@ -58,7 +58,7 @@ export class AnswerMemory {
    * The answer to a need.
    *
    * @throws {NotResident} When the host has to be asked.
-   * @throws {FsError} When it was asked and failed; EACCES when a key would be needed, else EIO.
+   * @throws {FsError} When it was asked and failed; EACCES when a key would be needed, or another one, else EIO.
    */
   get<Need extends FsNeed>(need: Need): FsAnswers[Need["kind"]] {
     const key = needKey(need);
@@ -115,7 +115,8 @@ export class AnswerMemory {
 const listingKinds: ReadonlySet<FsNeedKind> = new Set(["namespaces", "groups", "snapshots"]);
 
 function errnoOf(error: Error): "EACCES" | "EIO" {
-  return hasCode(error, "FORMAT_KEY_REQUIRED") ? "EACCES" : "EIO";
+  const isLocked = hasCode(error, "FORMAT_KEY_REQUIRED") || hasCode(error, "FORMAT_WRONG_KEY");
+  return isLocked ? "EACCES" : "EIO";
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import fs from "node:fs/promises";
 import path from "node:path";
 
@@ -6,6 +5,7 @@ import { type BlobSource } from "../chunks/blob-source.ts";
 import { ChunkError } from "../chunks/chunk-error.ts";
 import { type ChunkSource } from "../chunks/chunk-source.ts";
 import { type ExpectedEncryption } from "../chunks/decoded.ts";
+import { toHex } from "../format/bytes/hex.ts";
 import { decodeBlob } from "../format/chunk/data-blob.ts";
 import { type Digest } from "../format/chunk/digest.ts";
 import { type CodecProvider } from "../format/crypto/codec-provider.ts";
@@ -15,11 +15,17 @@ import { indexCsum } from "../format/index/chunk-index.ts";
 import { parseDynamicIndex } from "../format/index/dynamic-index.ts";
 import { parseFixedIndex } from "../format/index/fixed-index.ts";
 import { BLOB_PLAIN_BYTES_MAX } from "../format/limits.ts";
-import { type Manifest, parseManifest } from "../format/manifest/manifest.ts";
-import { verifyManifest } from "../format/manifest/signature.ts";
+import { checkKeyForFile, checkListedFile } from "../format/manifest/listed-file.ts";
+import { type Manifest } from "../format/manifest/manifest.ts";
+import { type ManifestProof, proveManifest } from "../format/manifest/proven-manifest.ts";
 import { MANIFEST_NAME } from "../format/snapshot/archive-name.ts";
 import { namespacePath, parseNamespace } from "../format/snapshot/namespace.ts";
-import { backupTypes, parseBackupId, parseBackupType } from "../format/snapshot/snapshot-id.ts";
+import {
+  backupTypes,
+  parseBackupId,
+  parseBackupType,
+  type SnapshotId,
+} from "../format/snapshot/snapshot-id.ts";
 import { parseTimeText } from "../format/snapshot/time-text.ts";
 import { type DatastoreView, type OpenSnapshot } from "./datastore-view.ts";
 import { type GroupEntry, type GroupKey, type SnapshotKey, snapshotPath } from "./fs-need.ts";
@@ -31,6 +37,10 @@ export interface FolderDatastoreViewOptions {
   readonly provider: CodecProvider;
   /** Opens encrypted content and checks signatures. */
   readonly key?: CryptKey | undefined;
+  /** What becomes of snapshots that were made without any key, when there is one now; `accepted` when absent. */
+  readonly unsigned?: ManifestProof["unsigned"];
+  /** Told about every snapshot that is opened with a key and proves nothing, being unsigned. */
+  readonly onUnsigned?: (snapshot: SnapshotKey) => void;
   /** Wraps the stored chunks: decoding, at least. */
   readonly chunksOf: (blobs: BlobSource, expected: ExpectedEncryption) => ChunkSource;
 }
@@ -77,13 +87,13 @@ export class FolderDatastoreView implements DatastoreView {
   }
 
   async openSnapshot(snapshot: SnapshotKey): Promise<OpenSnapshot> {
-    const { folder, provider, key, chunksOf } = this.#options;
+    const { folder, provider, key, chunksOf, unsigned = "accepted" } = this.#options;
     groupFolder(snapshot); // Refuses words that are no names.
     const place = path.join(folder, snapshotPath(snapshot));
     const raw = await fs.readFile(path.join(place, MANIFEST_NAME));
-    const text = decodeBlob(provider, raw, { sizeMax: BLOB_PLAIN_BYTES_MAX, what: "manifest" });
-    const manifest = parseManifest(new TextDecoder().decode(text));
-    if (key) verifyManifest(provider, manifest, key);
+    const proof = { snapshot: snapshotIdOf(snapshot), key, unsigned };
+    const { manifest, text, trust } = proveManifest(provider, raw, proof);
+    if (trust === "unsigned") this.#options.onUnsigned?.(snapshot);
     const files = new Map<string, Manifest["files"][number]>(
       manifest.files.map((file) => [file.filename, file]),
     );
@@ -91,6 +101,7 @@ export class FolderDatastoreView implements DatastoreView {
       const file = files.get(name);
       if (!file)
         throw new FormatError("FORMAT_INVALID", `"${name}"`, "the manifest has no such file");
+      checkKeyForFile(manifest, file, key);
       return [await fs.readFile(path.join(place, file.filename)), file];
     };
     return {
@@ -98,27 +109,14 @@ export class FolderDatastoreView implements DatastoreView {
       files: manifest.files.map(({ filename, size }) => ({ name: filename, size })),
       chunks: chunksOf(this.#blobs(), expectedEncryption(manifest)),
       readIndex: async (name) => {
-        const [bytes, { size, csum }] = await readFile(name);
+        const [bytes, file] = await readFile(name);
         const index = name.endsWith(".fidx") ? parseFixedIndex(bytes) : parseDynamicIndex(bytes);
-        if (index.size !== size || indexCsum(provider, index) !== csum.toLowerCase()) {
-          throw new FormatError(
-            "FORMAT_BAD_CHECKSUM",
-            `"${name}"`,
-            "it is not what the manifest says",
-          );
-        }
+        checkListedFile(file, { size: index.size, csum: indexCsum(provider, index) });
         return bytes;
       },
       readBlob: async (name) => {
-        const [bytes, { size, csum }] = await readFile(name);
-        const sha256 = createHash("sha256").update(bytes).digest("hex");
-        if (bytes.length !== size || sha256 !== csum.toLowerCase()) {
-          throw new FormatError(
-            "FORMAT_BAD_CHECKSUM",
-            `"${name}"`,
-            "it is not what the manifest says",
-          );
-        }
+        const [bytes, file] = await readFile(name);
+        checkListedFile(file, { size: bytes.length, csum: toHex(provider.sha256(bytes)) });
         return decodeBlob(provider, bytes, {
           sizeMax: BLOB_PLAIN_BYTES_MAX,
           key,
@@ -167,6 +165,10 @@ export class FolderDatastoreView implements DatastoreView {
 function groupFolder({ namespace, type, id }: GroupKey): string {
   const base = namespacePath(parseNamespace(namespace));
   return path.join(base, parseBackupType(type), parseBackupId(id));
+}
+
+function snapshotIdOf({ type, id, timeSec }: SnapshotKey): SnapshotId {
+  return { type: parseBackupType(type), id: parseBackupId(id), timeSec };
 }
 
 function isAllowed(parse: () => unknown): boolean {

@@ -122,7 +122,7 @@ describe("chunks/codec-task", () => {
 
     const error = thrown(() => new CodecTaskRunner(provider).run(task));
 
-    expect(error).to.be.instanceOf(FormatError).with.property("code", "FORMAT_BAD_CHECKSUM");
+    expect(error).to.be.instanceOf(FormatError).with.property("code", "FORMAT_OTHER_CHUNK");
   });
 
   it("refuses a key that was not announced", () => {

@@ -1,7 +1,7 @@
 import { type CodecPool } from "../../chunks/codec-pool.ts";
 import { decoded } from "../../chunks/decoded.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
-import { type CryptKey, keyFingerprint } from "../../format/crypto/crypt-key.ts";
+import { type CryptKey } from "../../format/crypto/crypt-key.ts";
 import { FormatError } from "../../format/format-error.ts";
 import { encodeIndexHeader } from "../../format/index/index-header.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
@@ -12,13 +12,14 @@ import {
   type Manifest,
   type ManifestFile,
 } from "../../format/manifest/manifest.ts";
-import { keyFingerprintOf, manifestFile } from "../../format/manifest/manifest-summary.ts";
+import { manifestFile, snapshotCryptMode } from "../../format/manifest/manifest-summary.ts";
 import { verifyManifest } from "../../format/manifest/signature.ts";
 import {
   type ArchiveName,
   MANIFEST_NAME,
   splitArchiveNames,
 } from "../../format/snapshot/archive-name.ts";
+import { snapshotIdText } from "../../format/snapshot/snapshot-id.ts";
 import { answerChunks, type ChunkAnswering } from "../archive/chunk-answering.ts";
 import { type PreviousArchive } from "../archive/pack-request.ts";
 import { pooledDecode } from "../pooled-decode.ts";
@@ -52,6 +53,9 @@ export interface OpenPreviousArchive extends Disposable {
   readonly previous: PreviousArchive;
 }
 
+/** What cannot be read, when a previous backup cannot be used. */
+const WHAT = "manifest";
+
 /** Chunks of the previous metadata archive read ahead. */
 const AHEAD_MAX = 3;
 
@@ -70,9 +74,13 @@ export class PreviousBackup {
     this.#manifest = manifest;
   }
 
-  /** Asks the server for the manifest and checks that it fits the key. */
+  /**
+   * Asks the server for the manifest and checks that it is one to build on: of the same group, signed by the same key, and
+   * in the same mode (spec manifest.md §3.3). Content of another host, or put together by the server, never gets into the
+   * new snapshot.
+   */
   static async find(options: PreviousBackupOptions): Promise<PreviousBackup> {
-    const { session, provider, key, onInfo } = options;
+    const { session, provider, onInfo } = options;
     const raw = await session.downloadPrevious(MANIFEST_NAME);
     if (!raw) {
       onInfo("No previous manifest available.");
@@ -80,16 +88,12 @@ export class PreviousBackup {
     }
     try {
       const manifest = decodeManifest(provider, raw);
-      const fingerprint = keyFingerprintOf(manifest);
-      if (key) verifyManifest(provider, manifest, key);
-      if (key && fingerprint !== undefined && fingerprint !== keyFingerprint(provider, key)) {
-        onInfo("The previous backup was made with another key and is not used.");
-        return new PreviousBackup(options, undefined);
-      }
+      checkGroup(manifest, options.snapshot);
+      checkCrypt(manifest, options);
       return new PreviousBackup(options, manifest);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      onInfo(`The previous manifest is not used: ${error.message}`);
+      onInfo(`The previous backup is not used, everything is uploaded: ${reasonOf(error)}`);
       return new PreviousBackup(options, undefined);
     }
   }
@@ -199,6 +203,41 @@ export class PreviousBackup {
       return undefined;
     }
   }
+}
+
+/**
+ * A server could give the manifest of another group, signed by the same key: files that look unchanged would be its.
+ *
+ * @throws {FormatError} `FORMAT_OTHER_SNAPSHOT`.
+ */
+function checkGroup({ snapshot }: Manifest, { type, id }: SessionSnapshot): void {
+  if (snapshot.type === type && snapshot.id === id) return;
+  const detail = `it is that of ${snapshotIdText(snapshot)}, not of ${type}/${id}`;
+  throw new FormatError("FORMAT_OTHER_SNAPSHOT", WHAT, detail);
+}
+
+/**
+ * Checks that a manifest was signed with the key in use, or without one if none is in use, for the same mode.
+ *
+ * @throws {FormatError} `FORMAT_WRONG_KEY`, `FORMAT_BAD_SIGNATURE`, `FORMAT_NOT_SIGNED`, `FORMAT_OTHER_ENCRYPTION`.
+ */
+function checkCrypt(
+  manifest: Manifest,
+  { provider, key, cryptMode }: Pick<PreviousBackupOptions, "provider" | "key" | "cryptMode">,
+): void {
+  const previousMode = snapshotCryptMode(manifest) ?? "none";
+  const trust = key && verifyManifest(provider, manifest, key);
+  if (previousMode !== cryptMode) {
+    const detail = `its mode is ${previousMode}, that of the new one ${cryptMode}`;
+    throw new FormatError("FORMAT_OTHER_ENCRYPTION", WHAT, detail);
+  }
+  if (trust === "unsigned") throw new FormatError("FORMAT_NOT_SIGNED", WHAT);
+}
+
+/** Why something cannot be read, without the words that say so. */
+function reasonOf({ message }: FormatError): string {
+  const start = `Cannot read ${WHAT}: `;
+  return message.startsWith(start) ? message.slice(start.length) : message;
 }
 
 /** An index as a file, for another thread; what is informational in its header is left out. */

@@ -17,6 +17,7 @@ import {
   archiveNameOf,
   CATALOG_NAME,
   MANIFEST_NAME,
+  RSA_KEY_NAME,
   splitArchiveNames,
 } from "../../format/snapshot/archive-name.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
@@ -56,6 +57,8 @@ export interface BackupPlan {
   readonly cryptMode: CryptMode;
   /** Needed unless the mode is `none`. */
   readonly key: CryptKey | undefined;
+  /** The key encrypted for the master key, which becomes a file of the snapshot (spec keyfile.md §4.2). */
+  readonly wrappedKey: Uint8Array | undefined;
   readonly noCache: boolean;
   readonly rateLimit: RateLimit | undefined;
 }
@@ -169,6 +172,7 @@ class BackupRun {
       }
     }
     await catalog?.finish();
+    await this.#uploadWrappedKey();
     await this.#publish();
   }
 
@@ -262,6 +266,18 @@ class BackupRun {
     await this.#session.uploadBlob(name, blob);
     const csum = toHex(provider.sha256(blob));
     this.#files.push({ filename: name, cryptMode: this.#plan.cryptMode, size: blob.length, csum });
+  }
+
+  /** Whoever opens this blob has no key yet, so it is never encrypted with it (spec blob.md §3.3). */
+  async #uploadWrappedKey(): Promise<void> {
+    const { wrappedKey, cryptMode } = this.#plan;
+    if (!wrappedKey) return;
+    const { provider, events } = this.#tools;
+    events.info(`Upload RSA encoded key as ${RSA_KEY_NAME}`);
+    const blob = encodeBlob(provider, wrappedKey, { compress: false });
+    await this.#session.uploadBlob(RSA_KEY_NAME, blob);
+    const csum = toHex(provider.sha256(blob));
+    this.#files.push({ filename: RSA_KEY_NAME, cryptMode, size: blob.length, csum });
   }
 
   async #startCatalog(): Promise<{ finish(): Promise<void> }> {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
 import { parseFixedIndex } from "../../format/index/fixed-index.ts";
+import { checkListedFile } from "../../format/manifest/listed-file.ts";
 import { archiveKindOf, type ArchiveName } from "../../format/snapshot/archive-name.ts";
 import { ApiError } from "./api-error.ts";
 import { type BackupServer } from "./backup-server.ts";
@@ -101,18 +102,18 @@ export class ReaderSession implements Disposable {
   /**
    * Downloads an encoded blob and proves that it is the one of the manifest.
    *
-   * @throws {SessionError} `SESSION_MISMATCH`, and as {@link ReaderSession.download}.
+   * @throws {FormatError} `FORMAT_NOT_AS_LISTED`, and as {@link ReaderSession.download}.
    */
   async downloadBlob(file: PromisedFile, signal?: AbortSignal): Promise<Uint8Array> {
     const bytes = await this.download(file.filename, signal);
-    compare(file, bytes.length, sha256Hex(bytes));
+    checkListedFile(file, { size: bytes.length, csum: sha256Hex(bytes) });
     return bytes;
   }
 
   /**
    * Downloads an index and proves that it is the one of the manifest; its chunks can then be read.
    *
-   * @throws {SessionError} `SESSION_MISMATCH`, `FormatError`, and as {@link ReaderSession.download}.
+   * @throws {FormatError} `FORMAT_NOT_AS_LISTED`, or whatever is wrong with it; as {@link ReaderSession.download}.
    */
   async downloadIndex(file: PromisedFile, signal?: AbortSignal): Promise<ChunkIndex> {
     return parseIndex(file, await this.downloadIndexFile(file, signal));
@@ -122,7 +123,7 @@ export class ReaderSession implements Disposable {
   async downloadIndexFile(file: PromisedFile, signal?: AbortSignal): Promise<Uint8Array> {
     const bytes = await this.download(file.filename, signal);
     const index = parseIndex(file, bytes);
-    compare(file, index.size, sha256Hex(index.entries));
+    checkListedFile(file, { size: index.size, csum: sha256Hex(index.entries) });
     return bytes;
   }
 
@@ -248,15 +249,6 @@ function isLoss(error: unknown): boolean {
   if (error instanceof ApiError) return error.code === "REFUSED_BY_FAILURE";
   if (!(error instanceof SessionError)) return false;
   return ["SESSION_LOST", "SESSION_TIMEOUT", "SESSION_UNREACHABLE"].includes(error.code);
-}
-
-function compare(file: PromisedFile, size: number, csum: string): void {
-  if (size === file.size && csum === file.csum.toLowerCase()) return;
-  const actual = `${size} bytes with checksum ${csum}`;
-  throw new SessionError(
-    "SESSION_MISMATCH",
-    `Cannot use "${file.filename}": it is ${actual}, the manifest says ${file.size} bytes with ${file.csum}`,
-  );
 }
 
 function sha256Hex(bytes: Uint8Array): string {

@@ -3,6 +3,7 @@ import { type ChunkSource } from "../../chunks/chunk-source.ts";
 import { type ExpectedEncryption } from "../../chunks/decoded.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { type CryptKey } from "../../format/crypto/crypt-key.ts";
+import { type ManifestProof } from "../../format/manifest/proven-manifest.ts";
 import { parseArchiveName } from "../../format/snapshot/archive-name.ts";
 import { namespaceComponents, parseNamespace } from "../../format/snapshot/namespace.ts";
 import {
@@ -21,6 +22,10 @@ export interface RemoteDatastoreViewOptions {
   readonly provider: CodecProvider;
   /** Opens encrypted content and checks signatures. */
   readonly key?: CryptKey | undefined;
+  /** What becomes of snapshots that were made without any key, when there is one now; `accepted` when absent. */
+  readonly unsigned?: ManifestProof["unsigned"];
+  /** Told about every snapshot that is opened with a key and proves nothing, being unsigned. */
+  readonly onUnsigned?: (snapshot: GroupWords & { readonly timeSec: number }) => void;
   /** Wraps the stored chunks of one snapshot: decoding, caching, joining of equal reads. */
   readonly chunksOf: (blobs: BlobSource, expected: ExpectedEncryption) => ChunkSource;
   readonly reconnect: ReconnectPolicy;
@@ -93,7 +98,7 @@ export class RemoteDatastoreView {
   async openSnapshot(
     snapshot: GroupWords & { readonly timeSec: number },
   ): Promise<OpenRemoteSnapshot> {
-    const { chunksOf, ...options } = this.#options;
+    const { chunksOf, onUnsigned, ...options } = this.#options;
     const opened = await RemoteSnapshot.open({
       ...options,
       snapshot: {
@@ -102,6 +107,7 @@ export class RemoteDatastoreView {
         namespace: parseNamespace(snapshot.namespace),
       },
     });
+    if (opened.trust === "unsigned") onUnsigned?.(snapshot);
     return {
       manifest: opened.manifestText,
       files: opened.manifest.files.map(({ filename, size }) => ({ name: filename, size })),

@@ -3,14 +3,15 @@ import { decodeBlob } from "../../format/chunk/data-blob.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { type CryptKey } from "../../format/crypto/crypt-key.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
-import { BLOB_PLAIN_BYTES_MAX, MANIFEST_BYTES_MAX } from "../../format/limits.ts";
-import {
-  decodeManifest,
-  type Manifest,
-  type ManifestFile,
-} from "../../format/manifest/manifest.ts";
+import { BLOB_PLAIN_BYTES_MAX } from "../../format/limits.ts";
+import { checkKeyForFile } from "../../format/manifest/listed-file.ts";
+import { type Manifest, type ManifestFile } from "../../format/manifest/manifest.ts";
 import { manifestFile } from "../../format/manifest/manifest-summary.ts";
-import { verifyManifest } from "../../format/manifest/signature.ts";
+import {
+  type ManifestProof,
+  type ManifestTrust,
+  proveManifest,
+} from "../../format/manifest/proven-manifest.ts";
 import {
   type ArchiveName,
   archiveKindOf,
@@ -25,6 +26,8 @@ export interface RemoteSnapshotOptions extends ReaderSessionOptions {
   readonly provider: CodecProvider;
   /** Opens encrypted content and checks the manifest's signature. */
   readonly key?: CryptKey | undefined;
+  /** What becomes of a snapshot that was made without any key, when there is one now; `accepted` when absent. */
+  readonly unsigned?: ManifestProof["unsigned"];
 }
 
 /**
@@ -36,28 +39,29 @@ export class RemoteSnapshot implements Disposable {
   readonly manifest: Manifest;
   /** Text of the manifest, UTF-8. */
   readonly manifestText: Uint8Array;
+  /** How much of it is proven. */
+  readonly trust: ManifestTrust;
   /** Stored chunks of the indexes that were read through this object. */
   readonly blobs: RemoteBlobSource;
   readonly #session: ReaderSession;
   readonly #options: RemoteSnapshotOptions;
 
   private constructor(session: ReaderSession, raw: Uint8Array, options: RemoteSnapshotOptions) {
-    const { provider, key } = options;
+    const { provider, key, snapshot, unsigned = "accepted" } = options;
     this.#session = session;
     this.#options = options;
     this.blobs = new RemoteBlobSource(session);
-    this.manifest = decodeManifest(provider, raw);
-    this.manifestText = decodeBlob(provider, raw, {
-      sizeMax: MANIFEST_BYTES_MAX,
-      what: "manifest",
-    });
-    if (key) verifyManifest(provider, this.manifest, key);
+    const proven = proveManifest(provider, raw, { snapshot, key, unsigned });
+    this.manifest = proven.manifest;
+    this.manifestText = proven.text;
+    this.trust = proven.trust;
   }
 
   /**
    * Connects and reads the manifest.
    *
-   * @throws {ApiError} the server's refusal; {@link SessionError}; `FormatError` for a bad manifest or the wrong key.
+   * @throws {ApiError} the server's refusal; {@link SessionError}; `FormatError` for a manifest that is bad, tampered with, or
+   *   made with another key.
    */
   static async open(options: RemoteSnapshotOptions, signal?: AbortSignal): Promise<RemoteSnapshot> {
     const session = await ReaderSession.open(options, signal);
@@ -110,7 +114,10 @@ export class RemoteSnapshot implements Disposable {
 
   #file(name: ArchiveName): ManifestFile {
     const file = manifestFile(this.manifest, name);
-    if (file) return file;
+    if (file) {
+      checkKeyForFile(this.manifest, file, this.#options.key);
+      return file;
+    }
     throw new SessionError(
       "SESSION_MISMATCH",
       `Cannot read "${name}": the manifest does not list it`,

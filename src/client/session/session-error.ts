@@ -12,7 +12,7 @@ export const sessionErrorMeanings = {
   SESSION_LOST: "the connection to the server ended early",
   SESSION_TIMEOUT: "the server did not answer in time",
   SESSION_PROTOCOL: "the server's answer breaks the protocol",
-  SESSION_MISMATCH: "downloaded content is not what the manifest promises",
+  SESSION_MISMATCH: "the manifest does not list what was asked for",
 } as const;
 
 /** Stable identifier of a {@link SessionError}. */

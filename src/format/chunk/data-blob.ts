@@ -148,7 +148,8 @@ export function encodeBlob(
  *
  * @param raw Borrowed; for the plain kind the result is a view of it.
  * @throws {FormatError} As {@link parseBlobHeader}; `FORMAT_BAD_CHECKSUM` for the CRC, `FORMAT_KEY_REQUIRED`,
- *   `FORMAT_INVALID` when it cannot be decrypted or decompressed, `FORMAT_OUT_OF_RANGE` above `sizeMax`.
+ *   `FORMAT_NOT_AUTHENTIC` when it cannot be decrypted, `FORMAT_INVALID` when it cannot be decompressed,
+ *   `FORMAT_OUT_OF_RANGE` above `sizeMax`.
  * @see spec blob.md §5
  */
 export function decodeBlob(
@@ -168,7 +169,7 @@ export function decodeBlob(
     const tag = raw.subarray(TAG_OFFSET, kind.headerBytes);
     const decrypted = provider.aes256GcmDecrypt(options.key.encKey, iv, tag, body);
     if (!decrypted) {
-      throw new FormatError("FORMAT_INVALID", what, "it was changed or has another key");
+      throw new FormatError("FORMAT_NOT_AUTHENTIC", what);
     }
     body = decrypted;
   }

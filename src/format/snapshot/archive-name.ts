@@ -24,6 +24,9 @@ export const CLIENT_LOG_NAME: ArchiveName = brand("client.log.blob");
 /** Name of the catalogue (spec manifest.md §4.1). */
 export const CATALOG_NAME: ArchiveName = brand("catalog.pcat1.didx");
 
+/** Name of the encryption key, encrypted for the master key; itself not encrypted otherwise (spec keyfile.md §4.2). */
+export const RSA_KEY_NAME: ArchiveName = brand("rsa-encrypted.key.blob");
+
 const NAME_BYTES_MAX = 255;
 
 const kindByExtension: ReadonlyMap<string, ArchiveKind> = new Map([

@@ -126,7 +126,7 @@ describe("client/session/reader-session", () => {
       session.downloadIndex({ ...index.promised, csum: "0".repeat(64) }),
     );
 
-    expect(error).to.have.property("code", "SESSION_MISMATCH");
+    expect(error).to.have.property("code", "FORMAT_NOT_AS_LISTED");
     session[Symbol.dispose]();
   });
 
@@ -138,7 +138,7 @@ describe("client/session/reader-session", () => {
       session.downloadBlob({ filename, size: 1, csum: "0".repeat(64) }),
     );
 
-    expect(error).to.have.property("code", "SESSION_MISMATCH");
+    expect(error).to.have.property("code", "FORMAT_NOT_AS_LISTED");
     session[Symbol.dispose]();
   });
 

@@ -172,7 +172,7 @@ describe("format/chunk/data-blob", () => {
 
     const error = thrown(() => decodeBlob(native, raw, { ...options, key: otherKey }));
 
-    expect(error).to.have.property("code", "FORMAT_INVALID");
+    expect(error).to.have.property("code", "FORMAT_NOT_AUTHENTIC");
   });
 
   it("bounds the plaintext of every kind", () => {
