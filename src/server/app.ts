@@ -13,10 +13,17 @@ import fastify, {
 import { REQUEST_BODY_BYTES_MAX } from "../format/limits.ts";
 import { type Authenticator } from "./auth/authenticator.ts";
 import { ApiError } from "./http/api-error.ts";
+import { addDirectoryRoutes } from "./http/directory-routes.ts";
 import { errorReply } from "./http/error-reply.ts";
 import { FrontConnection } from "./http/front-connection.ts";
 import { parseForm, parseJsonParameters } from "./http/parameters.ts";
-import { isExtjs, JSON_CONTENT_TYPE, markExtjs, setCaller } from "./http/route.ts";
+import {
+  isExtjs,
+  JSON_CONTENT_TYPE,
+  markExtjs,
+  setCaller,
+  type RouteEnvironment,
+} from "./http/route.ts";
 import { offerUpgrade } from "./http/upgrade-offer.ts";
 
 /** Longest path and query in bytes (spec auth.md §1). */
@@ -34,6 +41,10 @@ export interface RefusalDelays {
 /** What the application is made of besides its routes. */
 export interface AppOptions {
   readonly authenticator: Authenticator;
+  /** Whether a caller has one of some privileges on an ACL path. */
+  readonly isPermitted: RouteEnvironment["isPermitted"];
+  /** Whether replies are held against their schemas. */
+  readonly replies: RouteEnvironment["replies"];
   readonly delays: RefusalDelays;
   readonly logger: FastifyBaseLogger;
 }
@@ -69,6 +80,8 @@ export async function buildApp(
     authenticate(request, options.authenticator);
     done();
   });
+  const { isPermitted, replies } = options;
+  app.decorate("routeEnvironment", { table: [], isPermitted, replies });
   addBodyParsers(app);
   app.setErrorHandler(
     async (error, request, reply) => await errorPayload(error, { request, reply }, options.delays),
@@ -79,6 +92,7 @@ export async function buildApp(
   await app.register(
     async (api) => {
       for (const plugin of plugins) plugin(api);
+      addDirectoryRoutes(api);
       await Promise.resolve();
     },
     { prefix: "/api2/json" },

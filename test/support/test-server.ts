@@ -63,6 +63,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       logger: pino({ level: process.env["AMBER_TEST_LOG"] ?? "silent" }, pino.destination(2)),
       product: { name: "amber", version: "test" },
       adminPassword: password,
+      replies: "checked",
     },
   );
   const call = async <Data>(

@@ -8,6 +8,7 @@ import { isToken, userOf } from "../auth/auth-id.ts";
 import { privilegeNames, roles } from "../auth/privileges.ts";
 import { ApiError, refused } from "../http/api-error.ts";
 import { authIdSchema, optionalConfigDigest, optionalFlag } from "../http/parameter-schema.ts";
+import { anyLogin, decidedInside, forTheWorld } from "../http/permission.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
 import { requireDigest, type AccountRouteOptions } from "./user-routes.ts";
 
@@ -23,6 +24,8 @@ export function addAclRoutes(api: FastifyInstance, options: AccountRouteOptions)
   addRoute(api, {
     method: "GET",
     path: "/access/roles",
+    description: "Roles and their privileges.",
+    permit: anyLogin,
     parameters: Type.Object({}),
     reply: Type.Array(
       Type.Object({
@@ -41,7 +44,8 @@ export function addAclRoutes(api: FastifyInstance, options: AccountRouteOptions)
   addRoute(api, {
     method: "GET",
     path: "/access/domains",
-    access: "world",
+    description: "Realms that users can belong to.",
+    permit: forTheWorld,
     parameters: Type.Object({}),
     reply: Type.Array(
       Type.Object({
@@ -62,6 +66,10 @@ function addEntryRoutes(api: FastifyInstance, { accounts, access }: AccountRoute
   addRoute(api, {
     method: "GET",
     path: "/access/acl",
+    description: "Assignments of roles; without privilege only those of the caller.",
+    permit: decidedInside(
+      "Sys.Audit or Permissions.Modify on `/access/acl` for all; every login for itself and its tokens.",
+    ),
     parameters: Type.Object({ path: Type.Optional(aclPath), exact: optionalFlag }),
     reply: Type.Array(
       Type.Object({
@@ -92,6 +100,8 @@ function addEntryRoutes(api: FastifyInstance, { accounts, access }: AccountRoute
   addRoute(api, {
     method: "PUT",
     path: "/access/acl",
+    description: "Assigns a role on a path, or takes it away.",
+    permit: decidedInside("Permissions.Modify on `/access/acl`; a user for its own tokens."),
     parameters: Type.Object({
       path: aclPath,
       role: Type.Enum(Object.keys(roles)),
@@ -137,6 +147,10 @@ function addPermissionsRoute(api: FastifyInstance, access: AccessControl): void 
   addRoute(api, {
     method: "GET",
     path: "/access/permissions",
+    description: "Privileges of the caller or of someone else, by path.",
+    permit: decidedInside(
+      "Every login for itself and its tokens; Sys.Audit on `/access` for others.",
+    ),
     parameters: Type.Object({
       "auth-id": Type.Optional(authIdSchema),
       path: Type.Optional(aclPath),

@@ -10,13 +10,13 @@ import {
 } from "../../format/snapshot/snapshot-id.ts";
 import {
   type AccessControl,
-  type ContentAccess,
   type ContentScope,
   datastorePath,
   requireOwner,
 } from "../auth/access-control.ts";
 import { type Datastores } from "../datastores.ts";
 import { ApiError, refused } from "../http/api-error.ts";
+import { type ContentAccess } from "../http/permission.ts";
 import {
   backupId,
   backupTime,

@@ -7,6 +7,7 @@ import { datastorePath } from "../auth/access-control.ts";
 import { type Privilege } from "../auth/privileges.ts";
 import { ApiError, refused } from "../http/api-error.ts";
 import { datastoreName, optionalFlag, optionalNamespace } from "../http/parameter-schema.ts";
+import { decidedInside, needs } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 import { StoreError } from "../store/store-error.ts";
 import { type ContentOptions } from "./content-access.ts";
@@ -46,30 +47,14 @@ const collectionReply = Type.Object({
   store: Type.Optional(Type.String()),
 });
 
-const SUBDIRS = [
-  "catalog",
-  "change-owner",
-  "download",
-  "download-decoded",
-  "files",
-  "gc",
-  "group-notes",
-  "groups",
-  "namespace",
-  "notes",
-  "protected",
-  "pxar-file-download",
-  "snapshots",
-  "status",
-  "upload-backup-log",
-];
-
 /** Datastores themselves: list, status, namespaces (spec rest-api.md §5). */
 export function addDatastoreRoutes(api: FastifyInstance, options: ContentOptions): void {
   const { datastores, access } = options;
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore",
+    description: "Datastores in which the caller has some privilege.",
+    permit: decidedInside("Every login; filtered."),
     parameters: Type.Object({}),
     reply: Type.Array(
       Type.Object({ store: Type.String(), comment: Type.Union([Type.String(), Type.Null()]) }),
@@ -81,13 +66,6 @@ export function addDatastoreRoutes(api: FastifyInstance, options: ContentOptions
           access.hasAnyBelow(caller, datastorePath(datastore.name, ""), VISIBLE),
         )
         .map(({ datastore, comment }) => ({ store: datastore.name, comment: comment ?? null })),
-  });
-  addRoute(api, {
-    method: "GET",
-    path: "/admin/datastore/:store",
-    parameters: Type.Object({ store: datastoreName }),
-    reply: Type.Array(Type.Object({ subdir: Type.String() })),
-    handle: () => SUBDIRS.map((subdir) => ({ subdir })),
   });
   addStatusRoute(api, options);
   addCollectionRoute(api, options);
@@ -112,6 +90,10 @@ function addStatusRoute(api: FastifyInstance, { datastores, access }: ContentOpt
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/status",
+    description: "Sizes, and on request counts and the last collection.",
+    permit: decidedInside(
+      "Datastore.Audit or Datastore.Backup on `/datastore/{store}` for sizes; any privilege below for counts.",
+    ),
     parameters: Type.Object({ store: datastoreName, verbose: optionalFlag }),
     reply,
     handle: async ({ store, verbose }, { caller }) => {
@@ -153,14 +135,15 @@ function collectionOf(text: string | undefined): Static<typeof collectionReply> 
   }
 }
 
-function addCollectionRoute(api: FastifyInstance, { datastores, access }: ContentOptions): void {
+function addCollectionRoute(api: FastifyInstance, { datastores }: ContentOptions): void {
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/gc",
+    description: "Figures of the last garbage collection.",
+    permit: needs("/datastore/{store}", "Datastore.Audit"),
     parameters: Type.Object({ store: datastoreName }),
     reply: collectionReply,
-    handle: async ({ store }, { caller }) => {
-      access.require(caller, datastorePath(store, ""), ["Datastore.Audit"]);
+    handle: async ({ store }) => {
       const datastore = datastores.find(store);
       if (!datastore) throw refused(`no such datastore '${store}'`);
       return { ...collectionOf(await datastore.readGcStatus()), store };
@@ -180,6 +163,8 @@ function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: Conten
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/namespace",
+    description: "Namespaces that the caller may see, with the parent itself.",
+    permit: decidedInside("Datastore.Audit, .Backup, .Modify or .Read on each namespace."),
     parameters: Type.Object({
       store: datastoreName,
       parent: optionalNamespace,
@@ -204,6 +189,8 @@ function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: Conten
   addRoute(api, {
     method: "POST",
     path: "/admin/datastore/:store/namespace",
+    description: "Makes a namespace.",
+    permit: decidedInside("Datastore.Modify on the parent."),
     parameters: Type.Object({
       store: datastoreName,
       name: Type.String({ pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]*$", minLength: 1, maxLength: 32 }),
@@ -225,6 +212,8 @@ function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: Conten
   addRoute(api, {
     method: "DELETE",
     path: "/admin/datastore/:store/namespace",
+    description: "Removes a namespace, on request with its groups.",
+    permit: decidedInside("Datastore.Modify on the parent."),
     parameters: Type.Object({
       store: datastoreName,
       ns: Type.String({ minLength: 1, maxLength: 256 }),

@@ -10,6 +10,7 @@ import { BLOB_PLAIN_BYTES_MAX } from "../../format/limits.ts";
 import { archiveKindOf, parseArchiveName } from "../../format/snapshot/archive-name.ts";
 import { refused } from "../http/api-error.ts";
 import { fileName, optionalFlag } from "../http/parameter-schema.ts";
+import { needsContent } from "../http/permission.ts";
 import { addRoute, RawReply } from "../http/route.ts";
 import { type StoredFile } from "../store/store-backend.ts";
 import { storedPieces } from "../http/stored-pieces.ts";
@@ -56,6 +57,9 @@ export function addDownloadRoutes(
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/download",
+    description: "A file of a snapshot as it is stored.",
+    permit: needsContent(readable),
+    produces: "application/octet-stream",
     parameters: Type.Object({ ...snapshotParameters, "file-name": fileName }),
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
@@ -68,6 +72,9 @@ export function addDownloadRoutes(
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/download-decoded",
+    description: "The content of a file of a snapshot.",
+    permit: needsContent(readable),
+    produces: "application/octet-stream",
     parameters: Type.Object({ ...snapshotParameters, "file-name": fileName }),
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
@@ -96,6 +103,8 @@ function addBrowserRoutes(
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/catalog",
+    description: "One directory of an archive, or the list of archives.",
+    permit: needsContent(readable),
     parameters: Type.Object({ ...snapshotParameters, filepath, "archive-name": optionalText }),
     reply: Type.Array(catalogReply),
     handle: async (parameters, { caller }) => {
@@ -126,6 +135,9 @@ function addBrowserRoutes(
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/pxar-file-download",
+    description: "A file out of an archive, or a directory as zip or tar.",
+    permit: needsContent(readable),
+    produces: "application/octet-stream",
     parameters: Type.Object({
       ...snapshotParameters,
       filepath,

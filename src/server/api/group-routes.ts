@@ -10,6 +10,7 @@ import { isToken, userOf } from "../auth/auth-id.ts";
 import { type Accounts } from "../auth/accounts.ts";
 import { ApiError, refused } from "../http/api-error.ts";
 import { authIdSchema, optionalFlag } from "../http/parameter-schema.ts";
+import { needsContent } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 import { type Datastore } from "../store/datastore.ts";
 import { StoreError } from "../store/store-error.ts";
@@ -47,6 +48,8 @@ export function addGroupRoutes(
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/groups",
+    description: "Groups of a namespace.",
+    permit: needsContent(listed),
     parameters: Type.Object(placeParameters),
     reply: Type.Array(groupReply),
     handle: async (parameters, { caller }) => {
@@ -65,6 +68,8 @@ export function addGroupRoutes(
   addRoute(api, {
     method: "DELETE",
     path: "/admin/datastore/:store/groups",
+    description: "Removes a group; protected snapshots stay.",
+    permit: needsContent(removed),
     parameters: Type.Object({ ...groupParameters, "error-on-protected": optionalFlag }),
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
@@ -79,6 +84,8 @@ export function addGroupRoutes(
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/group-notes",
+    description: "Notes of a group.",
+    permit: needsContent(listed),
     parameters: Type.Object(groupParameters),
     reply: Type.String(),
     handle: async (parameters, { caller }) => {
@@ -89,6 +96,8 @@ export function addGroupRoutes(
   addRoute(api, {
     method: "PUT",
     path: "/admin/datastore/:store/group-notes",
+    description: "Replaces the notes of a group.",
+    permit: needsContent(changed),
     parameters: Type.Object({ ...groupParameters, notes: Type.String() }),
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
@@ -107,6 +116,8 @@ function addOwnerRoute(
   addRoute(api, {
     method: "POST",
     path: "/admin/datastore/:store/change-owner",
+    description: "Gives a group to another user or token.",
+    permit: needsContent(changed),
     parameters: Type.Object({ ...groupParameters, "new-owner": authIdSchema }),
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {

@@ -13,6 +13,7 @@ import {
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { refused } from "../http/api-error.ts";
 import { backupId, backupType } from "../http/parameter-schema.ts";
+import { needsContent } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 import { type SnapshotDescription, type SnapshotFileEntry } from "../store/describe-snapshot.ts";
 import { StoreError } from "../store/store-error.ts";
@@ -59,6 +60,8 @@ export function addSnapshotRoutes(api: FastifyInstance, options: ContentOptions)
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/snapshots",
+    description: "Snapshots of a namespace, of all groups or some.",
+    permit: needsContent(listed),
     parameters: Type.Object({
       ...placeParameters,
       "backup-type": Type.Optional(backupType),
@@ -91,6 +94,8 @@ export function addSnapshotRoutes(api: FastifyInstance, options: ContentOptions)
   addRoute(api, {
     method: "DELETE",
     path: "/admin/datastore/:store/snapshots",
+    description: "Removes a snapshot.",
+    permit: needsContent(removed),
     parameters: Type.Object(snapshotParameters),
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
@@ -102,6 +107,8 @@ export function addSnapshotRoutes(api: FastifyInstance, options: ContentOptions)
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/files",
+    description: "Files of a snapshot.",
+    permit: needsContent(filesListed),
     parameters: Type.Object(snapshotParameters),
     reply: Type.Array(fileReply),
     handle: async (parameters, { caller }) => {
@@ -119,6 +126,8 @@ function addNoteRoutes(api: FastifyInstance, options: ContentOptions): void {
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/notes",
+    description: "Notes of a snapshot.",
+    permit: needsContent(listed),
     parameters: Type.Object(snapshotParameters),
     reply: Type.String(),
     handle: async (parameters, { caller }) => {
@@ -129,6 +138,8 @@ function addNoteRoutes(api: FastifyInstance, options: ContentOptions): void {
   addRoute(api, {
     method: "PUT",
     path: "/admin/datastore/:store/notes",
+    description: "Replaces the notes of a snapshot.",
+    permit: needsContent(changed),
     parameters: Type.Object({ ...snapshotParameters, notes: Type.String() }),
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
@@ -143,6 +154,8 @@ function addProtectionRoutes(api: FastifyInstance, options: ContentOptions): voi
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/protected",
+    description: "Whether a snapshot is protected against removal.",
+    permit: needsContent(listed),
     parameters: Type.Object(snapshotParameters),
     reply: Type.Boolean(),
     handle: async (parameters, { caller }) => {
@@ -153,6 +166,8 @@ function addProtectionRoutes(api: FastifyInstance, options: ContentOptions): voi
   addRoute(api, {
     method: "PUT",
     path: "/admin/datastore/:store/protected",
+    description: "Protects a snapshot against removal, or no longer.",
+    permit: needsContent(changed),
     parameters: Type.Object({ ...snapshotParameters, protected: Type.Boolean() }),
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
@@ -168,6 +183,8 @@ function addLogRoute(api: FastifyInstance, options: ContentOptions): void {
   addRoute(api, {
     method: "POST",
     path: "/admin/datastore/:store/upload-backup-log",
+    description: "Adds the client's log to a snapshot; the body is the blob.",
+    permit: needsContent(written),
     parameters: Type.Object({ ...snapshotParameters, "file-name": Type.Optional(Type.String()) }),
     body: "stream",
     reply: Type.Null(),

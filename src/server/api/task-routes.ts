@@ -6,6 +6,7 @@ import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, tokenNameOf, userOf } from "../auth/auth-id.ts";
 import { refused } from "../http/api-error.ts";
 import { datastoreName, optionalFlag } from "../http/parameter-schema.ts";
+import { decidedInside } from "../http/permission.ts";
 import { addRoute, RawReply, WithAttributes } from "../http/route.ts";
 import { type TaskEntry, type TaskRegistry } from "../tasks/task-registry.ts";
 import { UPID_LENGTH_MIN } from "../tasks/upid.ts";
@@ -18,6 +19,10 @@ export interface TaskRouteOptions {
 
 const node = Type.String({ minLength: 1, maxLength: 255 });
 const upid = Type.String({ minLength: UPID_LENGTH_MIN, maxLength: 512 });
+
+const taskReader = decidedInside(
+  "Who started the task or whose token did, Sys.Audit on `/system/tasks`, or what the job of the task needs.",
+);
 
 /** Tasks and log lines of one page unless asked otherwise (spec rest-api.md §9). */
 const PAGE_SIZE = 50;
@@ -55,6 +60,8 @@ export function addTaskRoutes(api: FastifyInstance, options: TaskRouteOptions): 
   addRoute(api, {
     method: "GET",
     path: "/nodes/:node/tasks",
+    description: "Tasks, running ones first, each newest first.",
+    permit: decidedInside("Every login for its own tasks; Sys.Audit on `/system/tasks` for all."),
     parameters: listParameters,
     reply: Type.Array(listEntry),
     handle: (parameters, { caller }) => {
@@ -88,6 +95,8 @@ function addOneTaskRoutes(api: FastifyInstance, { tasks, access }: TaskRouteOpti
   addRoute(api, {
     method: "GET",
     path: "/nodes/:node/tasks/:upid/status",
+    description: "State of a task.",
+    permit: taskReader,
     parameters: Type.Object({ node, upid }),
     reply: Type.Object({
       upid: Type.String(),
@@ -125,6 +134,8 @@ function addOneTaskRoutes(api: FastifyInstance, { tasks, access }: TaskRouteOpti
   addRoute(api, {
     method: "GET",
     path: "/nodes/:node/tasks/:upid/log",
+    description: "Log of a task, by lines or as a whole.",
+    permit: taskReader,
     parameters: Type.Object({
       node,
       upid,
@@ -150,6 +161,8 @@ function addOneTaskRoutes(api: FastifyInstance, { tasks, access }: TaskRouteOpti
   addRoute(api, {
     method: "DELETE",
     path: "/nodes/:node/tasks/:upid",
+    description: "Asks a running task to stop.",
+    permit: decidedInside("Who started the task, or Sys.Modify on `/system/tasks`."),
     parameters: Type.Object({ node, upid }),
     reply: Type.Null(),
     handle: (parameters, { caller }) => {

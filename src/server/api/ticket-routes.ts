@@ -5,6 +5,7 @@ import { parseAuthId } from "../../format/snapshot/auth-id.ts";
 import { type Authenticator } from "../auth/authenticator.ts";
 import { ApiError } from "../http/api-error.ts";
 import { userIdSchema } from "../http/parameter-schema.ts";
+import { forTheWorld } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 
 const ticketParameters = Type.Object({
@@ -28,7 +29,8 @@ export function addTicketRoutes(api: FastifyInstance, authenticator: Authenticat
   addRoute(api, {
     method: "POST",
     path: "/access/ticket",
-    access: "world",
+    description: "Logs a user in, or renews a login when the password is its ticket.",
+    permit: forTheWorld,
     parameters: ticketParameters,
     reply: ticketReply,
     handle: async ({ username, password, ...rest }) => {
@@ -41,7 +43,8 @@ export function addTicketRoutes(api: FastifyInstance, authenticator: Authenticat
   addRoute(api, {
     method: "DELETE",
     path: "/access/ticket",
-    access: "world",
+    description: "Ends a login of a browser: its cookie expires.",
+    permit: forTheWorld,
     parameters: Type.Object({}),
     reply: Type.Object({}),
     handle: (_parameters, { reply }) => {

@@ -14,6 +14,7 @@ import {
   tokenNameSchema,
   userIdSchema,
 } from "../http/parameter-schema.ts";
+import { decidedInside } from "../http/permission.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
 import {
   accountOf,
@@ -55,6 +56,8 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
   addRoute(api, {
     method: "GET",
     path: "/access/users/:userid/token",
+    description: "Tokens of a user.",
+    permit: decidedInside("Sys.Audit on `/access/users`, or the user itself."),
     parameters: Type.Object({ userid: userIdSchema }),
     reply: Type.Array(tokenReplySchema),
     handle: ({ userid }, { caller }) => {
@@ -68,6 +71,8 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
   addRoute(api, {
     method: "GET",
     path: TOKEN_PATH,
+    description: "One token.",
+    permit: decidedInside("Sys.Audit on `/access/users`, or the user itself."),
     parameters: Type.Object(tokenParameters),
     reply: tokenReplySchema,
     handle: ({ userid, "token-name": name }, { caller }) => {
@@ -80,6 +85,8 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
   addRoute(api, {
     method: "POST",
     path: TOKEN_PATH,
+    description: "Makes a token; its secret is shown this once.",
+    permit: decidedInside("Permissions.Modify on `/access/users`, or the user itself."),
     parameters: Type.Object({ ...tokenParameters, ...tokenDetails }),
     reply: Type.Object({ tokenid: Type.String(), value: Type.String() }),
     handle: async ({ userid, "token-name": name, digest, ...details }, { caller }) => {
@@ -97,6 +104,8 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
   addRoute(api, {
     method: "PUT",
     path: TOKEN_PATH,
+    description: "Changes a token.",
+    permit: decidedInside("Permissions.Modify on `/access/users`, or the user itself."),
     parameters: Type.Object({
       ...tokenParameters,
       ...tokenDetails,
@@ -125,6 +134,8 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
   addRoute(api, {
     method: "DELETE",
     path: TOKEN_PATH,
+    description: "Removes a token with its secret and roles.",
+    permit: decidedInside("Permissions.Modify on `/access/users`, or the user itself."),
     parameters: Type.Object({ ...tokenParameters, digest: optionalConfigDigest }),
     reply: Type.Null(),
     handle: async ({ userid, "token-name": name, digest }, { caller }) => {

@@ -14,6 +14,7 @@ import {
   optionalFlag,
   userIdSchema,
 } from "../http/parameter-schema.ts";
+import { decidedInside, needs } from "../http/permission.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
 
 /** What the user and token routes work on. */
@@ -62,6 +63,8 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
   addRoute(api, {
     method: "GET",
     path: "/access/users",
+    description: "Users; without privilege only the caller.",
+    permit: decidedInside("Sys.Audit on `/access/users` for all users; every login for itself."),
     parameters: Type.Object({ include_tokens: optionalFlag }),
     reply: Type.Array(userReply),
     handle: ({ include_tokens: includeTokens }, { caller }) => {
@@ -77,13 +80,14 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
   addRoute(api, {
     method: "POST",
     path: "/access/users",
+    description: "Makes a user.",
+    permit: needs("/access/users", "Permissions.Modify"),
     parameters: Type.Object({
       userid: userIdSchema,
       password: Type.Optional(password),
       ...userDetails,
     }),
     reply: Type.Null(),
-    permit: requireModify,
     handle: async (parameters) => {
       const id = parseAuthId(parameters.userid);
       if (accounts.get(id)) throw refused(`user '${id}' already exists.`);
@@ -98,6 +102,8 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
   addRoute(api, {
     method: "GET",
     path: "/access/users/:userid",
+    description: "One user.",
+    permit: decidedInside("Sys.Audit on `/access/users`, or the user itself."),
     parameters: Type.Object({ userid: userIdSchema }),
     reply: userReply,
     handle: ({ userid }, { caller }) => {
@@ -109,6 +115,8 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
   addRoute(api, {
     method: "PUT",
     path: "/access/users/:userid",
+    description: "Changes a user.",
+    permit: decidedInside("Permissions.Modify on `/access/users`, or the user itself."),
     parameters: Type.Object({
       userid: userIdSchema,
       password: Type.Optional(password),
@@ -132,9 +140,10 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
   addRoute(api, {
     method: "DELETE",
     path: "/access/users/:userid",
+    description: "Removes a user with its password, tokens and roles.",
+    permit: needs("/access/users", "Permissions.Modify"),
     parameters: Type.Object({ userid: userIdSchema, digest: optionalConfigDigest }),
     reply: Type.Null(),
-    permit: requireModify,
     handle: async ({ userid, digest }) => {
       const user = findUser(accounts, userid);
       if (user.id === ROOT_USER) throw refused("unable to remove the superuser");
@@ -157,6 +166,8 @@ function addPasswordRoute(
   addRoute(api, {
     method: "PUT",
     path: "/access/password",
+    description: "Changes a password; the caller gives its own once more.",
+    permit: decidedInside("The user itself, or Permissions.Modify on `/`; never a token."),
     parameters: Type.Object({
       userid: userIdSchema,
       password,

@@ -1,6 +1,7 @@
 import { type FastifyInstance } from "fastify";
 import { Type } from "typebox";
 
+import { anyLogin, forTheWorld } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 
 /**
@@ -18,11 +19,13 @@ export interface Product {
   readonly version: string;
 }
 
-/** `GET /version`, `GET /ping` and the root. */
+/** `GET /version` and `GET /ping` (spec rest-api.md §3). */
 export function addVersionRoutes(api: FastifyInstance, product: Product): void {
   addRoute(api, {
     method: "GET",
     path: "/version",
+    description: "Release that the server behaves like, and what it is.",
+    permit: anyLogin,
     parameters: Type.Object({}),
     reply: Type.Object({ version: Type.String(), release: Type.String(), repoid: Type.String() }),
     handle: () => ({ ...EMULATED_VERSION, repoid: `${product.name}-${product.version}` }),
@@ -30,24 +33,10 @@ export function addVersionRoutes(api: FastifyInstance, product: Product): void {
   addRoute(api, {
     method: "GET",
     path: "/ping",
-    access: "world",
+    description: "Says that the server answers.",
+    permit: forTheWorld,
     parameters: Type.Object({}),
     reply: Type.Object({ pong: Type.Boolean() }),
     handle: () => ({ pong: true }),
   });
-  const indexes: Readonly<Record<string, readonly string[]>> = {
-    "/": ["access", "admin", "backup", "config", "nodes", "ping", "reader", "version"],
-    "/admin": ["datastore"],
-    "/nodes": ["localhost"],
-    "/access": ["acl", "domains", "permissions", "roles", "ticket", "users"],
-  };
-  for (const [path, names] of Object.entries(indexes)) {
-    addRoute(api, {
-      method: "GET",
-      path,
-      parameters: Type.Object({}),
-      reply: Type.Array(Type.Object({ subdir: Type.String() })),
-      handle: () => names.map((subdir) => ({ subdir })),
-    });
-  }
 }

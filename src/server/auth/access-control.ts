@@ -1,5 +1,6 @@
 import { configDigest, type ConfigDirectory } from "../configuration/config-directory.ts";
 import { ApiError, refused } from "../http/api-error.ts";
+import { type ContentAccess } from "../http/permission.ts";
 import { type Accounts } from "./accounts.ts";
 import { AclTree, type AclEntry, type Grant } from "./acl-tree.ts";
 import { type AuthId, isOwnedBy, parseAuthId } from "../../format/snapshot/auth-id.ts";
@@ -9,14 +10,6 @@ import { ALL_PRIVILEGES, privilegeNames, privilegeSet, type Privilege } from "./
 const ACL_FILE = "acl.cfg";
 
 const NO_GRANT: Grant = { granted: 0, propagated: 0 };
-
-/** Two sets of privileges for content of a datastore (spec auth.md §9.7). */
-export interface ContentAccess {
-  /** Any of these: the owner of the group does not matter. */
-  readonly full: readonly Privilege[];
-  /** Any of these: only for groups the caller owns. */
-  readonly own: readonly Privilege[];
-}
 
 /** How far a caller may go. */
 export type ContentScope = "every group" | "own groups";

@@ -4,6 +4,7 @@ import { ConfigError } from "./config-error.ts";
 export interface Section {
   readonly type: string;
   readonly id: string;
+  /** A property that stands on several lines, a list, has its values joined by line breaks. */
   readonly properties: ReadonlyMap<string, string>;
 }
 
@@ -22,7 +23,10 @@ export function parseSections(text: string, fileName: string): readonly Section[
     const property = /^\s+([^\s:]+)(?:\s+(.*))?$/.exec(line);
     const header = /^([^\s:]+):\s+(\S.*)$/.exec(line);
     if (property && current) {
-      current.properties.set(property[1] ?? "", (property[2] ?? "").trim());
+      const [, name = "", value = ""] = property;
+      const before = current.properties.get(name);
+      const added = value.trim();
+      current.properties.set(name, before === undefined ? added : `${before}\n${added}`);
     } else if (header) {
       const [, type = "", id = ""] = header;
       sections.push({ type, id: id.trim(), properties: new Map() });
@@ -33,12 +37,14 @@ export function parseSections(text: string, fileName: string): readonly Section[
   return sections;
 }
 
-/** Renders sections; the inverse of {@link parseSections}. Values must not contain line breaks. */
+/** Renders sections; the inverse of {@link parseSections}, but for comments and spaces. */
 export function formatSections(sections: Iterable<Section>): string {
   const blocks: string[] = [];
   for (const { type, id, properties } of sections) {
     const lines = [`${type}: ${id}`];
-    for (const [name, value] of properties) lines.push(`\t${name} ${value}`);
+    for (const [name, value] of properties) {
+      for (const each of value.split("\n")) lines.push(`\t${name} ${each}`);
+    }
     blocks.push(`${lines.join("\n")}\n`);
   }
   return blocks.join("\n");

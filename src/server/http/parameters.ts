@@ -6,6 +6,14 @@ import { ApiError } from "./api-error.ts";
 /** Parameters as they arrive: texts, repeated texts, or JSON values. */
 export type RawParameters = Readonly<Record<string, unknown>>;
 
+/** Parameters of one request, by where they come from; texts win. */
+export interface GivenParameters {
+  /** From path, query and form: given the type of the schema. */
+  readonly texts: RawParameters;
+  /** From JSON: must have their type already (spec auth.md §8.2). */
+  readonly values?: RawParameters;
+}
+
 /** What to do with parameters the schema does not name. */
 export type UnknownParameters = "refuse" | "ignore";
 
@@ -19,7 +27,7 @@ export interface ParameterCheck<Schema extends TObject> {
    *
    * @throws {ApiError} `API_PARAMETERS`, naming every bad parameter.
    */
-  verify(raw: RawParameters): Static<Schema>;
+  verify(given: GivenParameters): Static<Schema>;
 }
 
 /** Prepares the check for a method's schema; the schema is compiled once, on first use. */
@@ -30,9 +38,9 @@ export function parameterCheck<Schema extends TObject>(
   let compiled: ReturnType<typeof compile<Schema>> | undefined;
   return {
     schema,
-    verify(raw) {
+    verify(given) {
       const problems = new Map<string, string>();
-      const value = coerceAll(schema, raw, unknown, problems);
+      const value = coerceAll(schema, given, unknown, problems);
       compiled ??= compile(schema);
       if (problems.size === 0 && compiled.Check(value)) return value;
       for (const error of compiled.Errors(value)) {
@@ -52,21 +60,25 @@ function compile<Schema extends TObject>(schema: Schema) {
 
 function coerceAll(
   schema: TObject,
-  raw: RawParameters,
+  { texts, values = {} }: GivenParameters,
   unknown: UnknownParameters,
   problems: Map<string, string>,
 ): Record<string, unknown> {
   const properties: Readonly<Record<string, TSchema>> = schema.properties;
   const required = new Set<string>(schema.required);
   const value: Record<string, unknown> = {};
-  for (const [name, given] of Object.entries(raw)) {
-    if (name === "_dc") continue;
-    const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
-    if (property) value[name] = coerce(property, given);
-    else if (unknown === "refuse") {
-      problems.set(name, "schema does not allow additional properties.");
+  const take = (raw: RawParameters, read: (property: TSchema, given: unknown) => unknown): void => {
+    for (const [name, given] of Object.entries(raw)) {
+      if (name === "_dc") continue;
+      const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
+      if (property) value[name] = read(property, given);
+      else if (unknown === "refuse") {
+        problems.set(name, "schema does not allow additional properties.");
+      }
     }
-  }
+  };
+  take(values, (_, given) => given);
+  take(texts, coerceText);
   for (const name of required) {
     if (!Object.hasOwn(value, name)) {
       problems.set(name, "parameter is missing and it is not optional.");
@@ -78,12 +90,13 @@ function coerceAll(
 const TRUE_TEXTS = new Set(["1", "on", "yes", "true"]);
 const FALSE_TEXTS = new Set(["0", "off", "no", "false"]);
 
-function coerce(schema: TSchema, given: unknown): unknown {
+/** A text in the type of its schema; what does not fit stays as it is, for the check to name. */
+function coerceText(schema: TSchema, given: unknown): unknown {
   const type = "type" in schema ? schema.type : undefined;
   if (type === "array" && "items" in schema) {
     const items: unknown = schema.items;
     const list: readonly unknown[] = Array.isArray(given) ? given : [given];
-    return isSchema(items) ? list.map((item) => coerce(items, item)) : list;
+    return isSchema(items) ? list.map((item) => coerceText(items, item)) : list;
   }
   if (typeof given !== "string") return given;
   if (type === "integer" || type === "number") {

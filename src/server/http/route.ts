@@ -6,13 +6,17 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fa
 import { Type, type Static, type TObject, type TSchema } from "typebox";
 
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
+import { type Privilege } from "../auth/privileges.ts";
 import { ApiError } from "./api-error.ts";
 import {
   parameterCheck,
   parseForm,
+  type GivenParameters,
   type RawParameters,
   type UnknownParameters,
 } from "./parameters.ts";
+import { permissionPath, type Permission } from "./permission.ts";
+import { requireReply } from "./reply-check.ts";
 
 /** Methods of the API. */
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
@@ -69,15 +73,16 @@ export interface Route<Parameters extends TObject, Reply extends TSchema> {
   readonly method: Method;
   /** Below the root of the API; `:name` takes a parameter from the path, `_` in it stands for `-`. */
   readonly path: string;
-  /** `world` needs no login. */
-  readonly access?: "login" | "world";
+  /** What it does, in a sentence for the documentation of the API. */
+  readonly description: string;
+  readonly permit: Permission;
   readonly parameters: Parameters;
   readonly unknownParameters?: UnknownParameters;
   readonly reply: Reply;
   /** `stream`: the body is data and `request.body` is the unread stream; parameters stand in the query only. */
   readonly body?: "parameters" | "stream";
-  /** Checked before the parameters are (spec auth.md §7). */
-  readonly permit?: (caller: AuthId) => void;
+  /** Content type of results that are bytes; without it the result is JSON. */
+  readonly produces?: string;
   /** Does the work. */
   readonly handle: (
     parameters: Static<Parameters>,
@@ -85,7 +90,33 @@ export interface Route<Parameters extends TObject, Reply extends TSchema> {
   ) => Promise<Result<Static<Reply>>> | Result<Static<Reply>>;
 }
 
+/** A route as the documentation and the tests see it. */
+export interface RouteDescription {
+  readonly method: Method;
+  /** Below the root of the API; parameters as `{name}`. */
+  readonly path: string;
+  readonly description: string;
+  readonly permit: Permission;
+  readonly parameters: TObject;
+  readonly reply: TSchema;
+  readonly body: "parameters" | "stream";
+  readonly produces: string | undefined;
+}
+
+/** What routes need of the application they are added to. */
+export interface RouteEnvironment {
+  /** Every route that was added, in that order. */
+  readonly table: RouteDescription[];
+  /** Whether a caller has one of some privileges on an ACL path. */
+  readonly isPermitted: (caller: AuthId, path: string, anyOf: readonly Privilege[]) => boolean;
+  /** `checked`: a reply that breaks its schema is an error; for tests, since it costs time. */
+  readonly replies: "checked" | "trusted";
+}
+
 declare module "fastify" {
+  interface FastifyInstance {
+    routeEnvironment: RouteEnvironment;
+  }
   interface FastifyContextConfig {
     /** Whether the route may be called without login. */
     access?: "login" | "world";
@@ -120,19 +151,49 @@ export function addRoute<Parameters extends TObject, Reply extends TSchema>(
   app: FastifyInstance,
   route: Route<Parameters, Reply>,
 ): void {
-  const check = parameterCheck(route.parameters, route.unknownParameters);
+  const { method, path, description, permit, parameters, reply: replySchema } = route;
+  const body = route.body ?? "parameters";
+  const environment = app.routeEnvironment;
+  const check = parameterCheck(parameters, route.unknownParameters);
+  environment.table.push({
+    method,
+    path: path.replaceAll(/:(\w+)/g, (_, name: string) => `{${name.replaceAll("_", "-")}}`),
+    description,
+    permit,
+    parameters,
+    reply: replySchema,
+    body,
+    produces: route.produces,
+  });
   app.route({
-    method: route.method,
-    url: route.path,
-    config: { access: route.access ?? "login", bodyKind: route.body ?? "parameters" },
-    schema: { response: { 200: envelope(route.reply) } },
+    method,
+    url: path,
+    config: { access: permit.kind === "world" ? "world" : "login", bodyKind: body },
+    schema: { response: { 200: envelope(replySchema) } },
     handler: async (request, reply) => {
       const call = makeCall(request, reply);
-      route.permit?.(call.caller);
-      const parameters = check.verify(collectParameters(request, route.body ?? "parameters"));
-      return payloadOf(call, await route.handle(parameters, call));
+      requirePermission(permit, call, environment);
+      const result = await route.handle(check.verify(collectParameters(request, body)), call);
+      if (environment.replies === "checked") requireReply(replySchema, dataOf(result));
+      return payloadOf(call, result);
     },
   });
+}
+
+/** Step 6 of the order of checks (spec auth.md §7). */
+function requirePermission(permit: Permission, call: Call, environment: RouteEnvironment): void {
+  if (permit.kind !== "privileges") return;
+  const path = permissionPath(permit.path, pathParameters(call.request.params));
+  if (!environment.isPermitted(call.caller, path, permit.anyOf)) {
+    throw new ApiError("API_FORBIDDEN", "permission check failed");
+  }
+}
+
+/** The part of a result that the schema is about; `undefined` for bytes. */
+function dataOf(result: Result<unknown>): unknown {
+  if (result === ANSWERED || result instanceof RawReply) return undefined;
+  if (result instanceof WithAttributes) return (result as WithAttributes<unknown>).data;
+  return result ?? null;
 }
 
 function makeCall(request: FastifyRequest, reply: FastifyReply): Call {
@@ -180,17 +241,19 @@ function envelope(data: TSchema): TSchema {
 function collectParameters(
   request: FastifyRequest,
   bodyKind: "parameters" | "stream",
-): RawParameters {
+): GivenParameters {
   const path = pathParameters(request.params);
   const url = request.raw.url ?? "";
   const queryStart = url.indexOf("?");
   const query = queryStart < 0 ? {} : parseForm(url.slice(queryStart + 1));
-  if (bodyKind === "stream") return { ...query, ...path };
+  if (bodyKind === "stream") return { texts: { ...query, ...path } };
   const body: unknown = request.body;
-  if (body === undefined || body === null) return { ...query, ...path };
+  if (body === undefined || body === null) return { texts: { ...query, ...path } };
   if (!isRecord(body)) throw new ApiError("API_PARAMETERS", "unsupported content type");
   const isJson = request.headers["content-type"]?.toLowerCase().startsWith("application/json");
-  return isJson === true ? { ...body, ...path } : { ...query, ...body, ...path };
+  return isJson === true
+    ? { texts: path, values: body }
+    : { texts: { ...query, ...body, ...path } };
 }
 
 /** The router takes a dash in a name for its end, so names are written with `_` there. */

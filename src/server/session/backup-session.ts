@@ -20,6 +20,7 @@ import {
   optionalFlag,
   optionalNamespace,
 } from "../http/parameter-schema.ts";
+import { needsContent } from "../http/permission.ts";
 import { addRoute, ANSWERED, type Call } from "../http/route.ts";
 import { type UpgradeOffer } from "../http/upgrade-offer.ts";
 import { type BackupTarget } from "../store/backup-target.ts";
@@ -47,6 +48,8 @@ export function addBackupRoute(api: FastifyInstance, options: SessionOptions): v
   addRoute(api, {
     method: "GET",
     path: "/backup",
+    description: "Upgrades the connection to a session that writes one snapshot.",
+    permit: needsContent({ full: [], own: ["Datastore.Backup"] }),
     parameters,
     unknownParameters: "ignore",
     reply: Type.Null(),

@@ -27,6 +27,7 @@ import {
   optionalNamespace,
   sha256Hex,
 } from "../http/parameter-schema.ts";
+import { needsContent } from "../http/permission.ts";
 import { addRoute, ANSWERED, type Call } from "../http/route.ts";
 import { type UpgradeOffer } from "../http/upgrade-offer.ts";
 import { type Datastore } from "../store/datastore.ts";
@@ -64,6 +65,8 @@ export function addReaderRoute(api: FastifyInstance, options: SessionOptions): v
   addRoute(api, {
     method: "GET",
     path: "/reader",
+    description: "Upgrades the connection to a session that reads one snapshot.",
+    permit: needsContent({ full: ["Datastore.Read"], own: ["Datastore.Backup"] }),
     parameters,
     unknownParameters: "ignore",
     reply: Type.Null(),

@@ -10,7 +10,7 @@ import {
   parameterCheck,
   parseForm,
   parseJsonParameters,
-  type RawParameters,
+  type GivenParameters,
 } from "../http/parameters.ts";
 import { JSON_CONTENT_TYPE } from "../http/route.ts";
 
@@ -71,7 +71,7 @@ export function streamMethod<Parameters extends TObject>(
   const check = parameterCheck(parameters);
   return {
     ...splitName(name),
-    run: async (stream, query) => await handle(check.verify(parseForm(query)), stream),
+    run: async (stream, query) => await handle(check.verify({ texts: parseForm(query) }), stream),
   };
 }
 
@@ -149,10 +149,12 @@ function splitName(name: `${SessionRoute["method"]} ${string}`): {
   return { method: verb === "POST" || verb === "PUT" ? verb : "GET", path };
 }
 
-function mergeParameters(query: string, contentType: string, body: Uint8Array): RawParameters {
+function mergeParameters(query: string, contentType: string, body: Uint8Array): GivenParameters {
   const text = Buffer.from(body).toString("utf8");
-  if (contentType.toLowerCase().startsWith("application/json")) return parseJsonParameters(text);
-  return { ...parseForm(query), ...parseForm(text) };
+  if (contentType.toLowerCase().startsWith("application/json")) {
+    return { texts: {}, values: parseJsonParameters(text) };
+  }
+  return { texts: { ...parseForm(query), ...parseForm(text) } };
 }
 
 /** Reads an ordinary body. */

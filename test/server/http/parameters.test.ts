@@ -21,12 +21,14 @@ const schema = Type.Object({
 const check = parameterCheck(schema);
 
 function refusal(raw: RawParameters): string {
-  return (thrown(() => check.verify(raw)) as ApiError).message;
+  return (thrown(() => check.verify({ texts: raw })) as ApiError).message;
 }
 
 describe("server/http/parameters", () => {
   it("gives texts the types of the schema", () => {
-    expect(check.verify({ name: "abc", time: "7", flag: "On", list: ["1", "2"] })).to.deep.equal({
+    expect(
+      check.verify({ texts: { name: "abc", time: "7", flag: "On", list: ["1", "2"] } }),
+    ).to.deep.equal({
       name: "abc",
       time: 7,
       flag: true,
@@ -35,18 +37,19 @@ describe("server/http/parameters", () => {
   });
 
   it("takes one text for a list of one", () => {
-    expect(check.verify({ name: "abc", list: "5" }).list).to.deep.equal([5]);
+    expect(check.verify({ texts: { name: "abc", list: "5" } }).list).to.deep.equal([5]);
   });
 
   it("knows all spellings of a switch", () => {
-    const flag = (text: string): unknown => check.verify({ name: "abc", flag: text }).flag;
+    const flag = (text: string): unknown =>
+      check.verify({ texts: { name: "abc", flag: text } }).flag;
 
     expect(["1", "on", "YES", "true"].map(flag)).to.deep.equal([true, true, true, true]);
     expect(["0", "off", "no", "FALSE"].map(flag)).to.deep.equal([false, false, false, false]);
   });
 
   it("drops the cache buster of browsers", () => {
-    expect(check.verify({ name: "abc", _dc: "123" })).to.deep.equal({ name: "abc" });
+    expect(check.verify({ texts: { name: "abc", _dc: "123" } })).to.deep.equal({ name: "abc" });
   });
 
   it("names a single bad parameter on one line", () => {
@@ -70,7 +73,9 @@ describe("server/http/parameters", () => {
   });
 
   it("can ignore what it does not know", () => {
-    expect(parameterCheck(schema, "ignore").verify({ name: "abc", extra: 1 })).to.deep.equal({
+    expect(
+      parameterCheck(schema, "ignore").verify({ texts: { name: "abc", extra: 1 } }),
+    ).to.deep.equal({
       name: "abc",
     });
   });
@@ -87,7 +92,7 @@ describe("server/http/parameters", () => {
     fc.assert(
       fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
         try {
-          check.verify(parseJsonParameters(text));
+          check.verify({ texts: {}, values: parseJsonParameters(text) });
         } catch (error) {
           expect(error).to.be.instanceOf(ApiError);
         }
