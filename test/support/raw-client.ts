@@ -22,18 +22,20 @@ export async function rawConnect(port: number): Promise<TLSSocket> {
 export async function readAnswer(socket: TLSSocket): Promise<RawAnswer & { rest: Buffer }> {
   let bytes = Buffer.alloc(0);
   const more = async (): Promise<boolean> => {
-    const [chunk] = (await Promise.race([
-      once(socket, "data"),
-      once(socket, "end").then(() => [undefined]),
-      once(socket, "close").then(() => [undefined]),
-    ])) as [Buffer | undefined];
+    const settled = new AbortController();
+    const { signal } = settled;
+    const events = ["data", "end", "close"].map((event) => once(socket, event, { signal }));
+    const [chunk] = (await Promise.race(events).finally(() => {
+      settled.abort();
+    })) as [Buffer | undefined];
     if (!chunk) return false;
     bytes = Buffer.concat([bytes, chunk]);
     return true;
   };
-  while (!bytes.includes("\r\n\r\n")) {
+  const mustHave = async (): Promise<void> => {
     if (!(await more())) throw new Error(`connection closed after "${bytes.toString("latin1")}"`);
-  }
+  };
+  while (!bytes.includes("\r\n\r\n")) await mustHave();
   const headEnd = bytes.indexOf("\r\n\r\n");
   const [first = "", ...lines] = bytes.subarray(0, headEnd).toString("latin1").split("\r\n");
   const headers = Object.fromEntries(
@@ -52,10 +54,10 @@ export async function readAnswer(socket: TLSSocket): Promise<RawAnswer & { rest:
   if (headers["transfer-encoding"] === "chunked") {
     const parts: Buffer[] = [];
     for (;;) {
-      while (!bytes.includes("\r\n")) await more();
+      while (!bytes.includes("\r\n")) await mustHave();
       const size = Number.parseInt(bytes.subarray(0, bytes.indexOf("\r\n")).toString(), 16);
       const start = bytes.indexOf("\r\n") + 2;
-      while (bytes.length < start + size + 2) await more();
+      while (bytes.length < start + size + 2) await mustHave();
       parts.push(bytes.subarray(start, start + size));
       bytes = bytes.subarray(start + size + 2);
       if (size === 0) break;

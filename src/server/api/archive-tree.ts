@@ -1,9 +1,7 @@
-import { type ByteSource } from "../../chunks/byte-source.ts";
 import { type CatalogEntry } from "../../format/catalog/catalog-entry.ts";
 import { CatalogReader } from "../../format/catalog/catalog-reader.ts";
 import { type PxarDirectory, type PxarFile, type PxarNode } from "../../format/pxar/node.ts";
-import { checkPayloadHeader, PxarTree } from "../../format/pxar/tree-reader.ts";
-import { ITEM_HEADER_BYTES } from "../../format/pxar/item.ts";
+import { PxarTree } from "../../format/pxar/tree-reader.ts";
 import { type Manifest } from "../../format/manifest/manifest.ts";
 import {
   type ArchiveName,
@@ -12,7 +10,8 @@ import {
   type ArchiveFiles,
 } from "../../format/snapshot/archive-name.ts";
 import { ApiError, refused } from "../http/api-error.ts";
-import { type ArchivePlace, type OpenArchive, type SnapshotArchives } from "./snapshot-archive.ts";
+import { type ArchivePlace, type SnapshotArchives } from "./snapshot-archive.ts";
+import { contentOf, type OpenTree, type TreeFile } from "./walk-folder.ts";
 
 /** One name as file browsers show it. */
 export interface TreeEntry {
@@ -20,13 +19,6 @@ export interface TreeEntry {
   readonly kind: CatalogEntry["kind"];
   readonly size?: number;
   readonly mtimeSec?: number;
-}
-
-/** Content of one file of an archive. */
-export interface TreeFile {
-  readonly source: ByteSource;
-  readonly offset: number;
-  readonly size: number;
 }
 
 /** Names of the archives with trees in a snapshot; a split archive counts once, by its metadata. */
@@ -79,38 +71,34 @@ export async function listDirectory(
   });
 }
 
+/** A file or a folder of an archive that someone wants to have. */
+export type TreeContent =
+  | { readonly kind: "file"; readonly file: TreeFile }
+  | { readonly kind: "folder"; readonly open: OpenTree; readonly folder: PxarDirectory };
+
 /**
- * Content of a regular file, or of the file that a hard link names.
+ * Opens a folder, a regular file, or the file that a hard link names.
  *
  * @throws {ApiError} `API_REFUSED` for anything else, `API_NOT_FOUND`.
  */
-export async function openTreeFile(
+export async function openTreeContent(
   archives: SnapshotArchives,
   place: ArchivePlace,
-  { main, payload }: ArchiveFiles,
+  files: ArchiveFiles,
   path: readonly Uint8Array[],
-): Promise<TreeFile> {
-  const metadata = await archives.open(place, main);
+): Promise<TreeContent> {
+  const metadata = await archives.open(place, files.main);
   const tree = new PxarTree(metadata.resident);
-  const file = await metadata.resident.run((): PxarFile => {
-    const node = findNode(tree, path);
-    if (node.kind === "hardlink") return tree.resolveHardLink(node);
-    if (node.kind === "directory") {
-      throw refused("this server does not pack directories: download the files in it one by one");
-    }
-    if (node.kind !== "file") throw refused(`cannot download a ${node.kind}`);
-    return node;
+  const node = await metadata.resident.run((): PxarFile | PxarDirectory => {
+    const found = findNode(tree, path);
+    if (found.kind === "hardlink") return tree.resolveHardLink(found);
+    if (found.kind === "file" || found.kind === "directory") return found;
+    throw refused(`cannot download a ${found.kind}`);
   });
-  if (file.payload.archive === "metadata") return contentOf(metadata, file);
-  if (!payload) throw refused(`payload of '${main}' is missing`);
-  const content = await archives.open(place, payload);
-  const header = await content.bytes.readAt(file.payload.headerOffset, ITEM_HEADER_BYTES);
-  checkPayloadHeader(header, file.size);
-  return contentOf(content, file);
-}
-
-function contentOf({ bytes }: OpenArchive, file: PxarFile): TreeFile {
-  return { source: bytes, offset: file.payload.offset, size: file.size };
+  const payload = files.payload ? await archives.open(place, files.payload) : undefined;
+  const open = { tree, metadata, payload };
+  if (node.kind === "directory") return { kind: "folder", open, folder: node };
+  return { kind: "file", file: await contentOf(open, node) };
 }
 
 function findNode(tree: PxarTree, path: readonly Uint8Array[]): PxarNode {

@@ -14,7 +14,7 @@ import { needsContent } from "../http/permission.ts";
 import { addRoute, RawReply } from "../http/route.ts";
 import { type StoredFile } from "../store/store-backend.ts";
 import { storedPieces } from "../http/stored-pieces.ts";
-import { listDirectory, openTreeFile, requireArchive, treeArchives } from "./archive-tree.ts";
+import { listDirectory, openTreeContent, requireArchive, treeArchives } from "./archive-tree.ts";
 import {
   type ContentOptions,
   openSnapshot,
@@ -22,6 +22,9 @@ import {
   snapshotParameters,
 } from "./content-access.ts";
 import { archivePieces, SnapshotArchives } from "./snapshot-archive.ts";
+import { tarZstdStream } from "./tar-stream.ts";
+import { walkFolder } from "./walk-folder.ts";
+import { zipStream } from "./zip-stream.ts";
 
 const readable = { full: ["Datastore.Read"], own: ["Datastore.Backup"] } as const;
 
@@ -151,8 +154,16 @@ function addBrowserRoutes(
       const wanted = parseFilepath(parameters.filepath, parameters["archive-name"]);
       if (!wanted) throw refused("cannot download the list of archives");
       const files = requireArchive(manifest, wanted.archive);
-      const file = await openTreeFile(archives, place, files, wanted.path);
-      return new RawReply(Readable.from(archivePieces(file.source, file.offset, file.size)));
+      const content = await openTreeContent(archives, place, files, wanted.path);
+      if (content.kind === "file") {
+        const { source, offset, size } = content.file;
+        return new RawReply(Readable.from(archivePieces(source, offset, size)));
+      }
+      const name = wanted.path.at(-1) ?? new Uint8Array(0);
+      const entries = walkFolder(content.open, content.folder, name);
+      if (parameters.tar !== true) return new RawReply(zipStream(entries));
+      const folder = Buffer.from(wanted.path.map(latin1).join("/"), "latin1");
+      return new RawReply(tarZstdStream(createNativeProvider(), { entries, folder }));
     },
   });
 }
