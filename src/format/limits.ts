@@ -57,3 +57,15 @@ export const EXCLUDE_FILE_BYTES_MAX: number = 1024 * 1024;
 
 /** Most patterns of one `.pxarexclude` file; ours: each takes some kilobytes when it is ready for matching. */
 export const EXCLUDE_FILE_PATTERNS_MAX = 10_000;
+
+/** Longest key file or PEM file of a key in bytes; ours: an encrypted RSA-16384 private key has some 13 KiB. */
+export const KEY_FILE_BYTES_MAX: number = 64 * 1024;
+
+/** Most memory that deriving a key from a passphrase may take in bytes (spec keyfile.md §2.2). */
+export const SCRYPT_MEMORY_BYTES_MAX: number = 1025 * 1024 * 1024;
+
+/** Largest n · r · p of scrypt; ours: 32 times that of official key files, some seconds. */
+export const SCRYPT_WORK_MAX: number = 2 ** 24;
+
+/** Most iterations of PBKDF2 in a key file; ours: 256 times those of official key files, some seconds. */
+export const PBKDF2_ITERATIONS_MAX: number = 2 ** 24;

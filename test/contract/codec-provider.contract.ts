@@ -70,6 +70,25 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
     );
   });
 
+  it("derives with scrypt as in RFC 7914 §12, and the documented key of a key file", () => {
+    const rfc = provider.scrypt(
+      utf8.encode("password"),
+      utf8.encode("NaCl"),
+      { n: 1024, r: 8, p: 16 },
+      64,
+    );
+    const salt = Uint8Array.from({ length: 32 }, (_, i) => 0xa0 + i);
+    const keyFile = provider.scrypt(utf8.encode("swordfish"), salt, { n: 65536, r: 8, p: 1 }, 32);
+
+    expect(toHex(rfc)).to.equal(
+      "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162" +
+        "2eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640",
+    );
+    expect(toHex(keyFile)).to.equal(
+      "0658d56892b4d49023f876cc65de94c9cf53073acc823c0e4d1dbc60ed01e325",
+    );
+  });
+
   it("computes CRC-32 as zlib does, at every length and alignment", () => {
     expect(provider.crc32(new Uint8Array(0))).to.equal(0);
     expect(provider.crc32(utf8.encode("123456789"))).to.equal(0xcbf43926);

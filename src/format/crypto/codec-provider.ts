@@ -6,6 +6,16 @@ export interface Sha256Stream {
   digest(): Uint8Array;
 }
 
+/** Cost of scrypt (RFC 7914 §2). */
+export interface ScryptCost {
+  /** Cost of memory and time: a power of two. */
+  readonly n: number;
+  /** Block size in 128 bytes. */
+  readonly r: number;
+  /** Lanes, one after the other. */
+  readonly p: number;
+}
+
 /**
  * Hashing, encryption and compression, all that the formats need of them.
  *
@@ -29,6 +39,14 @@ export interface CodecProvider {
     iterations: number,
     size: number,
   ): Uint8Array;
+  /**
+   * The passphrase derivation scrypt (RFC 7914).
+   *
+   * Takes about 128 · n · r bytes of memory, at most `SCRYPT_MEMORY_BYTES_MAX`.
+   *
+   * @param cost Proven acceptable: see `checkKeyDerivation`.
+   */
+  scrypt(password: Uint8Array, salt: Uint8Array, cost: ScryptCost, size: number): Uint8Array;
   /** CRC-32 as in zlib (spec blob.md §1.3). */
   crc32(bytes: Uint8Array): number;
   /** AES-256-GCM without additional data; the tag has 16 bytes (spec blob.md §3). */

@@ -27,6 +27,11 @@ export function fingerprintOfBytes(bytes: Uint8Array): Fingerprint {
   return pairs.join(":") as Fingerprint;
 }
 
+/** The 32 bytes of a fingerprint, owned. */
+export function fingerprintBytes(fingerprint: Fingerprint): Uint8Array {
+  return fromHex(fingerprint.replaceAll(":", ""));
+}
+
 /** The first eight bytes, as logs and messages show it (spec keyfile.md §1). */
 export function shortFingerprint(fingerprint: Fingerprint): string {
   return fingerprint.slice(0, 3 * SHORT_PAIRS - 1);

@@ -5,10 +5,12 @@ import {
   createHmac,
   pbkdf2Sync,
   randomBytes,
+  scryptSync,
 } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { portableZstdDecompress } from "../chunk/portable-zstd.ts";
 import { loadZstd, type ZstdCodec } from "../chunk/zstd.ts";
+import { SCRYPT_MEMORY_BYTES_MAX } from "../limits.ts";
 import { type CodecProvider } from "./codec-provider.ts";
 
 /** Whole messages up to this size go through the cipher at once. */
@@ -43,6 +45,11 @@ export function createNativeProviderWith(zstd: ZstdCodec | undefined): CodecProv
     pbkdf2Sha256: (password, salt, iterations, size) =>
       // eslint-disable-next-line n/no-sync -- a provider is synchronous; callers with many iterations use a thread
       bytesOf(pbkdf2Sync(password, salt, iterations, size, "sha256")),
+    scrypt: (password, salt, { n, r, p }, size) =>
+      bytesOf(
+        // eslint-disable-next-line n/no-sync -- as above
+        scryptSync(password, salt, size, { N: n, r, p, maxmem: SCRYPT_MEMORY_BYTES_MAX }),
+      ),
     crc32: (bytes) => crc32(bytes),
     aes256GcmEncrypt(key, iv, plain) {
       const cipher = createCipheriv("aes-256-gcm", key, iv);

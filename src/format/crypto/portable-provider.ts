@@ -1,9 +1,11 @@
 import { gcm } from "@noble/ciphers/aes.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { pbkdf2 } from "@noble/hashes/pbkdf2.js";
+import { scrypt } from "@noble/hashes/scrypt.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { randomBytes } from "@noble/hashes/utils.js";
 import { portableZstdDecompress } from "../chunk/portable-zstd.ts";
+import { SCRYPT_MEMORY_BYTES_MAX } from "../limits.ts";
 import { type CodecProvider } from "./codec-provider.ts";
 import { createCrc32 } from "./crc32.ts";
 
@@ -34,6 +36,8 @@ export function createPortableProvider(): CodecProvider {
     hmacSha256: (key, message) => hmac(sha256, key, message),
     pbkdf2Sha256: (password, salt, iterations, size) =>
       pbkdf2(sha256, password, salt, { c: iterations, dkLen: size }),
+    scrypt: (password, salt, { n, r, p }, size) =>
+      scrypt(password, salt, { N: n, r, p, dkLen: size, maxmem: SCRYPT_MEMORY_BYTES_MAX }),
     crc32,
     aes256GcmEncrypt(key, iv, plain) {
       const sealed = gcm(key, iv).encrypt(plain);

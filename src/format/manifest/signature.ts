@@ -1,3 +1,4 @@
+import { equalBytes } from "../bytes/equal-bytes.ts";
 import { fromHex, toHex } from "../bytes/hex.ts";
 import { type CodecProvider } from "../crypto/codec-provider.ts";
 import { type CryptKey, keyFingerprint } from "../crypto/crypt-key.ts";
@@ -55,17 +56,9 @@ export function verifyManifest(
       `it needs the key ${shortFingerprint(wanted)}, the given one is ${shortFingerprint(present)}`,
     );
   }
-  if (!isEqual(manifest.signature, manifestSignature(provider, manifest, key))) {
+  const signature = fromHex(manifestSignature(provider, manifest, key));
+  if (!equalBytes(fromHex(manifest.signature), signature)) {
     throw new FormatError("FORMAT_BAD_SIGNATURE", WHAT);
   }
   return "signed";
-}
-
-/** Compares two texts of 64 digits in a time that does not tell how much of them agrees. */
-function isEqual(a: string, b: string): boolean {
-  const left = fromHex(a);
-  const right = fromHex(b);
-  let difference = left.length ^ right.length;
-  for (let i = 0; i < left.length; i++) difference |= (left[i] ?? 0) ^ (right[i] ?? 0);
-  return difference === 0;
 }

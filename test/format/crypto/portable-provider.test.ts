@@ -8,7 +8,9 @@ describe("format/crypto/portable-provider", () => {
 
   it("imports nothing of Node, directly or through our own modules", async () => {
     const seen = new Set<string>();
-    const queue = [new URL("../../../src/format/crypto/portable-provider.ts", import.meta.url)];
+    const queue = ["portable-provider", "lock-key"].map(
+      (name) => new URL(`../../../src/format/crypto/${name}.ts`, import.meta.url),
+    );
     for (let url = queue.pop(); url; url = queue.pop()) {
       if (seen.has(url.href)) continue;
       seen.add(url.href);
