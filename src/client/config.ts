@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 
 import { type RepositoryParts } from "./session/repository.ts";
 
@@ -34,10 +34,10 @@ export interface ClientConfig {
   readonly ticketFile?: string;
   /** File with the fingerprints that were accepted before. */
   readonly fingerprintsFile: string;
-  /** Default key file. */
-  readonly keyFile: string;
-  /** Default master public key. */
-  readonly masterKeyFile: string;
+  /** Places of the default key file, the user's own first, then those of the system. */
+  readonly keyFiles: readonly [string, ...string[]];
+  /** Places of the default master public key, likewise. */
+  readonly masterKeyFiles: readonly [string, ...string[]];
 }
 
 /** Variables by name. */
@@ -48,6 +48,14 @@ export function readClientConfig(environment: Environment = process.env): Readon
   const configHome = environment["XDG_CONFIG_HOME"] ?? join(homeOf(environment), ".config");
   const configFolder = join(configHome, "proxmox-backup");
   const runtimeFolder = environment["XDG_RUNTIME_DIR"];
+  const systemFolders = (environment["XDG_CONFIG_DIRS"] ?? "/etc/xdg")
+    .split(":")
+    .filter((folder) => isAbsolute(folder))
+    .map((folder) => join(folder, "proxmox-backup"));
+  const defaultPlaces = (name: string): readonly [string, ...string[]] => [
+    join(configFolder, name),
+    ...systemFolders.map((folder) => join(folder, name)),
+  ];
   return Object.freeze({
     repository: settingSources(environment, "PBS_REPOSITORY", "repository"),
     repositoryParts: defined({
@@ -71,8 +79,8 @@ export function readClientConfig(environment: Environment = process.env): Readon
       ? {}
       : { ticketFile: join(runtimeFolder, "proxmox-backup", "tickets") }),
     fingerprintsFile: join(configFolder, "fingerprints"),
-    keyFile: join(configFolder, "encryption-key.json"),
-    masterKeyFile: join(configFolder, "master-public.pem"),
+    keyFiles: defaultPlaces("encryption-key.json"),
+    masterKeyFiles: defaultPlaces("master-public.pem"),
   });
 }
 

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
 import { type SettingSources } from "../config.ts";
+import { readDescriptor } from "./read-descriptor.ts";
 import { SessionError } from "./session-error.ts";
 
 /** Longest value accepted from a file, descriptor or command, in bytes; ours. */
@@ -26,7 +26,8 @@ export async function readSetting(
   const { value, descriptor, file, command, credentialFile } = sources;
   if (value !== undefined) return firstLine(value);
   try {
-    if (descriptor !== undefined) return firstLine(await readDescriptor(descriptor));
+    if (descriptor !== undefined)
+      return firstLine(await readDescriptor(descriptor, SETTING_BYTES_MAX));
     if (file !== undefined) return firstLine(await readFile(file, "utf8"));
     if (command !== undefined) return firstLine(await readCommand(command));
     if (credentialFile !== undefined) return await readIfExists(credentialFile);
@@ -79,17 +80,6 @@ export function splitWords(line: string): string[] {
 
 function firstLine(text: string): string {
   return /^[^\r\n]*/.exec(text)?.[0] ?? "";
-}
-
-async function readDescriptor(text: string): Promise<string> {
-  if (!/^[0-9]{1,9}$/.test(text)) throw new TypeError(`"${text}" is not a file descriptor`);
-  const stream = createReadStream("", { fd: Number(text), encoding: "utf8" });
-  let content = "";
-  for await (const part of stream) {
-    content += String(part);
-    if (content.length > SETTING_BYTES_MAX) throw new RangeError("the value is too long");
-  }
-  return content;
 }
 
 async function readCommand(line: string): Promise<string> {
