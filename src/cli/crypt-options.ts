@@ -2,9 +2,11 @@ import { type Command, Option } from "commander";
 
 import { CliError } from "./cli-error.ts";
 
+const cryptModes = ["none", "encrypt", "sign-only"] as const;
+
 /** Options that choose a key and what is done with it (spec auth.md §12). */
 export interface CryptOptions {
-  readonly cryptMode?: "none" | "encrypt" | "sign-only";
+  readonly cryptMode?: (typeof cryptModes)[number];
   readonly keyfile?: string;
   readonly keyfd?: string;
   readonly masterPubkeyFile?: string;
@@ -14,17 +16,11 @@ export interface CryptOptions {
 /** Adds the options that scripts for the official client use. */
 export function addCryptOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option("--crypt-mode <mode>", "what is done with the key; only none so far").choices([
-        "none",
-        "encrypt",
-        "sign-only",
-      ]),
-    )
-    .addOption(new Option("--keyfile <path>", "encryption key").hideHelp())
-    .addOption(new Option("--keyfd <number>", "encryption key").hideHelp())
-    .addOption(new Option("--master-pubkey-file <path>", "master key").hideHelp())
-    .addOption(new Option("--master-pubkey-fd <number>", "master key").hideHelp());
+    .addOption(new Option("--crypt-mode <mode>", "what is done with the key").choices(cryptModes))
+    .option("--keyfile <path>", "key file of the encryption key")
+    .option("--keyfd <number>", "file descriptor to read the key file from")
+    .option("--master-pubkey-file <path>", "public master key, in PEM form")
+    .option("--master-pubkey-fd <number>", "file descriptor to read the public master key from");
 }
 
 /**

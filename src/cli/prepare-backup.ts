@@ -55,8 +55,8 @@ export async function prepareBackup(
       commandLog.line("warn", `Warning: ${reason}`);
     });
   }
-  const { keyFile } = readClientConfig();
-  refuseEncryption(options, (await isThere(keyFile)) ? "present" : "absent");
+  const { keyFiles } = readClientConfig();
+  refuseEncryption(options, (await isThere(keyFiles[0])) ? "present" : "absent");
   return {
     snapshot: {
       type: parseBackupType(options.backupType),

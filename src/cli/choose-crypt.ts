@@ -1,0 +1,116 @@
+import { type ClientConfig, readClientConfig } from "../client/config.ts";
+import {
+  chooseBackupKeys,
+  chooseReadKeySource,
+  type KeyWishes,
+} from "../client/keys/choose-keys.ts";
+import { keyPassphrase } from "../client/keys/key-passphrase.ts";
+import {
+  type KeyAccess,
+  type KeySource,
+  keyOrigin,
+  loadKey,
+  type LoadedKey,
+  readKeyText,
+} from "../client/keys/load-key.ts";
+import { terminalPrompts } from "../client/session/terminal-prompts.ts";
+import { shortFingerprint } from "../format/crypto/fingerprint.ts";
+import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { type CryptMode } from "../format/manifest/manifest.ts";
+import { CliError } from "./cli-error.ts";
+import { type CryptOptions } from "./crypt-options.ts";
+import { commandLog } from "./log.ts";
+
+/** How a backup is protected. */
+export interface BackupCrypt {
+  readonly mode: CryptMode;
+  /** There unless the mode is `none`. */
+  readonly key: LoadedKey | undefined;
+  /** Master key that the key is wrapped with for the snapshot, if there is one; the text of its PEM file. */
+  readonly masterPublicKeyPem: Uint8Array | undefined;
+  /** What the official client says about these keys, in its order; empty without a key. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Chooses and opens the keys of a backup as options, default places and environment say (spec keyfile.md §3).
+ *
+ * May ask for a passphrase on the terminal.
+ *
+ * @throws {KeyError} `FormatError`, `SessionError`; {@link CliError} for options that exclude each other.
+ */
+export async function chooseBackupCrypt(options: CryptOptions): Promise<BackupCrypt> {
+  const config = readClientConfig();
+  const keys = await chooseBackupKeys(keyWishes(options), config);
+  if (keys.mode === "none") {
+    return { mode: "none", key: undefined, masterPublicKeyPem: undefined, notices: [] };
+  }
+  const { mode, masterKey } = keys;
+  const key = await loadKey(keyAccess(config), keys.key);
+  const fingerprint = shortFingerprint(key.fingerprint);
+  const notices = [usingKeyLine(key), `Encryption key fingerprint: ${fingerprint}`];
+  if (masterKey === undefined) return { mode, key, masterPublicKeyPem: undefined, notices };
+  return {
+    mode,
+    key,
+    masterPublicKeyPem: new TextEncoder().encode(await readKeyText(masterKey, undefined)),
+    notices: [...notices, `Using master key from ${keyOrigin(masterKey)}..`],
+  };
+}
+
+/**
+ * Opens the key that things are read with: the given one, else the default one, else none.
+ *
+ * May ask for a passphrase, so call it only when something encrypted or signed is about to be read.
+ *
+ * @throws {KeyError} `FormatError`, `SessionError`; {@link CliError} for options that exclude each other.
+ */
+export async function chooseReadKey(options: CryptOptions): Promise<LoadedKey | undefined> {
+  const config = readClientConfig();
+  const source = await chooseReadKeySource(keyWishes(options), config);
+  return source === undefined ? undefined : await loadKey(keyAccess(config), source);
+}
+
+/** How the official client says which key it uses. */
+export function usingKeyLine({ origin }: LoadedKey): string {
+  return `Using encryption key from ${origin}..`;
+}
+
+function keyAccess({ encryptionPassword }: ClientConfig): KeyAccess {
+  return {
+    provider: createNativeProvider(),
+    passphrase: async () => await keyPassphrase(encryptionPassword, terminalPrompts()),
+    warn: (text) => {
+      commandLog.line("warn", `Warning: ${text}`);
+    },
+  };
+}
+
+function keyWishes(options: CryptOptions): KeyWishes {
+  const { cryptMode, keyfile, keyfd, masterPubkeyFile, masterPubkeyFd } = options;
+  return {
+    mode: cryptMode,
+    key: oneSource({ option: "--keyfile", path: keyfile, descriptor: keyfd }),
+    masterKey: oneSource({
+      option: "--master-pubkey-file",
+      path: masterPubkeyFile,
+      descriptor: masterPubkeyFd,
+    }),
+  };
+}
+
+function oneSource({
+  option,
+  path,
+  descriptor,
+}: {
+  readonly option: string;
+  readonly path: string | undefined;
+  readonly descriptor: string | undefined;
+}): KeySource | undefined {
+  if (path !== undefined && descriptor !== undefined) {
+    throw new CliError("CLI_USAGE", `Cannot combine ${option} with its form for a descriptor`);
+  }
+  if (path !== undefined) return { kind: "file", path };
+  return descriptor === undefined ? undefined : { kind: "descriptor", descriptor };
+}
