@@ -10,7 +10,14 @@ import { type SessionSnapshot } from "../client/session/session-snapshot.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { CHUNK_BYTES_MAX } from "../format/limits.ts";
 import { type ArchiveName, CATALOG_NAME } from "../format/snapshot/archive-name.ts";
-import { archiveLines, catalogLines } from "./catalog-lines.ts";
+import {
+  archiveEntries,
+  catalogEntries,
+  type ListedEntry,
+  listedEntryJson,
+  listedEntryLine,
+} from "./listed-entry.ts";
+import { type OutputFormat } from "./output-format.ts";
 
 /** Plaintext that a listing keeps, in bytes: some chunks of metadata. */
 const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
@@ -18,8 +25,8 @@ const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
 /** Chunks fetched at the same time. */
 const IN_FLIGHT_MAX = 4;
 
-/** Lines written at once. */
-const LINES_PER_WRITE = 500;
+/** Entries written at once. */
+const ENTRIES_PER_WRITE = 500;
 
 /**
  * Writes every name of a snapshot to standard output: from its catalogue, or without one from the archives themselves.
@@ -29,7 +36,7 @@ const LINES_PER_WRITE = 500;
 export async function dumpCatalog(
   server: BackupServer,
   snapshot: SessionSnapshot,
-  signal: AbortSignal,
+  { outputFormat, signal }: { readonly outputFormat: OutputFormat; readonly signal: AbortSignal },
 ): Promise<void> {
   const provider = createNativeProvider();
   const opened = await RemoteSnapshot.open(
@@ -52,29 +59,59 @@ export async function dumpCatalog(
         inFlightMax: IN_FLIGHT_MAX,
       });
     const names = opened.manifest.files.map(({ filename }) => filename);
-    if (names.includes(CATALOG_NAME)) {
-      await writeLines(catalogLines(await open(CATALOG_NAME), signal));
-      return;
-    }
-    for (const name of names.filter((each) => /\.m?pxar\.didx$/.test(each))) {
-      await writeLines(archiveLines(name, await open(name), signal));
-    }
+    const entries = entriesOf(names, open, signal);
+    await (outputFormat === "text" ? writeLines(entries, signal) : writeArray(entries, signal));
   } finally {
     opened[Symbol.dispose]();
   }
 }
 
-async function writeLines(lines: AsyncIterable<string>): Promise<void> {
-  let batch: string[] = [];
-  for await (const line of lines) {
-    batch.push(`${line}\n`);
-    if (batch.length < LINES_PER_WRITE) continue;
-    await write(batch.join(""));
-    batch = [];
+async function* entriesOf(
+  names: readonly ArchiveName[],
+  open: (name: ArchiveName) => Promise<ResidentChunks>,
+  signal: AbortSignal,
+): AsyncGenerator<ListedEntry, void, void> {
+  if (names.includes(CATALOG_NAME)) {
+    yield* catalogEntries(await open(CATALOG_NAME), signal);
+    return;
   }
-  await write(batch.join(""));
+  for (const name of names.filter((each) => /\.m?pxar\.didx$/.test(each))) {
+    yield* archiveEntries(name, await open(name), signal);
+  }
 }
 
-async function write(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, "drain");
+async function writeLines(entries: AsyncIterable<ListedEntry>, signal: AbortSignal): Promise<void> {
+  for await (const batch of batchesOf(entries)) {
+    await write(batch.map((entry) => `${listedEntryLine(entry)}\n`).join(""), signal);
+  }
+}
+
+/** A JSON array with an entry a line, so that it can be long. */
+async function writeArray(entries: AsyncIterable<ListedEntry>, signal: AbortSignal): Promise<void> {
+  let separator = "[\n";
+  for await (const batch of batchesOf(entries)) {
+    const items = batch.map((entry) => JSON.stringify(listedEntryJson(entry)));
+    await write(`${separator}${items.join(",\n")}`, signal);
+    separator = ",\n";
+  }
+  await write(separator === ",\n" ? "\n]\n" : "[]\n", signal);
+}
+
+async function* batchesOf(
+  entries: AsyncIterable<ListedEntry>,
+): AsyncGenerator<readonly ListedEntry[], void, void> {
+  let batch: ListedEntry[] = [];
+  for await (const entry of entries) {
+    batch.push(entry);
+    if (batch.length < ENTRIES_PER_WRITE) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Waits for a slow reader; one that has gone ends the wait through the signal. */
+async function write(text: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  if (!process.stdout.write(text)) await once(process.stdout, "drain", { signal });
 }

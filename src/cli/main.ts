@@ -22,12 +22,23 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   restore: async () => (await import("./commands/restore.ts")).registerRestoreCommand,
   list: async () => (await import("./commands/list.ts")).registerListCommand,
   snapshot: async () => (await import("./commands/snapshot.ts")).registerSnapshotCommand,
+  group: async () => (await import("./commands/group.ts")).registerGroupCommand,
+  namespace: async () => (await import("./commands/namespace.ts")).registerNamespaceCommand,
+  "change-owner": async () =>
+    (await import("./commands/change-owner.ts")).registerChangeOwnerCommand,
+  prune: async () => (await import("./commands/prune.ts")).registerPruneCommand,
+  verify: async () => (await import("./commands/verify.ts")).registerVerifyCommand,
+  "garbage-collect": async () =>
+    (await import("./commands/garbage-collect.ts")).registerGarbageCollectCommand,
+  task: async () => (await import("./commands/task.ts")).registerTaskCommand,
   catalog: async () => (await import("./commands/catalog.ts")).registerCatalogCommand,
   status: async () => (await import("./commands/status.ts")).registerStatusCommand,
   mount: async () => (await import("./commands/mount.ts")).registerMountCommand,
   umount: async () => (await import("./commands/umount.ts")).registerUmountCommand,
   login: async () => (await import("./commands/login.ts")).registerLoginCommand,
   logout: async () => (await import("./commands/logout.ts")).registerLogoutCommand,
+  "server-identity": async () =>
+    (await import("./commands/server-identity.ts")).registerServerIdentityCommand,
   server: async () => (await import("./commands/server.ts")).registerServerCommand,
   version: async () => (await import("./commands/version.ts")).registerVersionCommand,
 };

@@ -26,3 +26,14 @@ export function addOutputFormatOption(command: Command): Command {
 export function renderJson(data: unknown, format: "json" | "json-pretty"): string {
   return `${JSON.stringify(data ?? null, undefined, format === "json" ? 0 : 2)}\n`;
 }
+
+/** Writes a result to standard output: `data` as JSON, or what `renderText` makes of it. */
+export async function printResult<Data>(
+  data: Data,
+  { outputFormat }: OutputFormatOptions,
+  renderText: (data: Data) => string | Promise<string>,
+): Promise<void> {
+  process.stdout.write(
+    outputFormat === "text" ? await renderText(data) : renderJson(data, outputFormat),
+  );
+}

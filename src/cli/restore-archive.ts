@@ -4,15 +4,23 @@ import { type SharedCounters } from "../client/shared-counters.ts";
 import { type RestoreCounter, type RestoreOptions } from "../client/target/restore-request.ts";
 import { systemClock } from "../format/clock.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { snapshotIdText } from "../format/snapshot/snapshot-id.ts";
 import { codecThreadCount } from "./backup-tools.ts";
 import { byteText } from "./byte-text.ts";
 import { CliError } from "./cli-error.ts";
 import { commandLog } from "./log.ts";
+import { type OutputFormatOptions, renderJson } from "./output-format.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { quotedPath } from "./quoted-path.ts";
 
 /** Runs a restore and tells on standard error how far it is. */
-export async function restoreArchive(plan: RestorePlan, signal: AbortSignal): Promise<void> {
+export async function restoreArchive(
+  plan: RestorePlan,
+  { outputFormat, signal }: OutputFormatOptions & { readonly signal: AbortSignal },
+): Promise<void> {
+  if (typeof plan.target !== "string" && outputFormat !== "text") {
+    throw new CliError("CLI_USAGE", "Cannot print JSON when the target is standard output");
+  }
   if (typeof plan.target !== "string" && plan.patterns.length > 0) {
     throw new CliError("CLI_USAGE", "Cannot use --pattern when the target is standard output");
   }
@@ -21,6 +29,15 @@ export async function restoreArchive(plan: RestorePlan, signal: AbortSignal): Pr
   const provider = createNativeProvider();
   await runRestore(plan, { provider, pool, signal, events: report });
   report.succeed();
+  if (outputFormat === "text") return;
+  const { snapshot, archive, target } = plan;
+  const what = {
+    snapshot: snapshotIdText(snapshot),
+    namespace: snapshot.namespace,
+    archive,
+    target,
+  };
+  process.stdout.write(renderJson({ ...what, ...report.totals }, outputFormat));
 }
 
 /** What the flags of `amber restore` mean for a tree. */
@@ -76,6 +93,7 @@ class RestoreReport implements RestoreEvents, Disposable {
   readonly #startedAtMs = systemClock.nowMs();
   #counters: SharedCounters<RestoreCounter> | undefined;
   #expectedBytes = 0;
+  readonly #problems: string[] = [];
 
   started(counters: SharedCounters<RestoreCounter>, expectedBytes: number): void {
     this.#counters = counters;
@@ -83,6 +101,7 @@ class RestoreReport implements RestoreEvents, Disposable {
   }
 
   problem({ kind, path, reason }: Parameters<RestoreEvents["problem"]>[0]): void {
+    this.#problems.push(kind);
     this.#line.print(() => {
       const text = `${quotedPath(path)}: ${problemTexts[kind]} (${reason}); further ones are not shown`;
       commandLog.line("warn", `Warning: ${text}`);
@@ -98,6 +117,12 @@ class RestoreReport implements RestoreEvents, Disposable {
     this.#line.print(() => {
       commandLog.line("info", `Restored ${byteText(bytes)} in ${seconds.toFixed(2)}s${speed}`);
     });
+  }
+
+  /** What was done, for programs. */
+  get totals(): Readonly<Record<string, unknown>> {
+    const bytes = this.#counters?.read("bytes") ?? 0;
+    return { bytes, "duration-sec": this.#seconds(), problems: this.#problems };
   }
 
   [Symbol.dispose](): void {

@@ -32,17 +32,33 @@ export class Interrupted extends Error {
   }
 }
 
+/** Reason of the abort when the reader of the results, for example `head`, wants no more. */
+class OutputClosed extends Error {
+  constructor() {
+    super("standard output was closed");
+    this.name = "OutputClosed";
+  }
+}
+
+/** How a command differs from others while it runs. */
+export interface RunOptions {
+  /** Whether it has more to do than to print; default is that it ends when nobody reads its results any more. */
+  readonly whenOutputCloses?: "end" | "go-on";
+}
+
 /**
  * Runs the body of one command and turns its outcome into the exit status; never rejects.
  *
  * The first SIGINT or SIGTERM aborts `signal`, so that the command can end in order; a second one ends the program
  * at once. A failure becomes one line `Error: …` on standard error, its causes indented below it; stack traces are
- * shown only for our own mistakes when `PBS_LOG` is `debug` or `trace`.
+ * shown only for our own mistakes when `PBS_LOG` is `debug` or `trace`. A reader of standard output that leaves early is no
+ * failure.
  *
  * @param action Its value, if any, is the exit status of a run that did not fail.
  */
 export async function runCommand(
   action: (signal: AbortSignal) => Promise<void> | Promise<ExitCode>,
+  options: RunOptions = {},
 ): Promise<void> {
   const stop = new AbortController();
   setMaxListeners(0, stop.signal); // Every request under way listens.
@@ -60,7 +76,12 @@ export async function runCommand(
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
-  process.stdout.on("error", ignoreClosedPipe);
+  const onOutputError = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== "EPIPE") stop.abort(error);
+    else if (options.whenOutputCloses !== "go-on") stop.abort(new OutputClosed());
+  };
+  process.stdout.on("error", onOutputError);
+  process.stderr.on("error", ignoreClosedPipe);
   try {
     process.exitCode = (await action(stop.signal)) ?? exitCodes.ok;
   } catch (error) {
@@ -91,6 +112,7 @@ export function describeFailure(error: unknown): string {
 
 function reportFailure(error: unknown, signal: AbortSignal): ExitCode {
   const reason: unknown = signal.reason;
+  if (reason instanceof OutputClosed) return exitCodes.ok;
   if (signal.aborted && reason instanceof Interrupted) {
     commandLog.line("error", `Error: ${reason.message}`);
     return reason.exitCode;
@@ -124,7 +146,7 @@ function causeOf(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined;
 }
 
-/** A reader such as `head` may close the pipe early; that is no failure of ours. */
+/** Nobody reads what the program says about itself; what it does is done all the same. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE") throw error;
 }

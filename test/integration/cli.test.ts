@@ -38,6 +38,15 @@ describe("integration/cli usage", () => {
     ["snapshot", "protected", "show"],
     ["snapshot", "protected", "update"],
     ["catalog", "dump"],
+    ["group", "forget"],
+    ["namespace", "list"],
+    ["change-owner"],
+    ["prune"],
+    ["verify"],
+    ["garbage-collect"],
+    ["task", "list"],
+    ["task", "log"],
+    ["server-identity"],
     ["status"],
     ["login"],
     ["logout"],
@@ -342,24 +351,46 @@ describe("integration/cli", () => {
     expect(after.stderr).to.match(/^Error: Cannot authenticate as "admin@pbs": no password/);
   });
 
-  it("does not mind a reader that leaves early", async () => {
-    const child = spawn(
-      "/bin/sh",
-      [
-        "-c",
-        `"$0" "$1" list --output-format json-pretty | head -1`,
-        process.execPath,
-        amberProgram,
-      ],
-      {
-        env: { ...process.env, ...server.env },
-      },
-    );
-    let log = "";
-    child.stderr.on("data", (part: Buffer) => (log += part.toString()));
-    const status = await new Promise((done) => child.once("exit", done));
-
-    expect(status).to.equal(0);
-    expect(log).to.equal("");
+  it("prints a catalogue as JSON", () => {
+    expect(json("catalog", "dump", trace)).to.deep.include({
+      path: "./tiny.pxar.didx/a.txt",
+      type: "f",
+      size: 6,
+      mtime: 1_795_169_111,
+    });
   });
+
+  it("removes a group only after a question or with --yes", () => {
+    const asked = amber("group", "forget", "host/token-owned");
+    const kept = json("snapshot", "list", "host/token-owned");
+    const done = amber("group", "forget", "host/token-owned", "--yes");
+
+    expect(asked.status).to.equal(1);
+    expect(asked.stderr).to.match(/^Error: Cannot remove group .*: there is no terminal to ask on/);
+    expect(kept).to.have.length(1);
+    expect(done.status).to.equal(0);
+    expect(json("snapshot", "list", "host/token-owned")).to.deep.equal([]);
+  });
+
+  it("prints the log of a task, without times", () => {
+    const [task] = json("task", "list", "--all") as { upid: string }[];
+    const run = amber("task", "log", task?.upid ?? "");
+
+    expect(run.status).to.equal(0);
+    expect(run.stdout).to.match(/^[a-z].*\n(.*\n)*TASK OK\n$/);
+  });
+
+  for (const command of ["list --output-format json-pretty", `catalog dump ${trace}`]) {
+    it(`does not mind that the reader of \`amber ${command}\` leaves early`, async () => {
+      const script = `{ "$0" "$1" ${command}; echo "status $?" >&2; } | :`;
+      const child = spawn("/bin/sh", ["-c", script, process.execPath, amberProgram], {
+        env: { ...process.env, ...server.env },
+      });
+      let log = "";
+      child.stderr.on("data", (part: Buffer) => (log += part.toString()));
+      await new Promise((done) => child.once("close", done));
+
+      expect(log).to.equal("status 0\n");
+    });
+  }
 });

@@ -6,7 +6,7 @@ import {
   chooseNamespace,
   withServer,
 } from "../connection-options.ts";
-import { exitCodes, runCommand } from "../run-command.ts";
+import { type ExitCode, exitCodes, runCommand } from "../run-command.ts";
 import { addCryptOptions } from "../crypt-options.ts";
 import { addOutputFormatOption } from "../output-format.ts";
 import { type BackupCommandOptions } from "../prepare-backup.ts";
@@ -44,7 +44,7 @@ export function registerBackupCommand(program: Command): void {
   addOutputFormatOption(
     addCryptOptions(addRateOptions(addNamespaceOption(addConnectionOptions(command)))),
   ).action(async (sources: string[], options: BackupCommandOptions) => {
-    await runCommand(async (signal) => {
+    const run = async (signal: AbortSignal): Promise<ExitCode> => {
       const { startBackupTools } = await import("../backup-tools.ts");
       const { prepareBackup } = await import("../prepare-backup.ts");
       const { BackupReport } = await import("../backup-report.ts");
@@ -70,6 +70,7 @@ export function registerBackupCommand(program: Command): void {
       });
       report.succeed();
       return report.isIncomplete ? exitCodes.incomplete : exitCodes.ok;
-    });
+    };
+    await runCommand(run, { whenOutputCloses: "go-on" });
   });
 }

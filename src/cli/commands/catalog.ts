@@ -8,6 +8,7 @@ import {
   type NamespaceOption,
   withServer,
 } from "../connection-options.ts";
+import { addOutputFormatOption, type OutputFormatOptions } from "../output-format.ts";
 import { runCommand } from "../run-command.ts";
 
 /** Adds `amber catalog dump`: every name in the archives of a snapshot. */
@@ -17,15 +18,15 @@ export function registerCatalogCommand(program: Command): void {
     .command("dump")
     .description("list every file of a snapshot")
     .argument("<snapshot>", "snapshot, as type/id/time, or type/id for the newest of a group");
-  addNamespaceOption(addConnectionOptions(dump)).action(
-    async (text: string, options: ConnectionOptions & NamespaceOption) => {
+  addOutputFormatOption(addNamespaceOption(addConnectionOptions(dump))).action(
+    async (text: string, options: ConnectionOptions & NamespaceOption & OutputFormatOptions) => {
       await runCommand(async (signal) => {
         const { dumpCatalog } = await import("../dump-catalog.ts");
         const { findSnapshot } = await import("../snapshot-argument.ts");
         const namespace = await chooseNamespace(options);
         await withServer(options, async (server) => {
           const found = await findSnapshot(server, namespace, text, signal);
-          await dumpCatalog(server, { ...found, namespace }, signal);
+          await dumpCatalog(server, { ...found, namespace }, { ...options, signal });
         });
       });
     },

@@ -1,7 +1,10 @@
+import { resolve } from "node:path";
+
 import { type Command, Option } from "commander";
 
 import { CliError } from "../cli-error.ts";
 import { addConnectionOptions, addNamespaceOption } from "../connection-options.ts";
+import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
 import { type ExitCode, exitCodes, runCommand } from "../run-command.ts";
 import { type MountCommandOptions, withMountWords } from "../mount-options.ts";
 
@@ -32,22 +35,27 @@ export function registerMountCommand(program: Command): void {
       "after",
       "\nA --datastore with a slash in it is a folder of this machine, read without a server.",
     );
-  addNamespaceOption(addConnectionOptions(command)).action(
-    async (args: string[], options: MountCommandOptions) => {
-      await runCommand(async (signal) => await mount(args, withMountWords(options), signal));
+  addOutputFormatOption(addNamespaceOption(addConnectionOptions(command))).action(
+    async (args: string[], options: MountCommandOptions & OutputFormatOptions) => {
+      const { outputFormat } = options;
+      await runCommand(
+        async (signal) => await mount(args, { ...withMountWords(options), outputFormat }, signal),
+      );
     },
   );
 }
 
 async function mount(
   args: readonly string[],
-  options: MountCommandOptions,
+  options: MountCommandOptions & OutputFormatOptions,
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const { subject, mountPoint } = parseArguments(args);
   const { mountInBackground, backgroundLink } = await import("../mount-background.ts");
   if (options.foreground !== true && options.backgroundChild !== true) {
-    return await mountInBackground(signal);
+    const exitCode = await mountInBackground(signal);
+    if (exitCode === exitCodes.ok) await printMountPoint(mountPoint, options);
+    return exitCode;
   }
   if (options.passwordFile !== undefined) process.env["PBS_PASSWORD_FILE"] = options.passwordFile;
   if (options.fingerprint !== undefined) process.env["PBS_FINGERPRINT"] = options.fingerprint;
@@ -65,11 +73,16 @@ async function mount(
     onMounted: () => {
       log.line("debug", `Mounted on ${mountPoint}`);
       link?.mounted();
+      if (!link) void printMountPoint(mountPoint, options);
       if (link) log.detach();
     },
   });
   await running.finally(() => link?.close());
   return exitCodes.ok;
+}
+
+async function printMountPoint(mountPoint: string, options: OutputFormatOptions): Promise<void> {
+  await printResult({ "mount-point": resolve(mountPoint) }, options, () => "");
 }
 
 function parseArguments(args: readonly string[]): {

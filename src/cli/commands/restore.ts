@@ -8,12 +8,13 @@ import {
   type NamespaceOption,
   withServer,
 } from "../connection-options.ts";
+import { addOutputFormatOption, type OutputFormatOptions } from "../output-format.ts";
 import { runCommand } from "../run-command.ts";
 import { addCryptOptions, type CryptOptions, refuseEncryption } from "../crypt-options.ts";
 import { addRateOptions, chooseRateLimit, type RateOptions } from "../transfer-options.ts";
 
 interface RestoreCommandOptions
-  extends ConnectionOptions, NamespaceOption, RateOptions, CryptOptions {
+  extends ConnectionOptions, NamespaceOption, RateOptions, CryptOptions, OutputFormatOptions {
   readonly allowExistingDirs?: true;
   readonly overwrite?: true;
   readonly overwriteFiles?: true;
@@ -52,7 +53,9 @@ export function registerRestoreCommand(program: Command): void {
     .option("--ignore-extract-device-errors", "go on when a device cannot be made")
     .option("--no-sparse", "write zeros instead of leaving holes")
     .option("--prelude-target <path>", "write the archive's prelude to this new file");
-  addCryptOptions(addRateOptions(addNamespaceOption(addConnectionOptions(command)))).action(
+  addOutputFormatOption(
+    addCryptOptions(addRateOptions(addNamespaceOption(addConnectionOptions(command)))),
+  ).action(
     async (snapshot: string, archive: string, target: string, options: RestoreCommandOptions) => {
       await runCommand(async (signal) => {
         const { restoreArchive, treeOptions } = await import("../restore-archive.ts");
@@ -74,7 +77,7 @@ export function registerRestoreCommand(program: Command): void {
               key: undefined,
               rateLimit,
             },
-            signal,
+            { ...options, signal },
           );
         });
       });

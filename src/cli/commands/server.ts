@@ -48,9 +48,12 @@ export function registerServerCommand(program: Command): void {
         .default(process.stderr.isTTY ? "text" : "json"),
     );
   addOutputFormatOption(command).action(async (options: ServerOptions) => {
-    await runCommand(async (signal) => {
-      await runServer(options, signal);
-    });
+    await runCommand(
+      async (signal) => {
+        await runServer(options, signal);
+      },
+      { whenOutputCloses: "go-on" },
+    );
   });
 }
 

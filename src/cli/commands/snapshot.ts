@@ -9,7 +9,7 @@ import {
   withServer,
 } from "../connection-options.ts";
 import { runCommand } from "../run-command.ts";
-import { addOutputFormatOption, type OutputFormatOptions, renderJson } from "../output-format.ts";
+import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
 
 type SnapshotOptions = ConnectionOptions & NamespaceOption;
 type SnapshotResultOptions = SnapshotOptions & OutputFormatOptions;
@@ -47,7 +47,7 @@ function addListCommand(parent: Command): void {
         );
         const { snapshotTable } = await import("../listing-table.ts");
         const { tableStyle } = await import("../table.ts");
-        print(data, options, (value) => snapshotTable(value, tableStyle()));
+        await printResult(data, options, (value) => snapshotTable(value, tableStyle()));
       });
     },
   );
@@ -62,7 +62,7 @@ function addFilesCommand(parent: Command): void {
     await callForSnapshot(snapshot, options, "GET", "files", {}, async (data) => {
       const { fileTable } = await import("../listing-table.ts");
       const { tableStyle } = await import("../table.ts");
-      print(data, options, (value) => fileTable(value, tableStyle()));
+      await printResult(data, options, (value) => fileTable(value, tableStyle()));
     });
   });
 }
@@ -91,8 +91,8 @@ function addNotesCommands(parent: Command): void {
     .description("print the notes")
     .argument("<snapshot>", SNAPSHOT);
   addResultOptions(show).action(async (snapshot: string, options: SnapshotResultOptions) => {
-    await callForSnapshot(snapshot, options, "GET", "notes", {}, (data) => {
-      print(data, options, (text) => `${typeof text === "string" ? text : ""}\n`);
+    await callForSnapshot(snapshot, options, "GET", "notes", {}, async (data) => {
+      await printResult(data, options, (text) => `${typeof text === "string" ? text : ""}\n`);
     });
   });
   const update = notes
@@ -116,8 +116,8 @@ function addProtectedCommands(parent: Command): void {
     .description("print true or false")
     .argument("<snapshot>", SNAPSHOT);
   addResultOptions(show).action(async (snapshot: string, options: SnapshotResultOptions) => {
-    await callForSnapshot(snapshot, options, "GET", "protected", {}, (data) => {
-      print(data, options, (flag) => `${String(flag)}\n`);
+    await callForSnapshot(snapshot, options, "GET", "protected", {}, async (data) => {
+      await printResult(data, options, (flag) => `${String(flag)}\n`);
     });
   });
   const update = protection
@@ -170,13 +170,4 @@ async function call(
     const parameters = { ...snapshotParameters({ ...snapshot, namespace }), ...request.parameters };
     return await server.callStore(request.method, request.path, parameters, signal);
   });
-}
-
-function print(
-  data: unknown,
-  options: OutputFormatOptions,
-  renderText: (data: unknown) => string,
-): void {
-  const { outputFormat } = options;
-  process.stdout.write(outputFormat === "text" ? renderText(data) : renderJson(data, outputFormat));
 }

@@ -3,23 +3,27 @@ import { resolve } from "node:path";
 import { type Command } from "commander";
 
 import { CliError } from "../cli-error.ts";
+import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
 import { runCommand } from "../run-command.ts";
 
 /** Adds `amber umount`: ends a mount. */
 export function registerUmountCommand(program: Command): void {
-  program
+  const command = program
     .command("umount")
     .description("end a mount")
     .argument("<directory>", "where it is mounted")
-    .option("--lazy", "also when programs use it: they get errors from then on")
-    .action(async (directory: string, options: { readonly lazy?: true }) => {
+    .option("--lazy", "also when programs use it: they get errors from then on");
+  addOutputFormatOption(command).action(
+    async (directory: string, options: OutputFormatOptions & { readonly lazy?: true }) => {
       await runCommand(async () => {
-        await unmount(directory, options.lazy === true ? "lazy" : "plain");
+        const mountPoint = await unmount(directory, options.lazy === true ? "lazy" : "plain");
+        await printResult({ "mount-point": mountPoint }, options, () => "");
       });
-    });
+    },
+  );
 }
 
-async function unmount(directory: string, mode: "plain" | "lazy"): Promise<void> {
+async function unmount(directory: string, mode: "plain" | "lazy"): Promise<string> {
   const { resolveMountPoint } = await import("../../fs/mount-point.ts");
   const { unmountPath } = await import("../../fs/unmount-path.ts");
   const { mountedAt } = await import("../../linux/mount-table.ts");
@@ -30,6 +34,7 @@ async function unmount(directory: string, mode: "plain" | "lazy"): Promise<void>
   }
   try {
     await unmountPath(mountPoint, mode);
+    return mountPoint;
   } catch (cause) {
     const hint = mode === "plain" ? " (if it is in use, --lazy unmounts it all the same)" : "";
     throw new CliError("CLI_USAGE", `Cannot unmount "${directory}"${hint}`, { cause });

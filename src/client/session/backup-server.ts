@@ -1,7 +1,8 @@
 import { type Authentication } from "./authentication.ts";
 import { Http2Connection, type QueryValue, renderQuery } from "./http2-connection.ts";
-import { bracketed, type Repository } from "./repository.ts";
+import { authIdOf, bracketed, type Repository } from "./repository.ts";
 import { type ApiMethod, type ApiParameters, type RestClient, USER_AGENT } from "./rest-client.ts";
+import { type WholeAnswer } from "./server-answer.ts";
 import { CONNECT_TIMEOUT_MS, connectTls, type Endpoint } from "./connect-tls.ts";
 import { type TrustPolicy } from "./trust-policy.ts";
 import { upgradeConnection } from "./upgrade-connection.ts";
@@ -56,8 +57,18 @@ export class BackupServer implements Disposable {
     parameters: ApiParameters = {},
     signal?: AbortSignal,
   ): Promise<unknown> {
+    return (await this.callWhole(method, path, parameters, signal)).data;
+  }
+
+  /** Like {@link call}, but with what stands beside `data` in the answer. */
+  async callWhole(
+    method: ApiMethod,
+    path: string,
+    parameters: ApiParameters = {},
+    signal?: AbortSignal,
+  ): Promise<WholeAnswer> {
     const headers = await this.#authentication.headers(signal);
-    return await this.#rest.call(
+    return await this.#rest.callWhole(
       method,
       path,
       parameters,
@@ -78,6 +89,11 @@ export class BackupServer implements Disposable {
   ): Promise<unknown> {
     const { store } = this.repository;
     return await this.call(method, `admin/datastore/${store}/${path}`, parameters, signal);
+  }
+
+  /** The account in effect. */
+  get authId(): string {
+    return authIdOf(this.repository);
   }
 
   /**

@@ -93,10 +93,16 @@ export async function listChildNamespaces(
 ): Promise<readonly Namespace[]> {
   const parameters = { "max-depth": 1, ...(parent === "" ? {} : { parent }) };
   const data = await server.callStore("GET", "namespace", parameters, signal);
-  return objectsOf(data, "the list of namespaces")
-    .flatMap((item) => understood(() => parseNamespace(textOf(item["ns"]))))
+  return namespaceNames(data)
     .filter((namespace) => namespace !== parent)
     .sort();
+}
+
+/** Reads the `data` of a listing of namespaces, in the server's order and with the one that was listed. */
+export function namespaceNames(data: unknown): readonly Namespace[] {
+  return objectsOf(data, "the list of namespaces").flatMap((item) =>
+    understood(() => parseNamespace(textOf(item["ns"]))),
+  );
 }
 
 /** Reads the `data` of a listing of files. */

@@ -4,7 +4,7 @@ import { type Duplex } from "node:stream";
 
 import { ApiError } from "./api-error.ts";
 import { type QueryValue, renderQuery } from "./http2-connection.ts";
-import { parseAnswer } from "./server-answer.ts";
+import { parseWholeAnswer, type WholeAnswer } from "./server-answer.ts";
 import { bracketed } from "./repository.ts";
 import { SessionError } from "./session-error.ts";
 import { CONNECT_TIMEOUT_MS, connectTls, type Endpoint } from "./connect-tls.ts";
@@ -76,6 +76,16 @@ export class RestClient implements Disposable {
     parameters: ApiParameters,
     options: ApiOptions,
   ): Promise<unknown> {
+    return (await this.callWhole(method, path, parameters, options)).data;
+  }
+
+  /** Like {@link call}, but with what stands beside `data`, for example the `total` of a listing. */
+  async callWhole(
+    method: ApiMethod,
+    path: string,
+    parameters: ApiParameters,
+    options: ApiOptions,
+  ): Promise<WholeAnswer> {
     const given = Object.fromEntries(
       Object.entries(parameters).filter(
         (entry): entry is [string, QueryValue] => entry[1] !== undefined,
@@ -99,7 +109,7 @@ export class RestClient implements Disposable {
     if (answer.statusCode !== 200) {
       throw new ApiError(answer.statusCode, new TextDecoder().decode(answer.body));
     }
-    return parseAnswer(answer.body, `${method} ${path}`);
+    return parseWholeAnswer(answer.body, `${method} ${path}`);
   }
 
   /** Closes the kept connections; calls that are running fail. */

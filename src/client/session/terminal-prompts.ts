@@ -24,10 +24,15 @@ export function terminalPrompts(): Prompts | undefined {
       );
     },
     confirmFingerprint: async (server, fingerprint) => {
-      const { default: confirm } = await import("@inquirer/confirm");
       process.stderr.write(`Certificate fingerprint of ${server}: ${fingerprint}\n`);
-      const message = "Are you sure you want to continue connecting?";
-      return await confirm({ message, default: false }, { output: process.stderr });
+      return (await askYesOrNo("Are you sure you want to continue connecting?")) === true;
     },
   };
+}
+
+/** Asks a question that is answered with yes or no; `undefined` when there is no terminal to ask on. */
+export async function askYesOrNo(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY) return undefined;
+  const { default: confirm } = await import("@inquirer/confirm");
+  return await confirm({ message: question, default: false }, { output: process.stderr });
 }

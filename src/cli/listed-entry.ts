@@ -21,6 +21,15 @@ const letters: Readonly<Record<CatalogEntry["kind"], string>> = {
 
 const SLASH = 0x2f;
 
+/** One name of a snapshot, with its whole path. */
+export interface ListedEntry {
+  /** Bytes of the path, from `.` on. */
+  readonly path: Uint8Array;
+  readonly kind: keyof typeof letters;
+  /** Only of files: bytes, and seconds since the epoch. */
+  readonly file?: { readonly size: number; readonly mtimeSec: number };
+}
+
 /** One name of a tree that is being listed. */
 interface Listed {
   readonly kind: keyof typeof letters;
@@ -31,14 +40,11 @@ interface Listed {
   readonly children?: () => Promise<readonly Listed[]>;
 }
 
-/**
- * Lists a catalogue as lines without ends: `KIND "PATH"`, for files also size and time; directories before what is in
- * them. Memory: one directory for each level.
- */
-export async function* catalogLines(
+/** Lists a catalogue; directories come before what is in them. Memory: one directory for each level. */
+export async function* catalogEntries(
   source: ResidentChunks,
   signal: AbortSignal,
-): AsyncGenerator<string, void, void> {
+): AsyncGenerator<ListedEntry, void, void> {
   const reader = new CatalogReader(source);
   const childrenAt = async (start: number): Promise<readonly Listed[]> => {
     const entries = await source.run(() => reader.readDirectory(start), { signal });
@@ -54,15 +60,37 @@ export async function* catalogLines(
     });
   };
   const root = await source.run(() => reader.root(), { signal });
-  yield* linesOf(new TextEncoder().encode("."), await childrenAt(root));
+  yield* entriesOf(new TextEncoder().encode("."), await childrenAt(root));
+}
+
+/** Renders an entry as a line without its end: `KIND "PATH"`, for files also size and time. */
+export function listedEntryLine({ path, kind, file }: ListedEntry): string {
+  const line = `${letters[kind]} ${quotedPath(path)}`;
+  return file ? `${line} ${file.size} ${timeOf(file.mtimeSec)}` : line;
+}
+
+/** The members of an entry in JSON; a path that is not UTF-8 is also there byte for byte, in base64. */
+export function listedEntryJson({
+  path,
+  kind,
+  file,
+}: ListedEntry): Readonly<Record<string, unknown>> {
+  const text = new TextDecoder().decode(path);
+  const isText = Buffer.from(text).equals(path);
+  return {
+    path: text,
+    ...(isText ? {} : { "path-base64": Buffer.from(path).toString("base64") }),
+    type: letters[kind],
+    ...(file ? { size: file.size, mtime: file.mtimeSec } : {}),
+  };
 }
 
 /** Lists the tree of an archive in the same form; used where a snapshot has no catalogue. */
-export async function* archiveLines(
+export async function* archiveEntries(
   archiveName: string,
   source: ResidentChunks,
   signal: AbortSignal,
-): AsyncGenerator<string, void, void> {
+): AsyncGenerator<ListedEntry, void, void> {
   const tree = new PxarTree(source);
   const childrenOf = async (directory: PxarDirectory): Promise<readonly Listed[]> => {
     const nodes = await source.run(() => tree.children(directory), { signal });
@@ -78,13 +106,13 @@ export async function* archiveLines(
     });
   };
   const root = await source.run(() => tree.root(), { signal });
-  yield* linesOf(new TextEncoder().encode(`./${archiveName}`), await childrenOf(root));
+  yield* entriesOf(new TextEncoder().encode(`./${archiveName}`), await childrenOf(root));
 }
 
-async function* linesOf(
+async function* entriesOf(
   rootPath: Uint8Array,
   rootEntries: readonly Listed[],
-): AsyncGenerator<string, void, void> {
+): AsyncGenerator<ListedEntry, void, void> {
   const open = [{ path: rootPath, entries: rootEntries.values() }];
   for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
     const next = level.entries.next();
@@ -92,16 +120,12 @@ async function* linesOf(
       open.pop();
       continue;
     }
-    const path = joined(level.path, next.value.name);
-    yield lineOf(path, next.value);
-    const entries = await next.value.children?.();
+    const { kind, file, name, children } = next.value;
+    const path = joined(level.path, name);
+    yield file ? { path, kind, file } : { path, kind };
+    const entries = await children?.();
     if (entries) open.push({ path, entries: entries.values() });
   }
-}
-
-function lineOf(path: Uint8Array, { kind, file }: Listed): string {
-  const line = `${letters[kind]} ${quotedPath(path)}`;
-  return file ? `${line} ${file.size} ${timeOf(file.mtimeSec)}` : line;
 }
 
 /** A time that a folder's name could not have is printed as its number. */

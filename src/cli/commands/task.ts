@@ -1,0 +1,58 @@
+import { type Command } from "commander";
+
+import { addConnectionOptions, type ConnectionOptions } from "../connection-options.ts";
+import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
+import { runOnServer } from "../run-on-server.ts";
+import { wholeNumber } from "../whole-number.ts";
+
+/** Adds `amber task …`: what the server did and does with the datastore. */
+export function registerTaskCommand(program: Command): void {
+  const task = program.command("task").description("look at the server's tasks and stop them");
+  addListCommand(task);
+  const log = task
+    .command("log")
+    .description("print the log of a task, until it has ended")
+    .argument("<upid>", "the task, as `task list` names it");
+  addConnectionOptions(log).action(async (upid: string, options: ConnectionOptions) => {
+    await runOnServer(options, async (server, signal) => {
+      const { followTask } = await import("../follow-task.ts");
+      await followTask(server, upid, { purpose: "watch", signal });
+    });
+  });
+  const stop = task
+    .command("stop")
+    .description("ask a task to end")
+    .argument("<upid>", "the task, as `task list` names it");
+  addConnectionOptions(stop).action(async (upid: string, options: ConnectionOptions) => {
+    await runOnServer(options, async (server) => {
+      const { stopTask } = await import("../../client/session/remote-task.ts");
+      await stopTask(server, upid);
+    });
+  });
+}
+
+type ListOptions = ConnectionOptions &
+  OutputFormatOptions & { readonly limit: string; readonly all?: true };
+
+function addListCommand(parent: Command): void {
+  const command = parent
+    .command("list")
+    .description("list this account's tasks on the datastore that are running")
+    .option("--limit <count>", "how many at most", "50")
+    .option("--all", "also those that have ended");
+  addOutputFormatOption(addConnectionOptions(command)).action(async (options: ListOptions) => {
+    await runOnServer(options, async (server, signal) => {
+      const { taskTable } = await import("../task-table.ts");
+      const { tableStyle } = await import("../table.ts");
+      const parameters = {
+        limit: wholeNumber("--limit", options.limit, { min: 1, max: 1000 }),
+        running: options.all !== true,
+        start: 0,
+        store: server.repository.store,
+        userfilter: server.authId,
+      };
+      const data = await server.call("GET", "nodes/localhost/tasks", parameters, signal);
+      await printResult(data, options, (tasks) => taskTable(tasks, tableStyle()));
+    });
+  });
+}
