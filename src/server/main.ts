@@ -11,6 +11,7 @@ import { addAclRoutes } from "./api/acl-routes.ts";
 import { addDatastoreRoutes } from "./api/datastore-routes.ts";
 import { addDownloadRoutes } from "./api/download-routes.ts";
 import { addGroupRoutes } from "./api/group-routes.ts";
+import { addPruneRoutes } from "./api/prune-routes.ts";
 import { addSnapshotRoutes } from "./api/snapshot-routes.ts";
 import { addTaskRoutes } from "./api/task-routes.ts";
 import { addTicketRoutes } from "./api/ticket-routes.ts";
@@ -28,6 +29,7 @@ import { ConfigDirectory } from "./configuration/config-directory.ts";
 import { mergeDatastoreConfig } from "./configuration/datastore-config.ts";
 import { type Datastores } from "./datastores.ts";
 import { listenSecurely } from "./http/secure-listener.ts";
+import { JobRunner } from "./jobs/job-runner.ts";
 import { openDatastores } from "./open-datastores.ts";
 import { addBackupRoute } from "./session/backup-session.ts";
 import { UploadMemory } from "./session/upload-memory.ts";
@@ -96,6 +98,10 @@ export async function startServer(
     open.add(async () => {
       await datastores.close();
     });
+    const jobs = new JobRunner(tasks, logger);
+    open.add(async () => {
+      await jobs.close();
+    });
     const sessions = {
       datastores,
       access,
@@ -105,7 +111,7 @@ export async function startServer(
       logger,
       running: new Set<Promise<void>>(),
     };
-    const services = { authenticator, accounts, access, tasks, datastores, pool };
+    const services = { authenticator, accounts, access, tasks, datastores, pool, jobs };
     const app = await buildApp(
       {
         authenticator,
@@ -176,6 +182,7 @@ interface Services {
   readonly tasks: TaskRegistry;
   readonly datastores: Datastores;
   readonly pool: CodecPool;
+  readonly jobs: JobRunner;
   readonly product: Product;
 }
 
@@ -200,6 +207,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
       addGroupRoutes(api, services);
       addSnapshotRoutes(api, services);
       addDownloadRoutes(api, services);
+      addPruneRoutes(api, services);
     },
     sessions,
   ];

@@ -41,6 +41,7 @@ import { type DatastoreParts } from "./datastore-parts.ts";
 import { describeSnapshot, type SnapshotDescription } from "./describe-snapshot.ts";
 import { type Lock, LockTable } from "./lock-table.ts";
 import { MANIFEST_LOCK_TIMEOUT_MS, ManifestStore } from "./manifest-store.ts";
+import { planPrune, type PruneRequest, type PlannedSnapshot } from "./plan-prune.ts";
 import { ProcessLock } from "./process-lock.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
 import { type StorageSpace, type StoreBackend, type StoredFile } from "./store-backend.ts";
@@ -314,6 +315,11 @@ export class Datastore implements AsyncDisposable {
     } finally {
       lock.release();
     }
+  }
+
+  /** See `planPrune`. */
+  async planPrune(request: PruneRequest): Promise<readonly PlannedSnapshot[]> {
+    return await planPrune(this.#parts.listing, request);
   }
 
   /** See `StoreRemoval.forgetSnapshot`. */

@@ -1,0 +1,75 @@
+import { type FastifyBaseLogger } from "fastify";
+
+import { BackupError } from "../../format/backup-error.ts";
+import { type AuthId } from "../../format/snapshot/auth-id.ts";
+import { type Task } from "../tasks/task.ts";
+import { type TaskRegistry } from "../tasks/task-registry.ts";
+
+/** What a job is called in the list of tasks. */
+export interface JobName {
+  /** Worker type (spec rest-api.md §9.1). */
+  readonly type: string;
+  /** What it works on. */
+  readonly id: string;
+  /** Who started it. */
+  readonly authId: AuthId;
+}
+
+/** A job that was started. */
+export interface StartedJob<Result> {
+  readonly upid: string;
+  /** Settles after the task has ended; rejects as the work does. */
+  readonly result: Promise<Result>;
+}
+
+/**
+ * Runs work as tasks: the log starts before the work does, and its last line says how it went.
+ *
+ * What the work throws becomes the task's result. Closing stops everything that runs and waits for it.
+ */
+export class JobRunner {
+  readonly #tasks: TaskRegistry;
+  readonly #logger: FastifyBaseLogger;
+  readonly #running = new Map<string, Promise<unknown>>();
+
+  constructor(tasks: TaskRegistry, logger: FastifyBaseLogger) {
+    this.#tasks = tasks;
+    this.#logger = logger;
+  }
+
+  /** Starts work; returns as soon as its task has a name. */
+  async start<Result>(
+    name: JobName,
+    work: (task: Task) => Promise<Result>,
+  ): Promise<StartedJob<Result>> {
+    const task = await this.#tasks.start(name.type, name.id, name.authId);
+    const result = this.#run(task, work);
+    const settled = result.then(
+      () => undefined,
+      () => undefined, // Who waits for the result gets the error, the log has it in any case.
+    );
+    this.#running.set(task.upid, settled);
+    void settled.then(() => this.#running.delete(task.upid));
+    return { upid: task.upid, result };
+  }
+
+  /** Stops what runs, and waits until it has ended. */
+  async close(): Promise<void> {
+    for (const upid of this.#running.keys()) this.#tasks.requestStop(upid);
+    await Promise.all(this.#running.values());
+  }
+
+  async #run<Result>(task: Task, work: (task: Task) => Promise<Result>): Promise<Result> {
+    try {
+      const result = await work(task);
+      await task.end();
+      return result;
+    } catch (error) {
+      if (!(error instanceof BackupError) && !task.signal.aborted) {
+        this.#logger.error({ err: error, upid: task.upid }, "job failed");
+      }
+      await task.end(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+}
