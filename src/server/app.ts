@@ -215,7 +215,9 @@ function addBodyParsers(app: FastifyInstance): void {
   for (const [contentType, parse] of parsers) {
     app.addContentTypeParser(contentType, async (request: FastifyRequest, payload: Readable) => {
       if (request.routeOptions.config.bodyKind === "stream") return payload;
-      return parse(await readText(payload));
+      const text = await readText(payload);
+      // A body that is announced and empty is none: then the query counts.
+      return text.trim() === "" ? undefined : parse(text);
     });
   }
   app.addContentTypeParser("*", async (request: FastifyRequest, payload: Readable) => {

@@ -8,10 +8,13 @@ import { CodecPool } from "../chunks/codec-pool.ts";
 import { type Clock } from "../format/clock.ts";
 import { parseAuthId, type AuthId } from "../format/snapshot/auth-id.ts";
 import { addAclRoutes } from "./api/acl-routes.ts";
+import { addDatastoreConfigRoutes } from "./api/datastore-config-routes.ts";
 import { addDatastoreRoutes } from "./api/datastore-routes.ts";
 import { addDownloadRoutes } from "./api/download-routes.ts";
 import { addGroupRoutes } from "./api/group-routes.ts";
 import { addPruneRoutes } from "./api/prune-routes.ts";
+import { addJobConfigRoutes } from "./api/job-config-routes.ts";
+import { addRemoteConfigRoutes } from "./api/remote-config-routes.ts";
 import { addSnapshotRoutes } from "./api/snapshot-routes.ts";
 import { addTaskRoutes } from "./api/task-routes.ts";
 import { addTicketRoutes } from "./api/ticket-routes.ts";
@@ -26,7 +29,9 @@ import { Authenticator } from "./auth/authenticator.ts";
 import { hashPassword } from "./auth/password-hash.ts";
 import { type ServerConfig } from "./config.ts";
 import { ConfigDirectory } from "./configuration/config-directory.ts";
+import { configFiles, type ConfigFiles } from "./configuration/config-files.ts";
 import { mergeDatastoreConfig } from "./configuration/datastore-config.ts";
+import { DatastoreChanges } from "./datastore-changes.ts";
 import { type Datastores } from "./datastores.ts";
 import { listenSecurely } from "./http/secure-listener.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
@@ -79,7 +84,8 @@ export async function startServer(
   const createdAdmin = await ensureAdmin(config, environment, { accounts, access });
   const authenticator = new Authenticator(accounts, await loadAuthKeys(directory), clock);
   const certificate = await loadServerCertificate(directory, config.hostName, clock);
-  const entries = await mergeDatastoreConfig(directory, config.datastores);
+  const files = configFiles(directory);
+  const datastoreConfig = await mergeDatastoreConfig(files.datastores, config.datastores);
   const tasks = await TaskRegistry.open(config.taskDirectory, {
     nodeName: nodeName(config.hostName),
     pid: process.pid,
@@ -94,7 +100,9 @@ export async function startServer(
       await pool[Symbol.asyncDispose]();
     });
     const { chunkFolders } = config;
-    const datastores = await openDatastores(entries, { clock, logger, pool, chunkFolders });
+    const opening = { clock, logger, pool, chunkFolders };
+    const wanted = new Set(config.datastores.map(({ name }) => name));
+    const datastores = await openDatastores(datastoreConfig, wanted, opening);
     open.add(async () => {
       await datastores.close();
     });
@@ -102,6 +110,7 @@ export async function startServer(
     open.add(async () => {
       await jobs.close();
     });
+    const changes = new DatastoreChanges(files.datastores, datastores, opening);
     const sessions = {
       datastores,
       access,
@@ -111,7 +120,8 @@ export async function startServer(
       logger,
       running: new Set<Promise<void>>(),
     };
-    const services = { authenticator, accounts, access, tasks, datastores, pool, jobs };
+    const stores = { datastores, files, changes, jobs };
+    const services = { authenticator, accounts, access, tasks, pool, ...stores };
     const app = await buildApp(
       {
         authenticator,
@@ -182,6 +192,8 @@ interface Services {
   readonly tasks: TaskRegistry;
   readonly datastores: Datastores;
   readonly pool: CodecPool;
+  readonly files: ConfigFiles;
+  readonly changes: DatastoreChanges;
   readonly jobs: JobRunner;
   readonly product: Product;
 }
@@ -208,6 +220,11 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
       addSnapshotRoutes(api, services);
       addDownloadRoutes(api, services);
       addPruneRoutes(api, services);
+    },
+    (api) => {
+      addDatastoreConfigRoutes(api, services);
+      addJobConfigRoutes(api, services);
+      addRemoteConfigRoutes(api, services);
     },
     sessions,
   ];

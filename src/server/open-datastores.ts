@@ -6,12 +6,13 @@ import { type FastifyBaseLogger } from "fastify";
 import { type CodecPool } from "../chunks/codec-pool.ts";
 import { type Clock } from "../format/clock.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
-import { type DatastoreEntry } from "./configuration/datastore-config.ts";
+import { type DatastoreConfig, type DatastoreEntry } from "./configuration/datastore-config.ts";
 import { Datastores } from "./datastores.ts";
 import { pooledChunkVerifier } from "./session/pooled-chunk-verifier.ts";
 import { type ChunkFolders, createLocalDatastore } from "./store/create-local-datastore.ts";
 import { Datastore } from "./store/datastore.ts";
 import { LocalBackend } from "./store/local-backend.ts";
+import { StoreError } from "./store/store-error.ts";
 
 /** What opening datastores needs. */
 export interface OpenDatastoreOptions {
@@ -24,44 +25,63 @@ export interface OpenDatastoreOptions {
 }
 
 /**
- * Opens every datastore of the configuration; one whose folder is missing or empty is created.
+ * Opens every datastore of the configuration; one that is new in it and whose folder is missing or empty is created.
  *
- * What uploads that a crash interrupted have left behind is removed.
+ * A datastore that cannot be opened, for example because its disk is not mounted, stays known with its failure, and
+ * nothing is written in its place; but when it was named on the command line, it stops the start.
  *
+ * @param wanted Names on the command line.
  * @throws {StoreError} `STORE_NOT_EMPTY`, `STORE_NOT_A_DATASTORE`, `STORE_IN_USE`; what was opened before is closed.
  */
 export async function openDatastores(
-  entries: readonly DatastoreEntry[],
+  { entries, added }: DatastoreConfig,
+  wanted: ReadonlySet<string>,
   options: OpenDatastoreOptions,
 ): Promise<Datastores> {
-  const codec = createNativeProvider();
   const datastores = new Datastores();
   try {
-    for (const { name, path, comment } of entries) {
-      if (!(await exists(join(path, ".chunks")))) {
+    for (const entry of entries) {
+      const { name, path } = entry;
+      if (added.has(name) && !(await exists(join(path, ".chunks")))) {
         await createLocalDatastore(path, { chunkFolders: options.chunkFolders });
         options.logger.info({ store: name, path }, "datastore created");
       }
-      const backend = await LocalBackend.open(path, {
-        access: "read-write",
-        clock: options.clock,
-      });
-      const datastore = new Datastore(backend, {
-        name,
-        clock: options.clock,
-        codec,
-        verifier: pooledChunkVerifier(options.pool, codec),
-        syncLevel: "filesystem",
-      });
-      datastores.add({ datastore, ...(comment === undefined ? {} : { comment }) });
-      const removedCount = await datastore.removeStaleUploads();
-      options.logger.info({ store: name, path, removedCount }, "datastore opened");
+      if (entry.maintenance?.type === "delete") {
+        datastores.set({ entry, datastore: undefined, failure: undefined });
+        continue;
+      }
+      try {
+        const datastore = await openDatastore(entry, options);
+        datastores.set({ entry, datastore, failure: undefined });
+      } catch (error) {
+        if (wanted.has(name) || !(error instanceof StoreError)) throw error;
+        datastores.set({ entry, datastore: undefined, failure: error.message });
+        options.logger.error({ store: name, path, err: error }, "datastore cannot be opened");
+      }
     }
     return datastores;
   } catch (error) {
     await datastores.close();
     throw error;
   }
+}
+
+/**
+ * Opens one datastore whose folder is there; what uploads that a crash interrupted have left behind is removed.
+ *
+ * @throws {StoreError} `STORE_NOT_A_DATASTORE`, `STORE_IN_USE`.
+ */
+export async function openDatastore(
+  { name, path, syncLevel }: DatastoreEntry,
+  { clock, logger, pool }: OpenDatastoreOptions,
+): Promise<Datastore> {
+  const codec = createNativeProvider();
+  const backend = await LocalBackend.open(path, { access: "read-write", clock });
+  const verifier = pooledChunkVerifier(pool, codec);
+  const datastore = new Datastore(backend, { name, clock, codec, verifier, syncLevel });
+  const removedCount = await datastore.removeStaleUploads();
+  logger.info({ store: name, path, removedCount }, "datastore opened");
+  return datastore;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 
@@ -33,6 +34,8 @@ export interface TestServerOptions {
   readonly storePath?: string;
   /** Existing configuration folder in place of a new one. */
   readonly configPath?: string;
+  /** Files to put into the configuration folder first, by name. */
+  readonly extraConfig?: Readonly<Record<string, string>>;
   /** How long 401 replies are held back; none unless the test is about it. */
   readonly unauthenticatedDelayMs?: number;
   readonly uploadMemoryBytes?: number;
@@ -45,6 +48,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const configPath = options.configPath ?? join(folder.path, "config");
   const user = "admin@pbs";
   const password = "test-password";
+  await mkdir(configPath, { recursive: true });
+  for (const [name, text] of Object.entries(options.extraConfig ?? {})) {
+    await writeFile(join(configPath, name), text);
+  }
   const server = await startServer(
     {
       configDirectory: configPath,

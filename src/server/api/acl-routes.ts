@@ -7,10 +7,11 @@ import { type AuthId, parseAuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, userOf } from "../auth/auth-id.ts";
 import { privilegeNames, roles } from "../auth/privileges.ts";
 import { ApiError, refused } from "../http/api-error.ts";
+import { requireConfigDigest } from "../http/config-digest.ts";
 import { authIdSchema, optionalConfigDigest, optionalFlag } from "../http/parameter-schema.ts";
 import { anyLogin, decidedInside, forTheWorld } from "../http/permission.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
-import { requireDigest, type AccountRouteOptions } from "./user-routes.ts";
+import { type AccountRouteOptions } from "./user-routes.ts";
 
 const aclPath = Type.String({ pattern: "^/", maxLength: 128 });
 
@@ -121,7 +122,7 @@ function addEntryRoutes(api: FastifyInstance, { accounts, access }: AccountRoute
       if (!access.hasAny(caller, "/access/acl", ["Permissions.Modify"])) {
         requireOwnToken(caller, authId);
       }
-      requireDigest(access.digest, parameters.digest);
+      requireConfigDigest(access.digest, parameters.digest);
       const path = normalizePath(parameters.path);
       const isDelete = parameters.delete === true;
       if (!isDelete && !isAclPath(path)) throw refused(`invalid acl path '${path}'.`);

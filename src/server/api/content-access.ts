@@ -15,7 +15,7 @@ import {
   requireOwner,
 } from "../auth/access-control.ts";
 import { type Datastores } from "../datastores.ts";
-import { ApiError, refused } from "../http/api-error.ts";
+import { ApiError } from "../http/api-error.ts";
 import { type ContentAccess } from "../http/permission.ts";
 import {
   backupId,
@@ -91,8 +91,7 @@ export async function openPlace(
 ): Promise<ContentPlace> {
   const path = datastorePath(values.store, values.ns ?? "");
   const scope = access.requireContent(caller, path, wanted);
-  const datastore = datastores.find(values.store);
-  if (!datastore) throw refused(`no such datastore '${values.store}'`);
+  const datastore = datastores.require(values.store, wanted.operation ?? "read");
   const namespace = parseNamespace(values.ns ?? "");
   if (!(await datastore.hasNamespace(namespace))) {
     throw new ApiError("API_NOT_FOUND", "namespace not found");

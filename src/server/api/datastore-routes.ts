@@ -57,15 +57,21 @@ export function addDatastoreRoutes(api: FastifyInstance, options: ContentOptions
     permit: decidedInside("Every login; filtered."),
     parameters: Type.Object({}),
     reply: Type.Array(
-      Type.Object({ store: Type.String(), comment: Type.Union([Type.String(), Type.Null()]) }),
+      Type.Object({
+        store: Type.String(),
+        comment: Type.Union([Type.String(), Type.Null()]),
+        maintenance: Type.Optional(Type.String()),
+      }),
     ),
     handle: (_parameters, { caller }) =>
       datastores
-        .list()
-        .filter(({ datastore }) =>
-          access.hasAnyBelow(caller, datastorePath(datastore.name, ""), VISIBLE),
-        )
-        .map(({ datastore, comment }) => ({ store: datastore.name, comment: comment ?? null })),
+        .all()
+        .filter(({ entry }) => access.hasAnyBelow(caller, datastorePath(entry.name, ""), VISIBLE))
+        .map(({ entry: { name, comment, maintenance } }) => ({
+          store: name,
+          comment: comment ?? null,
+          ...(maintenance ? { maintenance: maintenance.text } : {}),
+        })),
   });
   addStatusRoute(api, options);
   addCollectionRoute(api, options);
@@ -102,8 +108,7 @@ function addStatusRoute(api: FastifyInstance, { datastores, access }: ContentOpt
       if (!seesSizes && !access.hasAnyBelow(caller, path, VISIBLE)) {
         throw new ApiError("API_FORBIDDEN", "permission check failed");
       }
-      const datastore = datastores.find(store);
-      if (!datastore) throw refused(`no such datastore '${store}'`);
+      const datastore = datastores.require(store, "read");
       const space = seesSizes ? await datastore.space() : undefined;
       const sizes = {
         total: space?.totalBytes ?? 0,
@@ -144,19 +149,13 @@ function addCollectionRoute(api: FastifyInstance, { datastores }: ContentOptions
     parameters: Type.Object({ store: datastoreName }),
     reply: collectionReply,
     handle: async ({ store }) => {
-      const datastore = datastores.find(store);
-      if (!datastore) throw refused(`no such datastore '${store}'`);
+      const datastore = datastores.require(store, "read");
       return { ...collectionOf(await datastore.readGcStatus()), store };
     },
   });
 }
 
 function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: ContentOptions): void {
-  const requireStore = (name: string): NonNullable<ReturnType<typeof datastores.find>> => {
-    const datastore = datastores.find(name);
-    if (!datastore) throw refused(`no such datastore '${name}'`);
-    return datastore;
-  };
   const requireModify = (caller: AuthId, store: string, parent: string): void => {
     access.require(caller, datastorePath(store, parent), ["Datastore.Modify"]);
   };
@@ -175,7 +174,7 @@ function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: Conten
       if (!access.hasAnyBelow(caller, datastorePath(store, parent ?? ""), VISIBLE)) {
         throw new ApiError("API_FORBIDDEN", "permission check failed");
       }
-      const datastore = requireStore(store);
+      const datastore = datastores.require(store, "read");
       const root = parseNamespace(parent ?? "");
       if (!(await datastore.hasNamespace(root))) {
         throw new ApiError("API_NOT_FOUND", "namespace not found");
@@ -201,7 +200,7 @@ function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: Conten
       requireModify(caller, store, parent ?? "");
       const namespace = childNamespace(parseNamespace(parent ?? ""), name);
       try {
-        await requireStore(store).createNamespace(namespace);
+        await datastores.require(store, "write").createNamespace(namespace);
       } catch (error) {
         // The genuine server answers as if it had just made it.
         if (!(error instanceof StoreError && error.code === "STORE_ALREADY_EXISTS")) throw error;
@@ -225,7 +224,7 @@ function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: Conten
       const namespace = parseNamespace(ns);
       requireModify(caller, store, namespace.slice(0, Math.max(0, namespace.lastIndexOf("/"))));
       const what = flags["delete-groups"] === true ? "groups" : "empty";
-      const removed = await requireStore(store).removeNamespace(namespace, what);
+      const removed = await datastores.require(store, "write").removeNamespace(namespace, what);
       if (removed.protectedSnapshots > 0 && flags["error-on-protected"] !== false) {
         throw refused("namespace only partially deleted due to protected snapshots");
       }

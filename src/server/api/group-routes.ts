@@ -27,8 +27,16 @@ import {
 export const LISTING_READS_MAX = 16;
 
 const listed = { full: ["Datastore.Audit"], own: ["Datastore.Backup"] } as const;
-const changed = { full: ["Datastore.Modify"], own: ["Datastore.Backup"] } as const;
-const removed = { full: ["Datastore.Modify"], own: ["Datastore.Prune"] } as const;
+const changed = {
+  full: ["Datastore.Modify"],
+  own: ["Datastore.Backup"],
+  operation: "write",
+} as const;
+const removed = {
+  full: ["Datastore.Modify"],
+  own: ["Datastore.Prune"],
+  operation: "write",
+} as const;
 
 const groupReply = Type.Object({
   "backup-type": Type.String(),

@@ -23,7 +23,11 @@ import {
 import { jobScope } from "./job-scope.ts";
 import { retentionOf, retentionParameters } from "./retention-parameters.ts";
 
-const pruned = { full: ["Datastore.Modify"], own: ["Datastore.Prune"] } as const;
+const pruned = {
+  full: ["Datastore.Modify"],
+  own: ["Datastore.Prune"],
+  operation: "write",
+} as const;
 
 const pruneReply = Type.Array(
   Type.Object({

@@ -32,9 +32,17 @@ const filesListed = {
   full: ["Datastore.Audit", "Datastore.Read"],
   own: ["Datastore.Backup"],
 } as const;
-const changed = { full: ["Datastore.Modify"], own: ["Datastore.Backup"] } as const;
-const removed = { full: ["Datastore.Modify"], own: ["Datastore.Prune"] } as const;
-const written = { full: [], own: ["Datastore.Backup"] } as const;
+const changed = {
+  full: ["Datastore.Modify"],
+  own: ["Datastore.Backup"],
+  operation: "write",
+} as const;
+const removed = {
+  full: ["Datastore.Modify"],
+  own: ["Datastore.Prune"],
+  operation: "write",
+} as const;
+const written = { full: [], own: ["Datastore.Backup"], operation: "write" } as const;
 
 const fileReply = Type.Object({
   filename: Type.String(),

@@ -7,6 +7,7 @@ import { type Account, type Accounts } from "../auth/accounts.ts";
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { tokenNameOf, tokenOf } from "../auth/auth-id.ts";
 import { ApiError, refused } from "../http/api-error.ts";
+import { requireConfigDigest } from "../http/config-digest.ts";
 import {
   optionalComment,
   optionalConfigDigest,
@@ -21,7 +22,6 @@ import {
   changedAccount,
   detailsReply,
   findUser,
-  requireDigest,
   type AccountRouteOptions,
 } from "./user-routes.ts";
 
@@ -92,7 +92,7 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
     handle: async ({ userid, "token-name": name, digest, ...details }, { caller }) => {
       const user = findUser(accounts, userid);
       requireModify(caller, user.id);
-      requireDigest(accounts.digest, digest);
+      requireConfigDigest(accounts.digest, digest);
       const id = tokenOf(user.id, name);
       if (accounts.get(id)) throw refused(`token '${name}' for user '${user.id}' already exists.`);
       const value = randomUUID();
@@ -116,7 +116,7 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
     handle: async (parameters, { caller }) => {
       const user = findUser(accounts, parameters.userid);
       requireModify(caller, user.id);
-      requireDigest(accounts.digest, parameters.digest);
+      requireConfigDigest(accounts.digest, parameters.digest);
       const token = findToken(accounts, user.id, parameters["token-name"]);
       const { comment, enable, expire } = parameters;
       const details = {
@@ -141,7 +141,7 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
     handle: async ({ userid, "token-name": name, digest }, { caller }) => {
       const user = findUser(accounts, userid);
       requireModify(caller, user.id);
-      requireDigest(accounts.digest, digest);
+      requireConfigDigest(accounts.digest, digest);
       const token = findToken(accounts, user.id, name);
       await accounts.delete(token.id);
       await access.update((tree) => {

@@ -8,6 +8,7 @@ import { isToken, realmOf, ROOT_USER } from "../auth/auth-id.ts";
 import { type Authenticator } from "../auth/authenticator.ts";
 import { hashPassword } from "../auth/password-hash.ts";
 import { ApiError, refused } from "../http/api-error.ts";
+import { requireConfigDigest } from "../http/config-digest.ts";
 import {
   optionalComment,
   optionalConfigDigest,
@@ -128,7 +129,7 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
     handle: async (parameters, { caller }) => {
       const user = findUser(accounts, parameters.userid);
       if (caller !== user.id) requireModify(caller);
-      requireDigest(accounts.digest, parameters.digest);
+      requireConfigDigest(accounts.digest, parameters.digest);
       const changed = changedAccount(user, parameters, parameters.delete ?? []);
       await accounts.put(changed);
       if (parameters.password !== undefined) {
@@ -147,7 +148,7 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
     handle: async ({ userid, digest }) => {
       const user = findUser(accounts, userid);
       if (user.id === ROOT_USER) throw refused("unable to remove the superuser");
-      requireDigest(accounts.digest, digest);
+      requireConfigDigest(accounts.digest, digest);
       const gone = [user.id, ...accounts.tokens(user.id).map((token) => token.id)];
       await accounts.delete(user.id);
       await access.update((tree) => {
@@ -190,13 +191,6 @@ export function findUser(accounts: Accounts, userid: string): Account {
   const user = accounts.get(parseAuthId(userid));
   if (!user) throw new ApiError("API_NOT_FOUND", `no such user '${userid}'`);
   return user;
-}
-
-/** Refuses a change that was made against an older configuration (spec rest-api.md §1.3). */
-export function requireDigest(present: string, given: string | undefined): void {
-  if (given !== undefined && given !== present) {
-    throw refused("detected modified configuration - file changed by other user? Try again.");
-  }
 }
 
 /** An account as it appears in replies: what is unset is absent. */

@@ -1,15 +1,31 @@
-import { type ConfigDirectory } from "./config-directory.ts";
 import { ConfigError } from "./config-error.ts";
-import { formatSections, parseSections, type Section } from "./section-config.ts";
+import { parsePropertyString } from "./property-string.ts";
+import { type Section } from "./section-config.ts";
+import { type SectionFile } from "./section-file.ts";
 
-const DATASTORE_FILE = "datastore.cfg";
+/** Name of the file in the folder of the configuration. */
+export const DATASTORE_FILE = "datastore.cfg";
 
-/** One datastore of the configuration (spec rest-api.md §7). */
+/** Ways in which a datastore can be out of service (spec rest-api.md §7). */
+export type MaintenanceType = "read-only" | "offline" | "delete";
+
+/** Why a datastore is out of service. */
+export interface Maintenance {
+  readonly type: MaintenanceType;
+  readonly message: string | undefined;
+  /** As it stands in the file. */
+  readonly text: string;
+}
+
+/** One datastore of the configuration, as far as serving it needs it. */
 export interface DatastoreEntry {
   readonly name: string;
   /** Absolute. */
   readonly path: string;
-  readonly comment?: string;
+  readonly comment: string | undefined;
+  readonly maintenance: Maintenance | undefined;
+  /** How backups are made durable. */
+  readonly syncLevel: "none" | "file" | "filesystem";
 }
 
 /** A datastore named on the command line. */
@@ -17,6 +33,13 @@ export interface WantedDatastore {
   readonly name: string;
   /** Absolute. */
   readonly path: string;
+}
+
+/** What the configuration says about datastores. */
+export interface DatastoreConfig {
+  readonly entries: readonly DatastoreEntry[];
+  /** Names that were not in the file before; their folders may be made. */
+  readonly added: ReadonlySet<string>;
 }
 
 /**
@@ -27,35 +50,70 @@ export interface WantedDatastore {
  * @throws {ConfigError} `CONFIG_CONFLICT` when a name stands for another path already.
  */
 export async function mergeDatastoreConfig(
-  directory: ConfigDirectory,
+  file: SectionFile,
   wanted: readonly WantedDatastore[],
-): Promise<readonly DatastoreEntry[]> {
-  const text = (await directory.read(DATASTORE_FILE)) ?? "";
-  const sections: Section[] = parseSections(text, DATASTORE_FILE).filter(
-    (section) => section.type === "datastore",
-  );
-  let isChanged = false;
-  for (const { name, path } of wanted) {
-    const present = sections.find((section) => section.id === name);
-    const presentPath = present?.properties.get("path");
-    if (present && presentPath !== path) {
-      throw new ConfigError(
-        "CONFIG_CONFLICT",
-        name,
-        `the datastore lies in "${presentPath ?? ""}", not in "${path}"`,
-      );
-    }
-    if (present) continue;
-    sections.push({ type: "datastore", id: name, properties: new Map([["path", path]]) });
-    isChanged = true;
-  }
-  if (isChanged) await directory.write(DATASTORE_FILE, formatSections(sections));
-  return sections.map(entryOf);
+): Promise<DatastoreConfig> {
+  const added = new Set<string>();
+  await file.update(({ sections }) => {
+    const missing = wanted.filter((each) => !isPresent(sections, each));
+    for (const { name } of missing) added.add(name);
+    if (missing.length === 0) return sections;
+    return [...sections, ...missing.map(({ name, path }) => datastoreSection(name, path))];
+  });
+  const { sections } = await file.read();
+  return { entries: datastoreSections(sections).map(datastoreEntry), added };
 }
 
-function entryOf({ id, properties }: Section): DatastoreEntry {
+function isPresent(sections: readonly Section[], { name, path }: WantedDatastore): boolean {
+  const present = datastoreSections(sections).find((section) => section.id === name);
+  const presentPath = present?.properties.get("path");
+  if (present && presentPath !== path) {
+    throw new ConfigError(
+      "CONFIG_CONFLICT",
+      name,
+      `the datastore lies in "${presentPath ?? ""}", not in "${path}"`,
+    );
+  }
+  return present !== undefined;
+}
+
+/** A section of a new datastore. */
+export function datastoreSection(name: string, path: string): Section {
+  return { type: "datastore", id: name, properties: new Map([["path", path]]) };
+}
+
+/** The sections that are datastores. */
+export function datastoreSections(sections: readonly Section[]): readonly Section[] {
+  return sections.filter((section) => section.type === "datastore");
+}
+
+/**
+ * What serving a datastore needs of its section.
+ *
+ * @throws {ConfigError} `CONFIG_INVALID` when it has no path.
+ */
+export function datastoreEntry({ id, properties }: Section): DatastoreEntry {
   const path = properties.get("path");
-  const comment = properties.get("comment");
   if (path === undefined) throw new ConfigError("CONFIG_INVALID", DATASTORE_FILE, `${id}: no path`);
-  return { name: id, path, ...(comment === undefined ? {} : { comment }) };
+  return {
+    name: id,
+    path,
+    comment: properties.get("comment"),
+    maintenance: maintenanceOf(properties.get("maintenance-mode")),
+    syncLevel: syncLevelOf(properties.get("tuning")),
+  };
+}
+
+/** A kind that this program does not know keeps everybody out, as `offline` does. */
+function maintenanceOf(text: string | undefined): Maintenance | undefined {
+  if (text === undefined) return undefined;
+  const members = parsePropertyString(text, "type");
+  const type = members?.get("type");
+  const known = type === "read-only" || type === "delete" ? type : "offline";
+  return { type: known, message: members?.get("message"), text };
+}
+
+function syncLevelOf(tuning: string | undefined): DatastoreEntry["syncLevel"] {
+  const level = parsePropertyString(tuning ?? "")?.get("sync-level");
+  return level === "none" || level === "file" ? level : "filesystem";
 }

@@ -20,12 +20,24 @@ export const datastoreName: TString = Type.String({
 });
 
 /** Namespace; the empty text is the root. */
-export const optionalNamespace: TOptional<TString> = Type.Optional(
-  Type.String({
-    pattern: `^(${SAFE_ID_PATTERN}(/${SAFE_ID_PATTERN}){0,7})?$`,
-    maxLength: NAMESPACE_BYTES_MAX,
-  }),
-);
+export const namespaceSchema: TString = Type.String({
+  pattern: `^(${SAFE_ID_PATTERN}(/${SAFE_ID_PATTERN}){0,7})?$`,
+  maxLength: NAMESPACE_BYTES_MAX,
+  description: "Namespace; empty for the root.",
+});
+
+/** {@link namespaceSchema}, root when it is left out. */
+export const optionalNamespace: TOptional<TString> = Type.Optional(namespaceSchema);
+
+/** Name that a user chooses for something in the configuration (spec rest-api.md §1.5). */
+export function configId(noun: string): TString {
+  return Type.String({
+    pattern: `^${SAFE_ID_PATTERN}$`,
+    minLength: 3,
+    maxLength: 32,
+    description: `Name of the ${noun}.`,
+  });
+}
 
 /** Kind of a backup. */
 export const backupType: TEnum<["vm", "ct", "host"]> = Type.Enum(["vm", "ct", "host"]);
@@ -71,10 +83,15 @@ export const tokenNameSchema: TString = Type.String({
 });
 
 /** One line without control characters (spec rest-api.md §1.5). */
-export const optionalComment: TOptional<TString> = Type.Optional(
+export const singleLineComment: TString = Type.String({
   // eslint-disable-next-line no-control-regex -- control characters are exactly what must not occur
-  Type.String({ pattern: /^[^\x00-\x1f\x7f]*$/.source, maxLength: 128 }),
-);
+  pattern: /^[^\x00-\x1f\x7f]*$/.source,
+  maxLength: 128,
+  description: "Comment.",
+});
+
+/** {@link singleLineComment}, none when it is left out. */
+export const optionalComment: TOptional<TString> = Type.Optional(singleLineComment);
 
 /** A switch. */
 export const optionalFlag: TOptional<TBoolean> = Type.Optional(Type.Boolean());

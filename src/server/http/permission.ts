@@ -24,6 +24,8 @@ export interface ContentAccess {
   readonly full: readonly Privilege[];
   /** Any of these: only for groups the caller owns. */
   readonly own: readonly Privilege[];
+  /** What is done, for datastores that can only be read at present; `read` unless said. */
+  readonly operation?: "read" | "write";
 }
 
 /** Anybody, without login. */

@@ -28,7 +28,7 @@ import { type Datastore } from "../store/datastore.ts";
 import { type Task } from "../tasks/task.ts";
 import { backupMethods } from "./backup-methods.ts";
 import { serveConnection, type ConnectionEnd } from "./session-connection.ts";
-import { requireDatastore, type SessionOptions } from "./session-options.ts";
+import { type SessionOptions } from "./session-options.ts";
 import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
 
 const PROTOCOL = "proxmox-backup-protocol-v1";
@@ -66,7 +66,7 @@ async function startBackup(
   if (!options.access.hasAny(call.caller, aclPath, ["Datastore.Backup"])) {
     throw new ApiError("API_FORBIDDEN", `missing permissions 'Datastore.Backup' on '${aclPath}'`);
   }
-  const datastore = requireDatastore(options.datastores, given.store);
+  const datastore = options.datastores.require(given.store, "write");
   const offer = requireUpgrade(call.request, PROTOCOL);
   const namespace = parseNamespace(given.ns ?? "");
   if (!(await datastore.hasNamespace(namespace))) {

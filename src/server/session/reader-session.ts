@@ -36,7 +36,7 @@ import { StoreError } from "../store/store-error.ts";
 import { type Task } from "../tasks/task.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { serveConnection } from "./session-connection.ts";
-import { requireDatastore, type SessionOptions } from "./session-options.ts";
+import { type SessionOptions } from "./session-options.ts";
 import { SessionBytes, streamMethod, type SessionRoute } from "./session-router.ts";
 import { storedBytes } from "./stored-bytes.ts";
 import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
@@ -85,7 +85,7 @@ async function startReader(
   if (!readsAll && !access.hasAny(call.caller, aclPath, ["Datastore.Backup"])) {
     throw refused(`no permissions on ${aclPath}`);
   }
-  const datastore = requireDatastore(options.datastores, given.store);
+  const datastore = options.datastores.require(given.store, "read");
   const offer = requireUpgrade(call.request, PROTOCOL);
   const namespace = parseNamespace(given.ns ?? "");
   const snapshot: SnapshotId = {

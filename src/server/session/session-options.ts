@@ -2,8 +2,6 @@ import { type FastifyBaseLogger } from "fastify";
 
 import { type AccessControl } from "../auth/access-control.ts";
 import { type Datastores } from "../datastores.ts";
-import { refused } from "../http/api-error.ts";
-import { type Datastore } from "../store/datastore.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
 import { type UploadMemory } from "./upload-memory.ts";
 
@@ -19,15 +17,4 @@ export interface SessionOptions {
   readonly logger: FastifyBaseLogger;
   /** Sessions that are running; the server waits for them when it stops. */
   readonly running: Set<Promise<void>>;
-}
-
-/**
- * Finds a datastore.
- *
- * @throws {ApiError} `API_REFUSED`.
- */
-export function requireDatastore(datastores: Datastores, name: string): Datastore {
-  const datastore = datastores.find(name);
-  if (!datastore) throw refused(`no such datastore '${name}'`);
-  return datastore;
 }

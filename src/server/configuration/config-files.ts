@@ -1,0 +1,23 @@
+import { type ConfigDirectory } from "./config-directory.ts";
+import { DATASTORE_FILE } from "./datastore-config.ts";
+import { SectionFile } from "./section-file.ts";
+
+/** The files of sections that the API changes, named as the genuine server does. */
+export interface ConfigFiles {
+  readonly datastores: SectionFile;
+  readonly pruneJobs: SectionFile;
+  readonly verifyJobs: SectionFile;
+  readonly syncJobs: SectionFile;
+  readonly remotes: SectionFile;
+}
+
+/** The files in a folder; each must be opened only once, since its updates wait for each other. */
+export function configFiles(directory: ConfigDirectory): ConfigFiles {
+  return {
+    datastores: new SectionFile(directory, DATASTORE_FILE),
+    pruneJobs: new SectionFile(directory, "prune.cfg"),
+    verifyJobs: new SectionFile(directory, "verification.cfg"),
+    syncJobs: new SectionFile(directory, "sync.cfg"),
+    remotes: new SectionFile(directory, "remote.cfg"),
+  };
+}

@@ -1,0 +1,76 @@
+import { Type, type TObject, type TOptional, type TSchema, type TString } from "typebox";
+
+import { parsePropertyString } from "../configuration/property-string.ts";
+
+interface PropertyStringFormat {
+  /** Key of a first member that has none. */
+  readonly defaultKey?: string;
+  /** Allowed keys, and what their values look like. */
+  readonly keys: Readonly<Record<string, RegExp>>;
+}
+
+const NOTIFY_KIND = /^(never|error|always)$/;
+
+/** Formats of parameters that hold several values in one text (spec rest-api.md §1.2, §7). */
+const propertyStringFormats = {
+  "maintenance-mode": {
+    defaultKey: "type",
+    // eslint-disable-next-line no-control-regex -- control characters are exactly what must not occur
+    keys: { type: /^(read-only|offline|delete)$/, message: /^[^\x00-\x1f\x7f]{0,128}$/ },
+  },
+  "datastore-tuning": {
+    keys: {
+      "chunk-order": /^(inode|none)$/,
+      "sync-level": /^(none|file|filesystem)$/,
+      "gc-atime-cutoff": /^[0-9]{1,4}$/,
+      "gc-atime-safety-check": /^(0|1|true|false)$/,
+      "gc-cache-capacity": /^[0-9]{1,9}$/,
+    },
+  },
+  "datastore-notify": {
+    keys: { gc: NOTIFY_KIND, verify: NOTIFY_KIND, sync: NOTIFY_KIND, prune: NOTIFY_KIND },
+  },
+} as const satisfies Readonly<Record<string, PropertyStringFormat>>;
+
+/** Name of a format of property strings, as in the `format` of a schema. */
+export type PropertyStringName = keyof typeof propertyStringFormats;
+
+/** Schema of an optional parameter that is a property string. */
+export function optionalPropertyString(
+  format: PropertyStringName,
+  description: string,
+): TOptional<TString> {
+  return Type.Optional(Type.String({ format, description }));
+}
+
+/** Names of property strings among the values that break their format, and what is wrong. */
+export function* propertyStringProblems(
+  schema: TObject,
+  values: Readonly<Record<string, unknown>>,
+): Generator<readonly [name: string, problem: string]> {
+  const properties: Readonly<Record<string, TSchema>> = schema.properties;
+  for (const [name, property] of Object.entries(properties)) {
+    const value = values[name];
+    const format = "format" in property ? formatOf(property.format) : undefined;
+    if (!format || typeof value !== "string") continue;
+    const problem = problemOf(format, value);
+    if (problem !== undefined) yield [name, problem];
+  }
+}
+
+function formatOf(name: unknown): PropertyStringFormat | undefined {
+  return Object.entries(propertyStringFormats).find(([each]) => each === name)?.[1];
+}
+
+function problemOf(format: PropertyStringFormat, text: string): string | undefined {
+  const members = parsePropertyString(text, format.defaultKey);
+  if (!members) return "value is no property string";
+  for (const [key, value] of members) {
+    const pattern = Object.hasOwn(format.keys, key) ? format.keys[key] : undefined;
+    if (!pattern) return `'${key}': schema does not allow additional properties.`;
+    if (!pattern.test(value)) return `'${key}': value '${value.slice(0, 100)}' is not allowed`;
+  }
+  return format.defaultKey === undefined || members.has(format.defaultKey)
+    ? undefined
+    : `'${format.defaultKey}': parameter is missing and it is not optional.`;
+}
