@@ -164,7 +164,7 @@ export class BackupReport implements BackupEvents {
     const rate = seconds > 0 ? readBytes / seconds : 0;
     const parts = [
       `${source.name}.${source.kind}:`,
-      `${counters.read("entries")} entries,`,
+      ...(source.kind === "pxar" ? [`${counters.read("entries")} entries,`] : []),
       `${byteText(Math.round(done))} (${byteText(Math.round(rate))}/s read)`,
     ];
     if (expectedBytes !== undefined && expectedBytes > 0 && done > 0 && done < expectedBytes) {

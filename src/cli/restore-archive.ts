@@ -11,6 +11,7 @@ import { CliError } from "./cli-error.ts";
 import { commandLog } from "./log.ts";
 import { type OutputFormatOptions, renderJson } from "./output-format.ts";
 import { ProgressLine } from "./progress-line.ts";
+import { describeFailure } from "./run-command.ts";
 import { quotedPath } from "./quoted-path.ts";
 
 /** Runs a restore and tells on standard error how far it is. */
@@ -105,6 +106,15 @@ class RestoreReport implements RestoreEvents, Disposable {
     this.#line.print(() => {
       const text = `${quotedPath(path)}: ${problemTexts[kind]} (${reason}); further ones are not shown`;
       commandLog.line("warn", `Warning: ${text}`);
+    });
+  }
+
+  damage({ index, path, range, cause }: Parameters<RestoreEvents["damage"]>[0]): void {
+    this.#line.print(() => {
+      const what = path
+        ? `${quotedPath(path)} of "${index}"`
+        : `bytes ${range?.start ?? 0} to ${range?.end ?? 0} of "${index}"`;
+      commandLog.line("error", describeFailure(new Error(`Cannot restore ${what}`, { cause })));
     });
   }
 

@@ -102,6 +102,52 @@ describe("amber backup and amber restore, against a server", function () {
     expect(conf).to.equal(fs.readFileSync("/etc/hostname", "utf8"));
   });
 
+  it("keeps an image sparse on its way to the server and back", () => {
+    const image = path.join(base, "sparse.img");
+    const copy = path.join(base, "sparse-copy.img");
+    fs.writeFileSync(image, "");
+    fs.truncateSync(image, 300 * 1024 * 1024 + 5);
+    const fd = fs.openSync(image, "r+");
+    for (const at of [0, 101_000_000, 250_000_000]) fs.writeSync(fd, "data ".repeat(50_000), at);
+    fs.closeSync(fd);
+    const group = ["--backup-id", "sparse"];
+    const run = amber("backup", `disk.img:${image}`, ...group, "--output-format", "json");
+    expect(run.status, run.stderr).to.equal(0);
+
+    const restored = amber("restore", "host/sparse", "disk.img", copy);
+
+    expect(restored.status, restored.stderr).to.equal(0);
+    expect(spawnSync("cmp", [image, copy]).status).to.equal(0);
+    expect(fs.statSync(copy).blocks).to.equal(fs.statSync(image).blocks);
+    const uploads = events(run.stdout).filter(({ type }) => type === "archive-uploaded");
+    // Three with data, zeros once, and the short one at the end.
+    expect(uploads.map(({ uploadedCount }) => uploadedCount)).to.deep.equal([5]);
+  });
+
+  it("backs up what comes through a pipe, as an image and as a small file", () => {
+    const spec = ["disk.img:/dev/stdin", "x.conf:/etc/hostname"];
+    const command = `head -c 9000001 /dev/zero | tr '\\0' A | "$0" "$@"`;
+    const program = [process.execPath, amberProgram];
+
+    const image = spawnSync(
+      "sh",
+      ["-c", command, ...program, "backup", ...spec, "--backup-id", "pipe"],
+      { env: { ...process.env, ...server.env }, encoding: "utf8" },
+    );
+    const file = spawnSync(
+      "sh",
+      ["-c", `echo note | "$0" "$@"`, ...program, "backup", "a.log:/dev/stdin", "--backup-id=log"],
+      { env: { ...process.env, ...server.env }, encoding: "utf8" },
+    );
+
+    expect([image.status, file.status], image.stderr + file.stderr).to.deep.equal([0, 0]);
+    const { stdoutBytes } = amber("restore", "host/pipe", "disk.img", "-");
+    expect(Buffer.compare(stdoutBytes, Buffer.alloc(9_000_001, "A"))).to.equal(0);
+    expect(amber("restore", "host/log", "a.log", "-").stdout).to.equal("note\n");
+    const dash = amber("backup", "disk.img:-");
+    expect([dash.status, dash.stderr.includes("/dev/stdin")]).to.deep.equal([1, true]);
+  });
+
   it("leaves out what is excluded, and can tell afterwards what that was", () => {
     const prelude = path.join(base, "prelude");
     const target = path.join(base, "excluded");

@@ -31,6 +31,13 @@ export function parseBackupSources(texts: readonly string[]): BackupSource[] {
         `"${text}" is not of the form NAME.pxar:PATH (or .img, .conf, .log)`,
       );
     }
+    if (path === "-") {
+      throw new FormatError(
+        "FORMAT_INVALID",
+        "backup specification",
+        `"${text}" names no file; /dev/stdin is the standard input`,
+      );
+    }
     const target = `${name}.${kind}`;
     if (seen.has(target)) {
       throw new FormatError("FORMAT_INVALID", "backup specification", `got "${target}" twice`);

@@ -1,5 +1,3 @@
-import { readFile, stat } from "node:fs/promises";
-
 import { type Cut } from "../../chunks/chunk-cutter.ts";
 import { type CodecPool } from "../../chunks/codec-pool.ts";
 import { toHex } from "../../format/bytes/hex.ts";
@@ -20,6 +18,7 @@ import {
   RSA_KEY_NAME,
   splitArchiveNames,
 } from "../../format/snapshot/archive-name.ts";
+import { FIXED_CHUNK_BYTES } from "../../format/limits.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { type PackCounter, packCounterFields } from "../archive/pack-counter.ts";
@@ -28,6 +27,7 @@ import { type PackThread } from "../archive/pack-thread.ts";
 import { type CutUpload, uploadCuts } from "../archive/upload-cuts.ts";
 import { type RateLimit } from "../rate-limit.ts";
 import { type ArchiveUpload, type ArchiveUploadResult } from "../session/archive-upload.ts";
+import { ApiError } from "../session/api-error.ts";
 import { type BackupServer } from "../session/backup-server.ts";
 import { BackupSession } from "../session/backup-session.ts";
 import { DEFAULT_RECONNECT, READER_REQUEST_TIMEOUT_MS } from "../session/reader-session.ts";
@@ -35,8 +35,9 @@ import { SharedCounters } from "../shared-counters.ts";
 import { SourceError } from "../source/source-error.ts";
 import { type SourceProblem } from "../source/source-problem.ts";
 import { type BackupSource } from "./backup-source.ts";
-import { openImage } from "./image-cuts.ts";
+import { imageCuts, openImage } from "./image-cuts.ts";
 import { PreviousBackup } from "./previous-backup.ts";
+import { readSmallFile } from "./read-small-file.ts";
 
 /** How the tree of every directory source is read. */
 export type WalkChoices = Pick<
@@ -90,9 +91,6 @@ export interface BackupEvents {
   uploaded(name: ArchiveName, result: ArchiveUploadResult): void;
   problem(source: BackupSource, problem: SourceProblem): void;
 }
-
-/** Longest `.conf` or `.log` in bytes (spec client-cli.md §2.1). */
-const SMALL_FILE_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * Makes one snapshot: reads the sources, uploads what the server does not have, and publishes (spec backup-protocol.md §9).
@@ -247,21 +245,40 @@ class BackupRun {
   }
 
   async #uploadImage(source: BackupSource): Promise<void> {
-    const { signal, thread } = this.#tools;
+    const { signal, thread, pool } = this.#tools;
+    const { path } = source;
     const name = archiveNameOf(`${source.name}.img`);
+    await using content = await openImage(path);
+    const size = content.kind === "file" ? content.size : undefined;
     await this.#previous.reuseChunks(name);
     const counters = new SharedCounters(packCounterFields);
-    await using image = await openImage(source.path, { arena: thread.arena, counters, signal });
-    const upload = await this.#session.openFixedArchive(name, image.size);
-    this.#tools.events.started({ source, counters, expectedBytes: image.size });
-    await this.#upload(image.cuts, upload);
+    const zeros = new Uint8Array(FIXED_CHUNK_BYTES);
+    const zeroDigest = await pool.digest(zeros, { key: this.#contentKey });
+    const cuts = imageCuts(content, { path, arena: thread.arena, counters, signal, zeroDigest });
+    const upload = await this.#openImageArchive(name, source, size);
+    this.#tools.events.started({ source, counters, expectedBytes: size });
+    await this.#upload(cuts, upload);
     await this.#close(name, upload);
   }
 
+  async #openImageArchive(
+    name: ArchiveName,
+    { path }: BackupSource,
+    size: number | undefined,
+  ): Promise<ArchiveUpload> {
+    try {
+      return await this.#session.openFixedArchive(name, size);
+    } catch (cause) {
+      // Servers before 4.1.5 want to know the size, which a pipe does not tell (spec index.md §6.4).
+      const isSizeMissing = size === undefined && cause instanceof ApiError;
+      throw isSizeMissing ? new SourceError("SOURCE_SIZE_UNKNOWN", path, { cause }) : cause;
+    }
+  }
+
   async #uploadFile(source: BackupSource): Promise<void> {
-    const { provider } = this.#tools;
+    const { provider, signal } = this.#tools;
     const name = archiveNameOf(`${source.name}.${source.kind}`);
-    const plain = await readSmallFile(source.path);
+    const plain = await readSmallFile(source.path, signal);
     const blob = encodeBlob(provider, plain, { compress: true, key: this.#contentKey });
     await this.#session.uploadBlob(name, blob);
     const csum = toHex(provider.sha256(blob));
@@ -339,15 +356,4 @@ function limited(upload: ArchiveUpload, rateLimit: RateLimit | undefined): CutUp
       await upload.add(entry);
     },
   };
-}
-
-async function readSmallFile(path: string): Promise<Uint8Array> {
-  try {
-    const status = await stat(path);
-    if (!status.isFile()) throw new Error("it is not a regular file");
-    if (status.size > SMALL_FILE_BYTES_MAX) throw new Error(`it has ${status.size} bytes`);
-    return await readFile(path);
-  } catch (cause) {
-    throw new SourceError("SOURCE_UNREADABLE", path, { cause });
-  }
 }

@@ -1,67 +1,140 @@
-import { type FileHandle, open } from "node:fs/promises";
-import { type Writable } from "node:stream";
 import { once } from "node:events";
+import { type Writable } from "node:stream";
 
-import { type ChunkSource } from "../../chunks/chunk-source.ts";
 import { mapConcurrent } from "../../chunks/map-concurrent.ts";
+import { SharedArena } from "../../chunks/shared-arena.ts";
+import { type Digest } from "../../format/chunk/digest.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
+import { CHUNK_BYTES_MAX } from "../../format/limits.ts";
 import { RestoreError } from "../target/restore-error.ts";
+import { type ImageTarget } from "./image-target.ts";
+import { isChunkDamage } from "./restore-damage.ts";
 
-/** Chunks fetched at the same time; the memory of these functions. */
+/** Chunks fetched, decoded and written at the same time; the memory of these functions. */
 const IN_FLIGHT_MAX = 8;
+
+/** Longest run of zeros that is one step, so that progress shows. */
+const ZERO_RUN_BYTES_MAX = 1024 * 1024 * 1024;
 
 /** An archive as the bytes it consists of. */
 export interface ByteArchive {
   readonly index: ChunkIndex;
-  readonly chunks: ChunkSource;
+  /** Name of a chunk of zeros as long as the first one; such chunks are not fetched. `undefined` when there is none. */
+  readonly zeroDigest: Digest | undefined;
+  /**
+   * Reads the plaintext of a chunk by its position, proven and as long as the index says; calls overlap.
+   *
+   * @param into Shared memory that the plaintext may be put into, so that it need not be new.
+   */
+  readonly readChunk: (index: number, into?: Uint8Array) => Promise<Uint8Array>;
 }
 
 /** What both functions of this file are told. */
-export interface StreamOptions {
-  /** Called after every chunk with its size; the next one waits for it. */
-  readonly onBytes: (size: number) => Promise<void>;
+export interface ImageOptions {
+  /** Called with the bytes of each piece when it is written. */
+  readonly onBytes: (size: number) => void;
   readonly signal: AbortSignal;
 }
 
+/** A range that cannot be had; the end is exclusive. */
+export type DamagedRange = (range: {
+  readonly start: number;
+  readonly end: number;
+  readonly cause: unknown;
+}) => void;
+
+/** A stretch of the archive: one chunk, or zeros, which are in no chunk that has to be read. */
+type Piece =
+  | { readonly kind: "chunk"; readonly index: number; readonly start: number; readonly end: number }
+  | { readonly kind: "zeros"; readonly start: number; readonly end: number };
+
 /**
- * Writes the bytes of an archive to a new file; runs of zeros that are whole chunks become holes.
+ * Writes the bytes of an archive to a file or device, in any order.
  *
- * @throws {RestoreError} `RESTORE_EXISTS` when the file is there; `RESTORE_TARGET_UNUSABLE`.
+ * Ranges whose chunks are damaged are told and left out; the target then gets no final name.
+ *
+ * @throws {RestoreError} `RESTORE_INCOMPLETE` in the end, when some are; what reading and writing throw.
  */
-export async function restoreToFile(
+export async function restoreToTarget(
   archive: ByteArchive,
-  path: string,
-  options: StreamOptions,
+  target: ImageTarget,
+  options: ImageOptions & { readonly onDamage: DamagedRange },
 ): Promise<void> {
-  const file = await openNew(path);
-  try {
-    let offset = 0;
-    for await (const chunk of chunksOf(archive, options)) {
-      if (!isZero(chunk)) await writeAll(file, chunk, offset);
-      offset += chunk.length;
-      await options.onBytes(chunk.length);
+  const { onBytes, onDamage, signal } = options;
+  const arena = makeArena();
+  let damagedCount = 0;
+  const restore = async (piece: Piece): Promise<number> => {
+    signal.throwIfAborted();
+    const { start, end } = piece;
+    if (piece.kind === "zeros") await target.writeZeros(start, end - start);
+    else {
+      const slot = await arena.acquireAsync({ signal });
+      try {
+        const chunk = await archive.readChunk(piece.index, memoryOf(arena, slot));
+        await target.write(chunk, start);
+      } catch (cause) {
+        if (!isChunkDamage(cause)) throw cause;
+        damagedCount += 1;
+        onDamage({ start, end, cause });
+      } finally {
+        arena.release(slot);
+      }
     }
-    await file.truncate(offset);
-  } finally {
-    await file.close();
+    return end - start;
+  };
+  try {
+    for await (const size of mapConcurrent(piecesOf(archive), IN_FLIGHT_MAX, restore))
+      onBytes(size);
+  } catch (error) {
+    await target.discard();
+    throw error;
   }
+  if (damagedCount === 0) {
+    await target.finish();
+    return;
+  }
+  const place = await target.finishDamaged();
+  const reason = `${damagedCount} ranges could not be restored and were left out`;
+  throw new RestoreError("RESTORE_INCOMPLETE", place, reason);
 }
 
 /**
  * Writes the bytes of an archive to a stream, which is not ended.
  *
  * A reader that closes its end early, such as `head`, has what it wanted: that is no failure.
+ *
+ * @throws {ChunkError} At the first damaged chunk, since what follows would be taken for something else.
  */
 export async function restoreToStream(
   archive: ByteArchive,
   output: Writable,
-  options: StreamOptions,
+  { onBytes, signal }: ImageOptions,
 ): Promise<void> {
+  const arena = makeArena();
+  const read = async (
+    piece: Piece,
+  ): Promise<Piece & { readonly slot?: number; bytes?: Uint8Array }> => {
+    signal.throwIfAborted();
+    if (piece.kind === "zeros") return piece;
+    const slot = await arena.acquireAsync({ signal });
+    return { ...piece, slot, bytes: await archive.readChunk(piece.index, memoryOf(arena, slot)) };
+  };
+  const send = async (bytes: Uint8Array): Promise<void> => {
+    if (!output.write(bytes)) await once(output, "drain", { signal });
+  };
   try {
-    for await (const chunk of chunksOf(archive, options)) {
-      // A stream may keep what it is given, and shared memory is not for streams.
-      if (!output.write(chunk.slice())) await once(output, "drain", { signal: options.signal });
-      await options.onBytes(chunk.length);
+    for await (const { slot, bytes, start, end } of mapConcurrent(
+      piecesOf(archive),
+      IN_FLIGHT_MAX,
+      read,
+    )) {
+      if (bytes && slot !== undefined) {
+        // A stream may keep what it is given, and shared memory is not for streams.
+        const copy = bytes.slice();
+        arena.release(slot);
+        await send(copy);
+      } else await sendZeros(end - start, send);
+      onBytes(end - start);
     }
   } catch (error) {
     const isClosed = error instanceof Error && "code" in error && error.code === "EPIPE";
@@ -69,49 +142,37 @@ export async function restoreToStream(
   }
 }
 
-/** Makes a file that must not be there yet. */
-export async function writeNewFile(path: string, content: Uint8Array): Promise<void> {
-  const file = await openNew(path);
-  try {
-    await file.writeFile(content);
-  } finally {
-    await file.close();
-  }
+async function sendZeros(size: number, send: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+  const zeros = new Uint8Array(Math.min(size, 4 * 1024 * 1024));
+  for (let left = size; left > 0; left -= zeros.length) await send(zeros.subarray(0, left));
 }
 
-function chunksOf(
-  { index, chunks }: ByteArchive,
-  { signal }: StreamOptions,
-): AsyncIterable<Uint8Array> {
-  const positions = Array.from({ length: index.count }, (_, i) => i);
-  return mapConcurrent(positions, IN_FLIGHT_MAX, async (i, stop) => {
-    const digest = index.digestAt(i);
-    const size = index.endOf(i) - index.startOf(i);
-    const chunk = await chunks.readChunk(digest, { signal: AbortSignal.any([signal, stop]) });
-    if (chunk.length !== size) {
-      throw new RestoreError("RESTORE_FAILED", digest, `chunk has ${chunk.length} bytes`);
+function* piecesOf({ index, zeroDigest }: ByteArchive): Generator<Piece, void, void> {
+  const zeroSize = index.endOf(0);
+  const isZeros = (i: number): boolean =>
+    zeroDigest !== undefined &&
+    index.digestAt(i) === zeroDigest &&
+    index.endOf(i) - index.startOf(i) === zeroSize;
+  for (let i = 0; i < index.count;) {
+    const start = index.startOf(i);
+    if (!isZeros(i)) {
+      yield { kind: "chunk", index: i, start, end: index.endOf(i) };
+      i += 1;
+      continue;
     }
-    return chunk;
-  });
-}
-
-async function openNew(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, "wx", 0o600);
-  } catch (error) {
-    const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
-    if (exists) throw new RestoreError("RESTORE_EXISTS", path);
-    throw new RestoreError("RESTORE_TARGET_UNUSABLE", path, String(error));
+    let end = start;
+    while (i < index.count && isZeros(i) && end - start < ZERO_RUN_BYTES_MAX) {
+      end = index.endOf(i);
+      i += 1;
+    }
+    yield { kind: "zeros", start, end };
   }
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, offset + done);
-    done += bytesWritten;
-  }
+function makeArena(): SharedArena {
+  return SharedArena.create({ slotCount: IN_FLIGHT_MAX, slotBytes: CHUNK_BYTES_MAX });
 }
 
-function isZero(bytes: Uint8Array): boolean {
-  return bytes[0] === 0 && Buffer.compare(bytes.subarray(1), bytes.subarray(0, -1)) === 0;
+function memoryOf(arena: SharedArena, slot: number): Uint8Array {
+  return arena.view(slot, 0, arena.slotBytes);
 }

@@ -1,9 +1,12 @@
+import { stat } from "node:fs/promises";
 import { type Writable } from "node:stream";
 
 import { type CodecPool } from "../../chunks/codec-pool.ts";
 import { type ChunkSource } from "../../chunks/chunk-source.ts";
 import { decoded } from "../../chunks/decoded.ts";
+import { readIndexedChunk } from "../../chunks/indexed-byte-source.ts";
 import { ResidentChunks } from "../../chunks/resident-chunks.ts";
+import { chunkDigest, type Digest } from "../../format/chunk/digest.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { type CryptKey } from "../../format/crypto/crypt-key.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
@@ -30,7 +33,11 @@ import {
   type RestoreOptions,
 } from "../target/restore-request.ts";
 import { type RestorableArchive, restoreTree } from "../target/restore-tree.ts";
-import { restoreToFile, restoreToStream, writeNewFile } from "./restore-image.ts";
+import { ImageDevice } from "./image-device.ts";
+import { type ImageTarget } from "./image-target.ts";
+import { NewImageFile, writeNewFile } from "./new-image-file.ts";
+import { type RestoreDamage } from "./restore-damage.ts";
+import { type ByteArchive, restoreToStream, restoreToTarget } from "./restore-image.ts";
 
 /** What to restore, and where. */
 export interface RestorePlan {
@@ -62,6 +69,8 @@ export interface RestoreEvents {
   /** Content begins to arrive: that many bytes at most. */
   started(counters: SharedCounters<RestoreCounter>, expectedBytes: number): void;
   problem(problem: RestoreProblem): void;
+  /** Something is left out because the server's copy of it is damaged or missing; the restore fails in the end. */
+  damage(damage: RestoreDamage): void;
 }
 
 /** Plaintext kept while the head of an archive is looked at. */
@@ -151,18 +160,17 @@ class RestoreRun {
   async #restorable(
     name: ArchiveName,
   ): Promise<RestorableArchive & { readonly index: ChunkIndex }> {
-    const { signal } = this.#tools;
-    const indexFile = await this.#opened.readIndexFile(name, signal);
+    const indexFile = await this.#opened.readIndexFile(name, this.#tools.signal);
     const index = parseDynamicIndex(indexFile);
-    return {
-      index,
-      indexFile,
-      chunkCount: index.count,
-      readChunk: async (i, into) => {
-        const plain = await this.#chunksInto(into).readChunk(index.digestAt(i), { signal });
-        await this.#plan.rateLimit?.take(plain.length);
-        return plain;
-      },
+    return { index, indexFile, chunkCount: index.count, readChunk: this.#chunkReader(index) };
+  }
+
+  #chunkReader(index: ChunkIndex): ByteArchive["readChunk"] {
+    const { signal } = this.#tools;
+    return async (i, into) => {
+      const plain = await readIndexedChunk(index, i, this.#chunksInto(into), { signal });
+      await this.#plan.rateLimit?.take(plain.length);
+      return plain;
     };
   }
 
@@ -170,24 +178,50 @@ class RestoreRun {
     const { events, signal } = this.#tools;
     const { target } = this.#plan;
     const index = await this.#opened.readIndex(name, signal);
-    events.started(this.#counters, index.size);
-    const { rateLimit } = this.#plan;
+    const zeroDigest = index.kind === "fixed" ? this.#zeroDigest(index) : undefined;
+    const archive = { index, zeroDigest, readChunk: this.#chunkReader(index) };
     const options = {
       signal,
-      onBytes: async (size: number): Promise<void> => {
+      onBytes: (size: number): void => {
         this.#counters.add("bytes", size);
-        await rateLimit?.take(size);
+      },
+      onDamage: ({ start, end, cause }: { start: number; end: number; cause: unknown }): void => {
+        events.damage({ index: name, range: { start, end }, cause });
       },
     };
-    const archive = { index, chunks: this.#chunksInto() };
-    if (typeof target === "string") await restoreToFile(archive, target, options);
-    else await restoreToStream(archive, target, options);
+    if (typeof target === "string") {
+      const opened = await this.#openTarget(target, index.size);
+      events.started(this.#counters, index.size);
+      await restoreToTarget(archive, opened, options);
+    } else {
+      events.started(this.#counters, index.size);
+      await restoreToStream(archive, target, options);
+    }
+  }
+
+  async #openTarget(path: string, size: number): Promise<ImageTarget> {
+    const status = await stat(path).catch(() => undefined);
+    if (status?.isBlockDevice() === true) return await ImageDevice.open(path, size);
+    const { zeros } = this.#plan.tree;
+    return await NewImageFile.create(path, { size, existing: this.#existing, zeros });
+  }
+
+  /** Name of a chunk of zeros as long as the first one of an image. */
+  #zeroDigest(index: ChunkIndex): Digest {
+    const { provider } = this.#tools;
+    const zeros = new Uint8Array(index.endOf(0));
+    const isKeyed = this.#opened.expectedEncryption === "encrypted";
+    return chunkDigest(provider, zeros, isKeyed ? this.#plan.key : undefined);
   }
 
   async #deliver(content: Uint8Array): Promise<void> {
     const { target } = this.#plan;
-    if (typeof target === "string") await writeNewFile(target, content);
+    if (typeof target === "string") await writeNewFile(target, content, this.#existing);
     else target.write(content);
+  }
+
+  get #existing(): "refuse" | "replace" {
+    return this.#plan.tree.overwrite.files ? "replace" : "refuse";
   }
 
   async #writePrelude(index: ChunkIndex, path: string): Promise<void> {
@@ -195,6 +229,6 @@ class RestoreRun {
     const resident = new ResidentChunks(index, this.#chunksInto(), limits);
     const { prelude } = await resident.run(() => new PxarTree(resident).header());
     if (prelude === undefined) return;
-    await writeNewFile(path, prelude);
+    await writeNewFile(path, prelude, "refuse");
   }
 }

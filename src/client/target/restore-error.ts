@@ -4,9 +4,11 @@ import { BackupError } from "../../format/backup-error.ts";
 export const restoreErrorMeanings = {
   RESTORE_TARGET_NOT_EMPTY: "the directory to restore into is not empty",
   RESTORE_TARGET_UNUSABLE: "the place to restore to cannot be used",
+  RESTORE_TARGET_TOO_SMALL: "the device to restore to has less room than the image needs",
   RESTORE_EXISTS: "something is there already, and overwriting it was not asked for",
   RESTORE_UNSAFE_LINK: "a hard link in the archive does not lead to a path inside it",
   RESTORE_FAILED: "a system call failed",
+  RESTORE_INCOMPLETE: "damaged parts of the archive were left out",
   RESTORE_STOPPED: "the thread that writes files ended early",
 } as const;
 
