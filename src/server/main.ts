@@ -33,6 +33,7 @@ import { configFiles, type ConfigFiles } from "./configuration/config-files.ts";
 import { mergeDatastoreConfig } from "./configuration/datastore-config.ts";
 import { DatastoreChanges } from "./datastore-changes.ts";
 import { type Datastores } from "./datastores.ts";
+import { type RouteDescription } from "./http/route.ts";
 import { listenSecurely } from "./http/secure-listener.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
 import { openDatastores } from "./open-datastores.ts";
@@ -62,6 +63,8 @@ export interface RunningServer {
   readonly fingerprint: string;
   /** The administrator that was made by this start, with its password when that is a random one. */
   readonly createdAdmin: { readonly user: AuthId; readonly password?: string } | undefined;
+  /** Every route of the API. */
+  readonly routes: readonly RouteDescription[];
   /** Reads users, tokens and roles again, for an administrator who edited the files. */
   reload(): Promise<void>;
   /** Ends all sessions (unfinished backups are removed) and closes everything. Idempotent. */
@@ -153,6 +156,7 @@ export async function startServer(
       port: listener.port,
       fingerprint,
       createdAdmin,
+      routes: app.routeEnvironment.table,
       reload: async () => {
         await accounts.reload();
         await access.reload();

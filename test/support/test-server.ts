@@ -4,6 +4,7 @@ import { pino } from "pino";
 
 import { type Clock, systemClock } from "../../src/format/clock.ts";
 import { type Login } from "../../src/server/auth/authenticator.ts";
+import { type RouteDescription } from "../../src/server/http/route.ts";
 import { startServer } from "../../src/server/main.ts";
 import { rawCall } from "./raw-client.ts";
 import { tempDir } from "./temp-dir.ts";
@@ -23,6 +24,8 @@ export interface TestServer extends AsyncDisposable {
   readonly authorization: string;
   readonly storePath: string;
   readonly configPath: string;
+  /** Every route of its API. */
+  readonly routes: readonly RouteDescription[];
   /** Ends the server and starts it again on the same data, on another port. */
   close(): Promise<void>;
 }
@@ -105,6 +108,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     authorization: `PBSAPIToken=${token.tokenid}:${token.value}`,
     storePath,
     configPath,
+    routes: server.routes,
     close: async () => {
       await server.close();
     },
