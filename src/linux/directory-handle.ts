@@ -27,6 +27,11 @@ export class DirectoryHandle {
     return new DirectoryHandle(openAt(AT_FDCWD, path, DIRECTORY_FLAGS));
   }
 
+  /** Takes over a descriptor of a directory that another thread opened and will not close. */
+  static adopt(fd: number): DirectoryHandle {
+    return new DirectoryHandle(fd);
+  }
+
   /**
    * Opens a directory inside this one; never through a symbolic link.
    *

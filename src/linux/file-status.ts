@@ -17,6 +17,10 @@ export interface FileStatus {
   readonly mtimeSec: number;
   /** Nanoseconds above {@link mtimeSec}, 0 to 999,999,999. */
   readonly mtimeNsec: number;
+  /** Seconds of the time of the last change of any kind, as {@link mtimeSec}. */
+  readonly ctimeSec: number;
+  /** Nanoseconds above {@link ctimeSec}. */
+  readonly ctimeNsec: number;
   /** Device the inode lies on, as one number for comparisons. */
   readonly device: number;
   readonly inode: bigint;
@@ -88,7 +92,9 @@ function status(fd: number, name: Uint8Array, flags: number): FileStatus {
     inode: view.getBigUint64(0x20, true),
     size: readSize(view, 0x28),
     storedSize: readSize(view, 0x30) * STORED_UNIT_BYTES,
-    mtimeSec: view.getInt32(0x74, true) * 0x1_0000_0000 + view.getUint32(0x70, true),
+    ctimeSec: readSeconds(view, 0x60),
+    ctimeNsec: view.getUint32(0x68, true),
+    mtimeSec: readSeconds(view, 0x70),
     mtimeNsec: view.getUint32(0x78, true),
     deviceMajor: view.getUint32(0x80, true),
     deviceMinor: view.getUint32(0x84, true),
@@ -98,4 +104,8 @@ function status(fd: number, name: Uint8Array, flags: number): FileStatus {
 
 function readSize(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
+}
+
+function readSeconds(view: DataView, at: number): number {
+  return view.getInt32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
 }

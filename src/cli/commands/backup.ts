@@ -57,7 +57,8 @@ export function registerBackupCommand(program: Command): void {
         return exitCodes.ok;
       }
       await startBackupTools(async (tools) => {
-        const { runBackup } = await import("../../client/backup/run-backup.ts");
+        const { plannedWalks, runBackup } = await import("../../client/backup/run-backup.ts");
+        tools.thread.walkAhead(plannedWalks(prepared));
         await withServer(options, async (server) => {
           report.begin();
           try {

@@ -1,8 +1,9 @@
 import { type Cut } from "../../chunks/chunk-cutter.ts";
 import { type SharedArenaHandle } from "../../chunks/shared-arena.ts";
-import { type SourceErrorCode } from "../source/source-error.ts";
 import { type SourceProblem } from "../source/source-problem.ts";
 import { type ChunkAsking } from "./blocking-source.ts";
+import { type CarriedFailure } from "./carried-failure.ts";
+import { type WalkStreamEnd } from "./walk-stream.ts";
 
 /**
  * How changes are found (spec metadata-change-detection.md §1).
@@ -37,6 +38,12 @@ export interface PackRequest {
   readonly previous: PreviousArchive | undefined;
 }
 
+/** The part of a request that the walking thread needs. */
+export type WalkRequest = Pick<
+  PackRequest,
+  "source" | "mode" | "excludes" | "lostAndFound" | "mounts" | "entriesMax" | "oversizedAttributes"
+>;
+
 /** The previous split archive as the packing thread sees it. */
 export interface PreviousArchive {
   /** `.didx` file of the metadata archive. */
@@ -50,6 +57,8 @@ export interface PreviousArchive {
 /** What the packing thread is started with. */
 export interface PackWorkerData {
   readonly arena: SharedArenaHandle;
+  /** Where the walks of the trees come from. */
+  readonly walks: WalkStreamEnd;
 }
 
 /** What the packing thread is asked. */
@@ -70,14 +79,4 @@ export type PackAnswer =
   | { readonly kind: "cut"; readonly stream: PackStream; readonly cut: Cut }
   | { readonly kind: "problem"; readonly problem: SourceProblem }
   | { readonly kind: "done" }
-  | { readonly kind: "failed"; readonly failure: PackFailure };
-
-/** A failure taken apart, because threads pass on neither the class nor the code of an error. */
-export type PackFailure =
-  | {
-      readonly kind: "source";
-      readonly code: SourceErrorCode;
-      readonly path: string;
-      readonly cause: string;
-    }
-  | { readonly kind: "other"; readonly message: string; readonly stack: string };
+  | { readonly kind: "failed"; readonly failure: CarriedFailure };

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { type MessagePort, type Worker } from "node:worker_threads";
 
 import { type Cut } from "../../chunks/chunk-cutter.ts";
@@ -6,17 +7,19 @@ import { startWorker } from "../../chunks/start-worker.ts";
 import { CHUNK_BYTES_MAX } from "../../format/limits.ts";
 import { SourceError } from "../source/source-error.ts";
 import { type SourceProblem } from "../source/source-problem.ts";
+import { failureCarried } from "./carried-failure.ts";
 import { MessageQueue } from "./message-queue.ts";
 import {
   type PackAnswer,
   type PackCommand,
-  type PackFailure,
   type PackRequest,
   type PackStream,
   type ArchiveStream,
   type PackWorkerData,
+  type WalkRequest,
   archiveStreams,
 } from "./pack-request.ts";
+import { createWalkStream, type WalkStreamEnd } from "./walk-stream.ts";
 
 /** Consumes the pieces of one stream to its end; data cuts are in {@link PackThread.arena} and have to be released. */
 export type StreamConsumer = (cuts: AsyncIterable<Cut>) => Promise<void>;
@@ -35,19 +38,23 @@ export interface PackOptions {
  */
 const SLOT_COUNT = 8;
 
-/** A walk makes short-lived objects for every entry; with the default of 16 MiB a tenth of its time goes into collecting them. */
+/** Packing makes short-lived objects for every entry; with the default of 16 MiB a tenth of its time goes into collecting them. */
 const YOUNG_GENERATION_MB = 64;
 
 /**
- * The thread that reads file trees, as the main thread sees it.
+ * The two threads that read file trees, as the main thread sees them: one walks, the other reads content and packs.
  *
- * Starting takes some 50 ms, so it is started before the server is asked anything. After a failure, or when it has been
- * disposed, nothing more can be packed. Disposing ends it wherever it is.
+ * Starting takes some 50 ms, so they are started before the server is asked anything, and walking can begin at once
+ * ({@link walkAhead}). After a failure, or when they have been disposed, nothing more can be packed. Disposing ends them
+ * wherever they are.
  */
 export class PackThread implements AsyncDisposable {
   /** Where the chunks are. */
   readonly arena: SharedArena;
   readonly #worker: Worker;
+  readonly #walker: Worker;
+  /** Trees whose walk was asked for and that were not packed yet, in order. */
+  readonly #walks: WalkRequest[] = [];
   readonly #catalog = new MessageQueue<Cut>();
   readonly #queues = new Map<ArchiveStream, MessageQueue<Cut>>();
   #onProblem: (problem: SourceProblem) => void = () => undefined;
@@ -56,26 +63,42 @@ export class PackThread implements AsyncDisposable {
 
   private constructor() {
     this.arena = SharedArena.create({ slotCount: SLOT_COUNT, slotBytes: CHUNK_BYTES_MAX });
-    const data: PackWorkerData = { arena: this.arena.handle };
-    this.#worker = startWorker("pack-worker", import.meta.url, {
-      workerData: data,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-    });
-    this.#worker.unref();
+    const { sending, receiving } = createWalkStream();
+    const data: PackWorkerData = { arena: this.arena.handle, walks: receiving };
+    this.#worker = this.#start("pack-worker", data, receiving.port);
+    this.#walker = this.#start("walk-worker", sending, sending.port);
     this.#worker.on("message", (answer: PackAnswer) => {
       this.#receive(answer);
     });
-    this.#worker.on("error", (error) => {
-      this.#fail(error);
-    });
-    this.#worker.on("exit", () => {
-      this.#fail(new SourceError("SOURCE_STOPPED", "/"));
-    });
   }
 
-  /** Starts the thread. */
+  /** Starts the threads. */
   static start(): PackThread {
     return new PackThread();
+  }
+
+  /**
+   * Begins to walk trees that will be packed, in this order, before {@link pack} is called for them.
+   *
+   * What is archived of an unchanged file is the state it has now. The walk stops by itself when it is some
+   * hundred thousand entries ahead.
+   */
+  walkAhead(requests: readonly WalkRequest[]): void {
+    for (const request of requests) {
+      const { source, mode, excludes, lostAndFound } = request;
+      const { mounts, entriesMax, oversizedAttributes } = request;
+      const walk = {
+        source,
+        mode,
+        excludes,
+        lostAndFound,
+        mounts,
+        entriesMax,
+        oversizedAttributes,
+      };
+      this.#walks.push(walk);
+      this.#walker.postMessage(walk);
+    }
   }
 
   /**
@@ -87,6 +110,9 @@ export class PackThread implements AsyncDisposable {
    */
   async pack(request: PackRequest, options: PackOptions): Promise<void> {
     this.#onProblem = options.onProblem;
+    if (this.#walks.length === 0) this.walkAhead([request]);
+    const walk = this.#walks.shift();
+    assert(walk && Buffer.compare(walk.source, request.source) === 0, "another tree was walked");
     const ports: MessagePort[] = request.previous ? [request.previous.asking.port] : [];
     await this.#perform({ kind: "pack", request }, options.consumers, ports);
   }
@@ -108,11 +134,31 @@ export class PackThread implements AsyncDisposable {
   /** Ends the thread at once; what runs fails with `error`. */
   stop(error: unknown): void {
     this.#fail(error);
-    void this.#worker.terminate();
+    void this.#terminate();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.terminate();
+    await this.#terminate();
+  }
+
+  #start(name: string, data: PackWorkerData | WalkStreamEnd, port: MessagePort): Worker {
+    const worker = startWorker(name, import.meta.url, {
+      workerData: data,
+      transferList: [port],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
+    worker.unref();
+    worker.on("error", (error) => {
+      this.#fail(error);
+    });
+    worker.on("exit", () => {
+      this.#fail(new SourceError("SOURCE_STOPPED", "/"));
+    });
+    return worker;
+  }
+
+  async #terminate(): Promise<void> {
+    await Promise.all([this.#worker.terminate(), this.#walker.terminate()]);
   }
 
   async #perform(
@@ -140,7 +186,7 @@ export class PackThread implements AsyncDisposable {
       await Promise.all(running);
     } catch (error) {
       this.#fail(error);
-      await this.#worker.terminate();
+      await this.#terminate();
       await Promise.allSettled(running);
       throw error;
     } finally {
@@ -162,7 +208,7 @@ export class PackThread implements AsyncDisposable {
         this.#current?.resolve();
         return;
       case "failed":
-        this.#fail(putTogether(answer.failure));
+        this.#fail(failureCarried(answer.failure));
     }
   }
 
@@ -175,14 +221,4 @@ export class PackThread implements AsyncDisposable {
     for (const queue of [...this.#queues.values(), this.#catalog]) queue.fail(this.#failure.error);
     this.#current?.reject(this.#failure.error);
   }
-}
-
-function putTogether(failure: PackFailure): Error {
-  if (failure.kind === "source") {
-    const { code, path, cause } = failure;
-    return new SourceError(code, path, cause === "" ? undefined : { cause: new Error(cause) });
-  }
-  const error = new Error(failure.message);
-  error.stack = failure.stack;
-  return error;
 }

@@ -1,37 +1,34 @@
 import { type SharedArena } from "../../chunks/shared-arena.ts";
 import { ChunkCutter } from "../../chunks/chunk-cutter.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
-import {
-  excludeRecordPrelude,
-  excludeRecordText,
-  parseExcludeArgument,
-} from "../../format/patterns/exclude-record.ts";
+import { excludeRecordPrelude, excludeRecordText } from "../../format/patterns/exclude-record.ts";
 import { type MatchEntry } from "../../format/patterns/match-list.ts";
 import { PxarEncoder } from "../../format/pxar/encoder.ts";
 import { ITEM_HEADER_BYTES, pxarItems } from "../../format/pxar/item.ts";
 import { ByteWriter } from "../../format/bytes/byte-writer.ts";
 import { writeItemHeader } from "../../format/pxar/write-metadata.ts";
 import { PxarTree } from "../../format/pxar/tree-reader.ts";
-import { DirectoryHandle } from "../../linux/directory-handle.ts";
-import { statusOfPath } from "../../linux/file-status.ts";
-import { SystemError } from "../../linux/system-error.ts";
 import { SharedCounters } from "../shared-counters.ts";
-import { ListedExcludes } from "../source/listed-excludes.ts";
-import { SourceError } from "../source/source-error.ts";
 import { type SourceProblem } from "../source/source-problem.ts";
-import { type TreeVisitor, walkTree } from "../source/walk-tree.ts";
+import { SourceFiles } from "../source/source-files.ts";
+import { type TreeVisitor } from "../source/walk-tree.ts";
 import { BlockingSource } from "./blocking-source.ts";
 import { ContentCopier } from "./content-copier.ts";
 import { EXCLUDE_RECORD_NAME, excludeRecordMetadata } from "./exclude-record.ts";
 import { packCounterFields } from "./pack-counter.ts";
 import { type PackRequest, type PackStream, type PreviousArchive } from "./pack-request.ts";
+import { RecordedWalk } from "./recorded-walk.ts";
 import { PreviousTree } from "./previous-tree.ts";
 import { ReusePlanner } from "./reuse-planner.ts";
 import { type EntryListener, TreeEncoder } from "./tree-encoder.ts";
+import { walkPatterns } from "./walk-source.ts";
+import { type WalkReceiver } from "./walk-stream.ts";
 
 /** Where the parts of an archive go. */
 export interface PackOutput {
   readonly arena: SharedArena;
+  /** The walk of the tree is the next one in it. */
+  readonly walks: WalkReceiver;
   /** Receives the pieces of a stream, in order. */
   readonly emit: (
     stream: PackStream,
@@ -52,28 +49,19 @@ const PENDING_MAX = 8192;
  * Packs a directory tree into an archive and cuts it into chunks; returns when all of them are emitted.
  *
  * Synchronous on purpose, for a thread of its own: system calls do not go through a pool, and waiting for room or for
- * a chunk of the previous archive blocks. Memory: the arena, 8 chunks of the previous metadata archive, and what the
- * walk holds.
+ * the walk or a chunk of the previous archive blocks. Memory: the arena, 8 chunks of the previous metadata archive,
+ * and the entries that wait for a decision.
  *
  * @throws {SourceError} When the tree cannot be packed at all.
  */
 export function packTree(request: PackRequest, output: PackOutput): void {
-  using root = openRoot(request.source);
-  const patterns = patternsOf(request);
-  const records = request.mode === "legacy" && patterns.length > 0;
-  const job = new PackJob(request, output, root, patterns);
+  const walk = new RecordedWalk(output.walks, output.report);
+  using root = walk.openRoot();
+  const { oversizedAttributes } = request;
+  using files = new SourceFiles(root, { oversizedAttributes, report: output.report });
+  const job = new PackJob(request, output, files);
   try {
-    walkTree(
-      root,
-      {
-        excludes: new ListedExcludes(patterns, records ? EXCLUDE_RECORD_NAME : undefined),
-        devices: devicesOf(request),
-        entriesMax: request.entriesMax,
-        oversizedAttributes: request.oversizedAttributes,
-        report: output.report,
-      },
-      job.visitor,
-    );
+    walk.replay(job.visitor);
     job.finish();
   } catch (error) {
     job.discard();
@@ -90,12 +78,8 @@ class PackJob {
   readonly #planner: ReusePlanner | undefined;
   readonly #cutters: readonly ChunkCutter[];
 
-  constructor(
-    request: PackRequest,
-    output: PackOutput,
-    root: DirectoryHandle,
-    patterns: readonly MatchEntry[],
-  ) {
+  constructor(request: PackRequest, output: PackOutput, files: SourceFiles) {
+    const patterns = walkPatterns(request);
     this.#request = request;
     this.#patterns = patterns;
     const cutter = (stream: PackStream, kind: "plain" | "payload"): ChunkCutter =>
@@ -108,7 +92,7 @@ class PackJob {
         },
       });
     const shared = {
-      root,
+      files,
       copier: new ContentCopier(),
       counters: new SharedCounters(packCounterFields, request.counters),
       report: output.report,
@@ -198,36 +182,4 @@ function startMarker(): Uint8Array {
   const writer = new ByteWriter(ITEM_HEADER_BYTES);
   writeItemHeader(writer, pxarItems.PAYLOAD_START_MARKER, 0);
   return writer.take();
-}
-
-function openRoot(source: Uint8Array): DirectoryHandle {
-  try {
-    return DirectoryHandle.openPath(source);
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    const path = Buffer.from(source).toString();
-    throw new SourceError("SOURCE_UNREADABLE", path, { cause: error });
-  }
-}
-
-/** Patterns of the command line, in the order that archives record (spec pxar.md §9.1). */
-function patternsOf({ excludes, lostAndFound }: PackRequest): MatchEntry[] {
-  const texts = lostAndFound === "skip" ? [...excludes, "lost+found"] : excludes;
-  // Whoever made the request has said already what was changed in a pattern.
-  return texts.map((text) => parseExcludeArgument(Buffer.from(text), () => undefined));
-}
-
-function devicesOf({ mounts }: PackRequest): ReadonlySet<number> | "all" {
-  if (mounts === "all") return "all";
-  return new Set(
-    mounts.map((path) => {
-      try {
-        return statusOfPath(path).device;
-      } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        const text = Buffer.from(path).toString();
-        throw new SourceError("SOURCE_UNREADABLE", text, { cause: error });
-      }
-    }),
-  );
 }

@@ -3,16 +3,16 @@ import { parentPort, workerData } from "node:worker_threads";
 import { ChunkCutter } from "../../chunks/chunk-cutter.ts";
 import { SharedArena } from "../../chunks/shared-arena.ts";
 import { CatalogWriter } from "../../format/catalog/catalog-writer.ts";
-import { SourceError } from "../source/source-error.ts";
 import {
   type PackAnswer,
   type PackCommand,
-  type PackFailure,
   type PackRequest,
   type PackWorkerData,
 } from "./pack-request.ts";
+import { carriedFailure } from "./carried-failure.ts";
 import { catalogListener } from "./catalog-listener.ts";
 import { packTree } from "./pack-tree.ts";
+import { WalkReceiver } from "./walk-stream.ts";
 
 // Thread that packs trees, one after another; see `PackThread`, which starts it.
 
@@ -21,8 +21,9 @@ const CATALOG_CHUNK_BYTES = 512 * 1024;
 
 const port = parentPort;
 // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- what `PackThread` passes
-const { arena: handle } = workerData as PackWorkerData;
+const { arena: handle, walks: walksEnd } = workerData as PackWorkerData;
 const arena = SharedArena.attach(handle);
+const walks = new WalkReceiver(walksEnd);
 
 function answer(message: PackAnswer): void {
   port?.postMessage(message);
@@ -51,6 +52,7 @@ function pack(request: PackRequest): void {
   listed?.startDirectory(Buffer.from(request.catalogName));
   packTree(request, {
     arena,
+    walks,
     emit: (stream, cut) => {
       answer({ kind: "cut", stream, cut });
     },
@@ -75,17 +77,8 @@ function perform(command: PackCommand): void {
     }
     answer({ kind: "done" });
   } catch (error) {
-    answer({ kind: "failed", failure: takeApart(error) });
+    answer({ kind: "failed", failure: carriedFailure(error) });
   }
-}
-
-function takeApart(error: unknown): PackFailure {
-  if (error instanceof SourceError) {
-    const cause = error.cause instanceof Error ? error.cause.message : "";
-    return { kind: "source", code: error.code, path: error.path, cause };
-  }
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
-  return { kind: "other", message: String(error), stack };
 }
 
 port?.on("message", perform);

@@ -2,7 +2,6 @@ import { type KnownChunk } from "../../chunks/chunk-stream.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 import { samePxarMetadata } from "../../format/pxar/metadata.ts";
 import { ITEM_HEADER_BYTES } from "../../format/pxar/item.ts";
-import { type DirectoryHandle } from "../../linux/directory-handle.ts";
 import { FILE_TYPE } from "../../linux/file-status.ts";
 import { type SourceEntry, type TreeVisitor } from "../source/walk-tree.ts";
 import { linkKeyOf } from "./link-key.ts";
@@ -16,8 +15,8 @@ export interface ReuseTarget {
   enterDirectory(entry: SourceEntry): void;
   /** Writes the end of the directory that was entered last. */
   leaveDirectory(): void;
-  /** Writes an entry, a regular file with its content; without `directory` the file is opened by its path. */
-  visitEntry(entry: SourceEntry, directory: DirectoryHandle | undefined): void;
+  /** Writes an entry, a regular file with its content. */
+  visitEntry(entry: SourceEntry): void;
   /** Writes a regular file whose content will be at an offset of the payload archive. */
   addReference(entry: SourceEntry, payloadOffset: number): void;
   /**
@@ -128,7 +127,7 @@ export class ReusePlanner implements TreeVisitor {
     else this.#target.leaveDirectory();
   }
 
-  visitEntry(entry: SourceEntry, directory: DirectoryHandle): void {
+  visitEntry(entry: SourceEntry): void {
     this.#makeRoom();
     if ((entry.status.mode & FILE_TYPE.mask) === FILE_TYPE.regular) {
       if (this.#isKnownLink(entry)) {
@@ -146,7 +145,7 @@ export class ReusePlanner implements TreeVisitor {
       return;
     }
     this.#write(undefined);
-    this.#target.visitEntry(entry, directory);
+    this.#target.visitEntry(entry);
   }
 
   /** Whether the payload archive ends with the last chunk of the previous one, and so with its tail marker. */
@@ -252,7 +251,7 @@ export class ReusePlanner implements TreeVisitor {
       else if (item.kind === "leave") this.#target.leaveDirectory();
       else if (item.kind === "reusable" && base !== undefined) {
         this.#target.addReference(item.entry, base + item.offset);
-      } else this.#target.visitEntry(item.entry, undefined);
+      } else this.#target.visitEntry(item.entry);
     }
   }
 

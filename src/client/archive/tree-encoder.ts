@@ -1,11 +1,10 @@
 import { type KnownChunk } from "../../chunks/chunk-stream.ts";
 import { type PxarEncoder } from "../../format/pxar/encoder.ts";
-import { type DirectoryHandle } from "../../linux/directory-handle.ts";
-import { FILE_TYPE, type FileStatus, statusOf } from "../../linux/file-status.ts";
-import { closeDescriptor, openForReading } from "../../linux/open-at.ts";
+import { FILE_TYPE } from "../../linux/file-status.ts";
+import { closeDescriptor } from "../../linux/open-at.ts";
 import { SystemError } from "../../linux/system-error.ts";
 import { type SharedCounters } from "../shared-counters.ts";
-import { openSourceFile } from "../source/open-source-file.ts";
+import { type OpenSourceFile, type SourceFiles } from "../source/source-files.ts";
 import { type SourceProblem, type SourceProblemKind } from "../source/source-problem.ts";
 import { pathOf } from "../source/tree-path.ts";
 import { type SourceEntry, type TreeVisitor } from "../source/walk-tree.ts";
@@ -27,8 +26,8 @@ export interface EntryListener {
 
 /** What a {@link TreeEncoder} works with. */
 export interface TreeEncoderOptions {
-  /** Root of the tree, for files that are opened by path. */
-  readonly root: DirectoryHandle;
+  /** Opens the files whose content is read. */
+  readonly files: SourceFiles;
   readonly encoder: PxarEncoder;
   /** Where content goes: of a split archive its payload archive, otherwise the archive. */
   readonly payload: PayloadStream;
@@ -48,8 +47,7 @@ interface KnownLink {
 /**
  * Writes the entries of a walk to an archive; reads the content of regular files (spec pxar.md §8.6, §8.8).
  *
- * Files that cannot be opened any more are reported and left out. What is archived of a file is one state of its inode:
- * status and size are taken again once it is open.
+ * Files that cannot be opened any more are reported and left out.
  */
 export class TreeEncoder implements TreeVisitor, ReuseTarget {
   readonly #options: TreeEncoderOptions;
@@ -84,13 +82,13 @@ export class TreeEncoder implements TreeVisitor, ReuseTarget {
     }
   }
 
-  visitEntry(entry: SourceEntry, directory: DirectoryHandle | undefined): void {
+  visitEntry(entry: SourceEntry): void {
     const { name, metadata, status, target } = entry;
     const { encoder, counters, listener } = this.#options;
     counters.add("entries", 1);
     switch (status.mode & FILE_TYPE.mask) {
       case FILE_TYPE.regular:
-        this.#visitFile(entry, directory);
+        this.#visitFile(entry);
         return;
       case FILE_TYPE.symlink:
         encoder.addSymlink(name, metadata, target);
@@ -159,27 +157,23 @@ export class TreeEncoder implements TreeVisitor, ReuseTarget {
     listener?.addFile(name, content.length, metadata.mtimeSec);
   }
 
-  #visitFile(entry: SourceEntry, directory: DirectoryHandle | undefined): void {
+  #visitFile(entry: SourceEntry): void {
     if (this.#addKnownLink(entry)) return;
-    let fd: number;
+    let file: OpenSourceFile | undefined;
     try {
-      fd =
-        directory === undefined
-          ? openSourceFile(this.#options.root, entry.directory, entry.name)
-          : openForReading(directory.fd, entry.name);
+      file = this.#options.files.open(entry);
     } catch (error) {
       this.#reportFailure(error, entry);
       return;
     }
+    if (!file) {
+      this.#report("vanished", entry, "replaced by something else: left out");
+      return;
+    }
     try {
-      const status = statusOf(fd);
-      if ((status.mode & FILE_TYPE.mask) !== FILE_TYPE.regular) {
-        this.#report("vanished", entry, "replaced by something else: left out");
-        return;
-      }
-      this.#addFile(isSameState(entry.status, status) ? entry : withStatus(entry, status), fd);
+      this.#addFile(file.entry, file.fd);
     } finally {
-      closeDescriptor(fd);
+      closeDescriptor(file.fd);
     }
   }
 
@@ -228,23 +222,4 @@ export class TreeEncoder implements TreeVisitor, ReuseTarget {
   #report(kind: SourceProblemKind, entry: SourceEntry, reason: string): void {
     this.#options.report({ kind, path: pathOf(entry.directory, entry.name), reason });
   }
-}
-
-function isSameState(before: FileStatus, now: FileStatus): boolean {
-  return (
-    before.size === now.size &&
-    before.mtimeNsec === now.mtimeNsec &&
-    before.mtimeSec === now.mtimeSec &&
-    before.inode === now.inode &&
-    before.mode === now.mode &&
-    before.uid === now.uid &&
-    before.gid === now.gid
-  );
-}
-
-/** Takes over what changed since the entry was listed; attributes keep the state they were read in. */
-function withStatus(entry: SourceEntry, status: FileStatus): SourceEntry {
-  const { mode, uid, gid, mtimeSec, mtimeNsec } = status;
-  const metadata = { ...entry.metadata, mode, uid, gid, mtimeSec, mtimeNanos: mtimeNsec };
-  return { ...entry, status, metadata };
 }

@@ -22,7 +22,11 @@ import { FIXED_CHUNK_BYTES } from "../../format/limits.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { type PackCounter, packCounterFields } from "../archive/pack-counter.ts";
-import { type ChangeDetection, type PackRequest } from "../archive/pack-request.ts";
+import {
+  type ChangeDetection,
+  type PackRequest,
+  type WalkRequest,
+} from "../archive/pack-request.ts";
 import { type PackThread } from "../archive/pack-thread.ts";
 import { type CutUpload, uploadCuts } from "../archive/upload-cuts.ts";
 import { type RateLimit } from "../rate-limit.ts";
@@ -132,6 +136,22 @@ export async function runBackup(plan: BackupPlan, tools: BackupTools): Promise<v
   }
 }
 
+/** The walks a backup will make, for {@link PackThread.walkAhead}: they need no server. */
+export function plannedWalks(
+  plan: Pick<BackupPlan, "sources" | "changeDetection" | "walk">,
+): WalkRequest[] {
+  return plan.sources
+    .filter(({ kind }) => kind === "pxar")
+    .map((source) => plannedWalk(plan, source));
+}
+
+function plannedWalk(
+  { changeDetection, walk }: Pick<BackupPlan, "changeDetection" | "walk">,
+  source: BackupSource,
+): WalkRequest {
+  return { source: Buffer.from(source.path), mode: changeDetection, ...walk };
+}
+
 class BackupRun {
   readonly #plan: BackupPlan;
   readonly #tools: BackupTools;
@@ -216,7 +236,7 @@ class BackupRun {
     previous: PackRequest["previous"],
     uploads: Readonly<Partial<Record<"archive" | "metadata" | "payload", ArchiveUpload>>>,
   ): Promise<void> {
-    const { walk, changeDetection, chunkBytesAverage } = this.#plan;
+    const { chunkBytesAverage } = this.#plan;
     const consumers = Object.fromEntries(
       Object.entries(uploads).map(([stream, upload]) => [
         stream,
@@ -227,11 +247,9 @@ class BackupRun {
     );
     await this.#tools.thread.pack(
       {
-        source: Buffer.from(source.path),
-        mode: changeDetection,
+        ...plannedWalk(this.#plan, source),
         catalogName: archiveNameOf(`${source.name}.pxar`),
         chunkBytesAverage,
-        ...walk,
         counters: counters.memory,
         previous,
       },

@@ -230,7 +230,8 @@ function isStoredXattr(attribute: string): boolean {
   );
 }
 
-function plainMetadata(status: FileStatus): PxarMetadata {
+/** Metadata of an inode without attributes and flags: what its status says. */
+export function plainMetadata(status: FileStatus): PxarMetadata {
   return {
     mode: status.mode,
     flags: 0,

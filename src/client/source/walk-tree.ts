@@ -23,14 +23,14 @@ export interface SourceEntry {
   readonly target: Uint8Array;
 }
 
-/** Is told of every entry, in archive order. Handles are open during the call only. */
+/** Is told of every entry, in archive order. */
 export interface TreeVisitor {
   /** A directory starts, the root first; everything up to the matching {@link leaveDirectory} lies in it. */
   enterDirectory(entry: SourceEntry): void;
   /** The directory that was entered last is complete. */
   leaveDirectory(): void;
-  /** Anything but a directory; `directory` is the one it lies in. */
-  visitEntry(entry: SourceEntry, directory: DirectoryHandle): void;
+  /** Anything but a directory. */
+  visitEntry(entry: SourceEntry): void;
 }
 
 /** How to walk. */
@@ -151,7 +151,7 @@ class TreeWalk {
       metadata: this.#metadata.ofEntry(handle, name, status),
       target: kind === FILE_TYPE.symlink ? readLinkAt(handle.fd, name) : NOTHING,
     };
-    this.#visitor.visitEntry(entry, handle);
+    this.#visitor.visitEntry(entry);
   }
 
   #walkChild(parent: DirectoryHandle, path: TreePath, name: Uint8Array): void {

@@ -8,7 +8,6 @@ import { type SourceEntry } from "../../../src/client/source/walk-tree.ts";
 import { type ChunkIndex } from "../../../src/format/index/chunk-index.ts";
 import { NO_XATTRS, type PxarMetadata } from "../../../src/format/pxar/metadata.ts";
 import { type PxarFile } from "../../../src/format/pxar/node.ts";
-import { type DirectoryHandle } from "../../../src/linux/directory-handle.ts";
 
 describe("client/archive/reuse-planner", () => {
   it("takes over the unchanged tail and reads what shares its chunk with a changed file", () => {
@@ -175,7 +174,7 @@ describe("client/archive/reuse-planner", () => {
     const run = plan(previous, [1016]);
 
     run.planner.enterDirectory(entry("", 0, 0o40755));
-    run.planner.visitEntry(entry("A", 984, 0o100600), NO_HANDLE as DirectoryHandle);
+    run.planner.visitEntry(entry("A", 984, 0o100600));
     run.planner.leaveDirectory();
 
     expect(run.log).to.deep.equal(["start own", "content A at 16"]);
@@ -191,9 +190,6 @@ interface Run {
   walk(listing: Listing): void;
   injected(): number[];
 }
-
-// The planner only passes it on.
-const NO_HANDLE: unknown = {};
 
 function plan(
   previous: ReadonlyMap<string, PxarFile>,
@@ -214,8 +210,7 @@ function plan(
     log: target.log,
     walk(listing) {
       planner.enterDirectory(entry("", 0, 0o40755));
-      for (const [name, size] of listing)
-        planner.visitEntry(entry(name, size), NO_HANDLE as DirectoryHandle);
+      for (const [name, size] of listing) planner.visitEntry(entry(name, size));
       planner.leaveDirectory();
     },
     injected: () =>
@@ -325,6 +320,8 @@ function entry(name: string, size: number, mode = 0o100644): SourceEntry {
       storedSize: size,
       mtimeSec: 0,
       mtimeNsec: 0,
+      ctimeSec: 0,
+      ctimeNsec: 0,
       device: 1,
       inode: 1n,
       deviceMajor: 0,

@@ -10,6 +10,7 @@ import { type PayloadStream } from "../../../src/client/archive/payload-stream.t
 import { TreeEncoder } from "../../../src/client/archive/tree-encoder.ts";
 import { SharedCounters } from "../../../src/client/shared-counters.ts";
 import { type SourceProblem } from "../../../src/client/source/source-problem.ts";
+import { SourceFiles } from "../../../src/client/source/source-files.ts";
 import { ROOT_PATH } from "../../../src/client/source/tree-path.ts";
 import { type SourceEntry } from "../../../src/client/source/walk-tree.ts";
 import { ByteWriter } from "../../../src/format/bytes/byte-writer.ts";
@@ -30,11 +31,10 @@ describe("client/archive/tree-encoder", () => {
     fs.rmSync(root, { recursive: true });
   });
 
-  /** Lists entries first, then changes the tree, then encodes them: by path, or relative to the open root. */
+  /** Lists entries first, then changes the tree, then encodes them. */
   function encode(
     names: readonly string[],
     change: () => void,
-    by: "path" | "handle",
   ): { readonly nodes: readonly PxarNode[]; readonly problems: readonly SourceProblem[] } {
     using handle = DirectoryHandle.openPath(Buffer.from(root));
     const entries = names.map((name) => entryOf(handle, Buffer.from(name)));
@@ -42,16 +42,20 @@ describe("client/archive/tree-encoder", () => {
     const sink = new DirectSink();
     const encoder = new PxarEncoder({ metadata: sink });
     const problems: SourceProblem[] = [];
+    const report = (problem: SourceProblem): void => {
+      problems.push(problem);
+    };
+    using files = new SourceFiles(handle, { oversizedAttributes: "fail", report });
     const tree = new TreeEncoder({
-      root: handle,
+      files,
       encoder,
       payload: sink,
       copier: new ContentCopier(),
       counters: new SharedCounters(packCounterFields),
-      report: (problem) => problems.push(problem),
+      report,
     });
     tree.enterDirectory(entryOf(handle, Buffer.from(".")));
-    for (const entry of entries) tree.visitEntry(entry, by === "handle" ? handle : undefined);
+    for (const entry of entries) tree.visitEntry(entry);
     tree.leaveDirectory();
     tree.finishRoot();
     encoder.finish();
@@ -59,37 +63,33 @@ describe("client/archive/tree-encoder", () => {
     return { nodes: archive.children(archive.root()), problems };
   }
 
-  for (const by of ["path", "handle"] as const) {
-    it(`leaves out and reports what has vanished or become something else (${by})`, () => {
-      for (const name of ["a", "b", "c", "d"]) fs.writeFileSync(path.join(root, name), name);
-      const change = (): void => {
-        for (const name of ["b", "c"]) fs.rmSync(path.join(root, name));
-        fs.symlinkSync("/etc/passwd", path.join(root, "c"));
-      };
+  it(`leaves out and reports what has vanished or become something else`, () => {
+    for (const name of ["a", "b", "c", "d"]) fs.writeFileSync(path.join(root, name), name);
+    const change = (): void => {
+      for (const name of ["b", "c"]) fs.rmSync(path.join(root, name));
+      fs.symlinkSync("/etc/passwd", path.join(root, "c"));
+    };
 
-      const { nodes, problems } = encode(["a", "b", "c", "d"], change, by);
+    const { nodes, problems } = encode(["a", "b", "c", "d"], change);
 
-      expect(nodes.map(({ name }) => Buffer.from(name).toString())).to.deep.equal(["a", "d"]);
-      expect(problems.map(({ kind }) => kind)).to.deep.equal(["vanished", "vanished"]);
-    });
+    expect(nodes.map(({ name }) => Buffer.from(name).toString())).to.deep.equal(["a", "d"]);
+    expect(problems.map(({ kind }) => kind)).to.deep.equal(["vanished", "vanished"]);
+  });
 
-    it(`archives one state of a file that was replaced after it was listed (${by})`, () => {
-      fs.writeFileSync(path.join(root, "a"), "old");
-      const change = (): void => {
-        fs.writeFileSync(path.join(root, "new"), "a longer one");
-        fs.utimesSync(path.join(root, "new"), 1000, 1000);
-        fs.renameSync(path.join(root, "new"), path.join(root, "a"));
-      };
+  it(`archives one state of a file that was replaced after it was listed`, () => {
+    fs.writeFileSync(path.join(root, "a"), "old");
+    const change = (): void => {
+      fs.writeFileSync(path.join(root, "new"), "a longer one");
+      fs.utimesSync(path.join(root, "new"), 1000, 1000);
+      fs.renameSync(path.join(root, "new"), path.join(root, "a"));
+    };
 
-      const { nodes, problems } = encode(["a"], change, by);
+    const { nodes, problems } = encode(["a"], change);
 
-      const [node] = nodes;
-      expect(node?.kind === "file" && [node.size, node.metadata.mtimeSec]).to.deep.equal([
-        12, 1000,
-      ]);
-      expect(problems).to.deep.equal([]);
-    });
-  }
+    const [node] = nodes;
+    expect(node?.kind === "file" && [node.size, node.metadata.mtimeSec]).to.deep.equal([12, 1000]);
+    expect(problems).to.deep.equal([]);
+  });
 
   it("reports a file that the user may not read", function () {
     if (process.getuid?.() !== 0) this.skip();
@@ -98,7 +98,7 @@ describe("client/archive/tree-encoder", () => {
     fs.writeFileSync(path.join(root, "public"), "x", { mode: 0o644 });
     process.seteuid?.(65_534);
     try {
-      const { nodes, problems } = encode(["public", "secret"], () => undefined, "handle");
+      const { nodes, problems } = encode(["public", "secret"], () => undefined);
 
       expect(nodes).to.have.length(1);
       expect(problems[0]).to.include({ kind: "unreadable", reason: "EACCES: left out" });
@@ -111,14 +111,10 @@ describe("client/archive/tree-encoder", () => {
     fs.writeFileSync(path.join(root, "a"), "shared");
     for (const name of ["b", "c"]) fs.linkSync(path.join(root, "a"), path.join(root, name));
 
-    const { nodes } = encode(["a", "b", "c"], () => undefined, "handle");
-    const withoutFirst = encode(
-      ["a", "b", "c"],
-      () => {
-        fs.rmSync(path.join(root, "a"));
-      },
-      "handle",
-    );
+    const { nodes } = encode(["a", "b", "c"], () => undefined);
+    const withoutFirst = encode(["a", "b", "c"], () => {
+      fs.rmSync(path.join(root, "a"));
+    });
 
     expect(nodes.map(({ kind }) => kind)).to.deep.equal(["file", "hardlink", "hardlink"]);
     expect(withoutFirst.nodes.map(({ kind }) => kind)).to.deep.equal(["file", "hardlink"]);
