@@ -13,7 +13,7 @@ import {
   type LoadedKey,
   readKeyText,
 } from "../client/keys/load-key.ts";
-import { terminalPrompts } from "../client/session/terminal-prompts.ts";
+import { type Prompts, terminalPrompts } from "../client/session/terminal-prompts.ts";
 import { shortFingerprint } from "../format/crypto/fingerprint.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { type CryptMode } from "../format/manifest/manifest.ts";
@@ -61,14 +61,19 @@ export async function chooseBackupCrypt(options: CryptOptions): Promise<BackupCr
 /**
  * Opens the key that things are read with: the given one, else the default one, else none.
  *
- * May ask for a passphrase, so call it only when something encrypted or signed is about to be read.
+ * May ask for a passphrase, so call it only when something encrypted or signed may be read.
+ *
+ * @param prompts Who is asked; the terminal when left out.
  *
  * @throws {KeyError} `FormatError`, `SessionError`; {@link CliError} for options that exclude each other.
  */
-export async function chooseReadKey(options: CryptOptions): Promise<LoadedKey | undefined> {
+export async function chooseReadKey(
+  options: CryptOptions,
+  prompts: Prompts | undefined = terminalPrompts(),
+): Promise<LoadedKey | undefined> {
   const config = readClientConfig();
   const source = await chooseReadKeySource(keyWishes(options), config);
-  return source === undefined ? undefined : await loadKey(keyAccess(config), source);
+  return source === undefined ? undefined : await loadKey(keyAccess(config, prompts), source);
 }
 
 /** How the official client says which key it uses. */
@@ -76,10 +81,13 @@ export function usingKeyLine({ origin }: LoadedKey): string {
   return `Using encryption key from ${origin}..`;
 }
 
-function keyAccess({ encryptionPassword }: ClientConfig): KeyAccess {
+function keyAccess(
+  { encryptionPassword }: ClientConfig,
+  prompts: Prompts | undefined = terminalPrompts(),
+): KeyAccess {
   return {
     provider: createNativeProvider(),
-    passphrase: async () => await keyPassphrase(encryptionPassword, terminalPrompts()),
+    passphrase: async () => await keyPassphrase(encryptionPassword, prompts),
     warn: (text) => {
       commandLog.line("warn", `Warning: ${text}`);
     },

@@ -1,5 +1,7 @@
 import { type Command, Option } from "commander";
 
+import type { LoadedKey } from "../client/keys/load-key.ts";
+import type { ManifestProof } from "../format/manifest/proven-manifest.ts";
 import { CliError } from "./cli-error.ts";
 
 const cryptModes = ["none", "encrypt", "sign-only"] as const;
@@ -23,24 +25,40 @@ export function addCryptOptions(command: Command): Command {
     .option("--master-pubkey-fd <number>", "file descriptor to read the public master key from");
 }
 
+/** Options that choose the key that something is read with. */
+export interface ReadKeyOptions extends CryptOptions {
+  readonly requireSignature?: true;
+}
+
+/** Adds the key options of commands that read, as scripts for the official client use them. */
+export function addReadKeyOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--crypt-mode <mode>", "none: do not use the default key").choices(cryptModes),
+    )
+    .option("--keyfile <path>", "key file of the encryption key")
+    .option("--keyfd <number>", "file descriptor to read the key file from")
+    .option("--require-signature", "refuse snapshots that were not signed with the key");
+}
+
 /**
- * Refuses whatever would need a key, so that nobody takes a plain backup for an encrypted one.
+ * What becomes of snapshots that nobody signed.
  *
- * @param defaultKey Whether the default key file exists: the official client then encrypts without being told to.
- * @throws {CliError} `CLI_USAGE`.
+ * @throws {CliError} `CLI_USAGE` when signatures are wanted and no key could check them.
  */
-export function refuseEncryption(options: CryptOptions, defaultKey: "present" | "absent"): void {
-  const { cryptMode, keyfile, keyfd, masterPubkeyFile, masterPubkeyFd } = options;
-  const keys = [keyfile, keyfd, masterPubkeyFile, masterPubkeyFd];
-  const wantsKey =
-    (cryptMode !== undefined && cryptMode !== "none") || keys.some((key) => key !== undefined);
-  if (wantsKey) {
-    throw new CliError("CLI_USAGE", "Cannot use encryption keys: this program cannot encrypt yet");
-  }
-  if (cryptMode === undefined && defaultKey === "present") {
-    throw new CliError(
-      "CLI_USAGE",
-      "Cannot encrypt with the default key yet; --crypt-mode none makes a plain backup",
-    );
-  }
+export function unsignedPolicy(
+  { requireSignature }: Pick<ReadKeyOptions, "requireSignature">,
+  key: LoadedKey | undefined,
+): ManifestProof["unsigned"] {
+  if (requireSignature !== true) return "accepted";
+  if (key) return "refused";
+  throw new CliError("CLI_USAGE", "Cannot use --require-signature without a key (--keyfile)");
+}
+
+/** What a user is told when a key was there and the snapshot proves nothing (spec manifest.md §3.3). */
+export function unsignedWarning(snapshot: string): string {
+  return (
+    `Warning: ${snapshot} is neither encrypted nor signed, although a key was given: nothing proves that this is ` +
+    "what was backed up (--require-signature refuses it)"
+  );
 }

@@ -7,6 +7,9 @@ import { type ExitCode, exitCodes } from "./run-command.ts";
 /** Hidden option that marks the process that stays. */
 export const BACKGROUND_CHILD_OPTION = "--background-child";
 
+/** Descriptor that a key comes from in the process that stays, whatever its number was before. */
+export const BACKGROUND_KEY_DESCRIPTOR = "4";
+
 /** What the process that stays tells or asks the one that started it. */
 type ChildMessage =
   | { readonly kind: "mounted" }
@@ -28,14 +31,19 @@ interface ParentMessage {
  * Runs this very command again as a process that stays, and returns when it has mounted, or has failed to.
  *
  * Until then its messages are shown and its questions are asked here, as it has no terminal of its own.
+ *
+ * @param options The descriptor that a key comes from; the other process has it as {@link BACKGROUND_KEY_DESCRIPTOR}.
  */
-export async function mountInBackground(signal: AbortSignal): Promise<ExitCode> {
+export async function mountInBackground(
+  signal: AbortSignal,
+  { keyfd }: { readonly keyfd?: string | undefined },
+): Promise<ExitCode> {
   const [, program = "", command = "", ...args] = process.argv;
   const child = spawn(
     process.execPath,
     // Not last: after "--", as fstab's helper writes it, it would be one more argument.
     [...process.execArgv, program, command, BACKGROUND_CHILD_OPTION, ...args],
-    { detached: true, stdio: ["ignore", "ignore", "pipe", "ipc"] },
+    { detached: true, stdio: ["ignore", "ignore", "pipe", "ipc", inherited(keyfd)] },
   );
   child.stderr?.pipe(process.stderr, { end: false });
   const prompts = terminalPrompts();
@@ -63,6 +71,11 @@ export async function mountInBackground(signal: AbortSignal): Promise<ExitCode> 
     if (child.connected) child.disconnect();
     child.unref();
   }
+}
+
+/** The descriptor that a key comes from, if there is one, as the process that stays gets it. */
+function inherited(keyfd: string | undefined): number | "ignore" {
+  return keyfd !== undefined && /^\d{1,9}$/.test(keyfd) ? Number(keyfd) : "ignore";
 }
 
 function reasonOf({ reason }: AbortSignal): Error {

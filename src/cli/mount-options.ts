@@ -1,8 +1,9 @@
 import { CliError } from "./cli-error.ts";
 import { type ConnectionOptions, type NamespaceOption } from "./connection-options.ts";
+import { type ReadKeyOptions } from "./crypt-options.ts";
 
 /** Everything `amber mount` can be told. */
-export interface MountCommandOptions extends ConnectionOptions, NamespaceOption {
+export interface MountCommandOptions extends ConnectionOptions, NamespaceOption, ReadKeyOptions {
   readonly foreground?: true;
   /** This is the process that stays, started by the one that the user started. */
   readonly backgroundChild?: true;
@@ -39,7 +40,8 @@ const ignoredWords = new Set([
 
 /**
  * Adds the words of `-o`, as `mount(8)` passes them, to the options: `allow_other`, `repository=…`, `ns=…`, `datastore=…`,
- * `transport=…`, `cache_size=…`, `disk_cache=…`, `disk_cache_size=…`, `password_file=…`, `fingerprint=…`.
+ * `transport=…`, `cache_size=…`, `disk_cache=…`, `disk_cache_size=…`, `password_file=…`, `fingerprint=…`, `keyfile=…`,
+ * `require_signature`.
  *
  * @throws {CliError} `CLI_USAGE` for a word that is not known, or asks for a mount that can be written.
  */
@@ -56,6 +58,7 @@ export function withMountWords(options: MountCommandOptions): MountCommandOption
 function optionOfWord(name: string, value: string | undefined): Partial<MountCommandOptions> {
   if (value === undefined) {
     if (name === "allow_other") return { allowOther: true };
+    if (name === "require_signature") return { requireSignature: true };
     if (name === "rw")
       throw new CliError("CLI_USAGE", "Cannot mount with rw: backups do not change");
     throw new CliError("CLI_USAGE", `Cannot understand "${name}" in -o`);
@@ -65,6 +68,7 @@ function optionOfWord(name: string, value: string | undefined): Partial<MountCom
     case "ns":
     case "datastore":
     case "fingerprint":
+    case "keyfile":
       return { [name]: value };
     case "transport":
       if (value !== "fuse" && value !== "fuse-native") {

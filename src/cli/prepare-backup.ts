@@ -1,16 +1,15 @@
-import { access } from "node:fs/promises";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 
 import { parseBackupSources } from "../client/backup/backup-source.ts";
 import { type BackupPlan } from "../client/backup/run-backup.ts";
-import { readClientConfig } from "../client/config.ts";
 import { systemClock } from "../format/clock.ts";
 import { parseExcludeArgument } from "../format/patterns/exclude-record.ts";
 import { parseBackupId, parseBackupType } from "../format/snapshot/snapshot-id.ts";
+import { chooseBackupCrypt } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
 import { type ConnectionOptions, type NamespaceOption } from "./connection-options.ts";
-import { type CryptOptions, refuseEncryption } from "./crypt-options.ts";
+import { type CryptOptions } from "./crypt-options.ts";
 import { commandLog } from "./log.ts";
 import { type OutputFormatOptions } from "./output-format.ts";
 import { type RateOptions } from "./transfer-options.ts";
@@ -34,14 +33,19 @@ export interface BackupCommandOptions
 }
 
 /** A plan, but for what has to do with the server. */
-export type PreparedBackup = Omit<BackupPlan, "server" | "namespace" | "rateLimit">;
+export interface PreparedBackup extends Omit<BackupPlan, "server" | "namespace" | "rateLimit"> {
+  /** What is said about the keys that are used. */
+  readonly notices: readonly string[];
+}
 
 const KIB = 1024;
 
 /**
  * Checks the arguments of `amber backup` and turns them into a plan.
  *
- * @throws {FormatError} {@link CliError} `CLI_USAGE` for whatever cannot be used.
+ * Opens the key that is used, and may ask for its passphrase.
+ *
+ * @throws {FormatError} `KeyError`; {@link CliError} `CLI_USAGE` for whatever cannot be used.
  */
 export async function prepareBackup(
   sources: readonly string[],
@@ -55,9 +59,12 @@ export async function prepareBackup(
       commandLog.line("warn", `Warning: ${reason}`);
     });
   }
-  const { keyFiles } = readClientConfig();
-  refuseEncryption(options, (await isThere(keyFiles[0])) ? "present" : "absent");
+  const { mode, key, notices, masterPublicKeyPem } = await chooseBackupCrypt(options);
+  if (masterPublicKeyPem) {
+    throw new CliError("CLI_USAGE", "Cannot use a master key: this program cannot wrap keys yet");
+  }
   return {
+    notices,
     snapshot: {
       type: parseBackupType(options.backupType),
       id: parseBackupId(options.backupId ?? hostname()),
@@ -81,18 +88,11 @@ export async function prepareBackup(
       oversizedAttributes: options.skipE2bigXattr ? "skip" : "fail",
     },
     chunkBytesAverage: chunkSize(options.chunkSize),
-    cryptMode: "none",
-    key: undefined,
+    cryptMode: mode,
+    key: key?.key,
     wrappedKey: undefined,
     noCache: !options.cache,
   };
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function chunkSize(text: string): number {

@@ -1,22 +1,32 @@
 import { CodecPool } from "../chunks/codec-pool.ts";
 import { type RestoreEvents, type RestorePlan, runRestore } from "../client/restore/run-restore.ts";
+import { type LoadedKey } from "../client/keys/load-key.ts";
 import { type SharedCounters } from "../client/shared-counters.ts";
 import { type RestoreCounter, type RestoreOptions } from "../client/target/restore-request.ts";
 import { systemClock } from "../format/clock.ts";
+import { shortFingerprint } from "../format/crypto/fingerprint.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { type ManifestTrust } from "../format/manifest/proven-manifest.ts";
 import { snapshotIdText } from "../format/snapshot/snapshot-id.ts";
 import { codecThreadCount } from "./backup-tools.ts";
 import { byteText } from "./byte-text.ts";
+import { usingKeyLine } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
+import { unsignedWarning } from "./crypt-options.ts";
 import { commandLog } from "./log.ts";
 import { type OutputFormatOptions, renderJson } from "./output-format.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { describeFailure } from "./run-command.ts";
 import { quotedPath } from "./quoted-path.ts";
 
+/** A restore as the command line decides on it: the key still knows where it came from. */
+export interface ArchiveRestore extends Omit<RestorePlan, "key"> {
+  readonly key: LoadedKey | undefined;
+}
+
 /** Runs a restore and tells on standard error how far it is. */
 export async function restoreArchive(
-  plan: RestorePlan,
+  plan: ArchiveRestore,
   { outputFormat, signal }: OutputFormatOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   if (typeof plan.target !== "string" && outputFormat !== "text") {
@@ -26,9 +36,11 @@ export async function restoreArchive(
     throw new CliError("CLI_USAGE", "Cannot use --pattern when the target is standard output");
   }
   await using pool = CodecPool.create({ workerCount: codecThreadCount() });
-  using report = new RestoreReport();
+  const { key } = plan;
+  if (key) commandLog.line("info", usingKeyLine(key));
+  using report = new RestoreReport(plan);
   const provider = createNativeProvider();
-  await runRestore(plan, { provider, pool, signal, events: report });
+  await runRestore({ ...plan, key: key?.key }, { provider, pool, signal, events: report });
   report.succeed();
   if (outputFormat === "text") return;
   const { snapshot, archive, target } = plan;
@@ -93,8 +105,23 @@ class RestoreReport implements RestoreEvents, Disposable {
   readonly #line = new ProgressLine({ output: process.stderr, describe: () => this.#describe() });
   readonly #startedAtMs = systemClock.nowMs();
   #counters: SharedCounters<RestoreCounter> | undefined;
+  readonly #plan: ArchiveRestore;
   #expectedBytes = 0;
   readonly #problems: string[] = [];
+
+  constructor(plan: ArchiveRestore) {
+    this.#plan = plan;
+  }
+
+  opened(trust: ManifestTrust): void {
+    const { key, snapshot } = this.#plan;
+    if (!key || trust === "unchecked") return;
+    this.#line.print(() => {
+      commandLog.line("info", `Fingerprint: ${shortFingerprint(key.fingerprint)}`);
+      if (trust === "signed") return;
+      commandLog.line("warn", unsignedWarning(snapshotIdText(snapshot)));
+    });
+  }
 
   started(counters: SharedCounters<RestoreCounter>, expectedBytes: number): void {
     this.#counters = counters;

@@ -13,24 +13,28 @@ import { RemoteDatastoreView } from "../client/session/remote-datastore-view.ts"
 import { printRepository } from "../client/session/repository.ts";
 import { type Prompts } from "../client/session/terminal-prompts.ts";
 import { systemClock } from "../format/clock.ts";
+import { type CryptKey } from "../format/crypto/crypt-key.ts";
 import { type CodecProvider } from "../format/crypto/codec-provider.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { CHUNK_BYTES_MAX } from "../format/limits.ts";
+import { type ManifestProof } from "../format/manifest/proven-manifest.ts";
 import { parseNamespace } from "../format/snapshot/namespace.ts";
 import { type MountRoot } from "../fs/datastore-tree.ts";
 import { type DatastoreView } from "../fs/datastore-view.ts";
 import { DiskCache } from "../fs/disk-cache.ts";
 import { diskCached } from "../fs/disk-cached.ts";
 import { FolderDatastoreView } from "../fs/folder-datastore-view.ts";
-import { groupPath, snapshotPath } from "../fs/fs-need.ts";
+import { groupPath, type SnapshotKey, snapshotPath } from "../fs/fs-need.ts";
 import { fuseNativeTransport } from "../fs/fuse-native-transport.ts";
 import { fuseTransport } from "../fs/fuse-transport.ts";
 import { CACHE_BYTES_MIN, datastoreRecipe } from "../fs/make-file-system.ts";
 import { NeedResolver } from "../fs/need-resolver.ts";
 import { shownFiles } from "../fs/shown-file.ts";
+import { chooseReadKey, usingKeyLine } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
 import { codecThreadCount } from "./backup-tools.ts";
 import { connectOptions } from "./connection-options.ts";
+import { unsignedPolicy, unsignedWarning } from "./crypt-options.ts";
 import { type MountCommandOptions } from "./mount-options.ts";
 import { type MountLog } from "./mount-log.ts";
 import { type MountSubject, parseMountSubject } from "./mount-subject.ts";
@@ -62,6 +66,10 @@ export interface MountRun {
 export async function runMount(run: MountRun): Promise<void> {
   const { options, signal, log } = run;
   const provider = createNativeProvider();
+  const loaded = await chooseReadKey(options, run.prompts);
+  if (loaded) log.line("info", usingKeyLine(loaded));
+  const key = loaded?.key;
+  const unsigned = unsignedPolicy(options, loaded);
   await using pool = CodecPool.create({ workerCount: codecThreadCount() });
   const diskCache = await openDiskCache(options);
   const prove = (blobs: BlobSource, expected: ExpectedEncryption): ChunkSource =>
@@ -71,7 +79,7 @@ export async function runMount(run: MountRun): Promise<void> {
         // A blob that is kept on disk afterwards must stay as it is.
         const ownership = diskCache ? "borrowed" : "given";
         const sizeMax = CHUNK_BYTES_MAX;
-        return (await pool.decode(blob, { digest, sizeMax, ownership, memory: "own" })).plain;
+        return (await pool.decode(blob, { digest, sizeMax, key, ownership, memory: "own" })).plain;
       },
       { expected },
     );
@@ -82,7 +90,7 @@ export async function runMount(run: MountRun): Promise<void> {
         : prove(blobs, expected),
       IN_FLIGHT_MAX,
     );
-  using opened = await openView(run, { provider, chunksOf });
+  using opened = await openView(run, { provider, key, unsigned, chunksOf });
   const { view, sourceName } = opened;
   const base = parseNamespace(options.ns ?? readClientConfig().namespace ?? "");
   const root = await parseMountSubject(run.subject, base, view);
@@ -128,21 +136,25 @@ interface OpenView extends Disposable {
 
 interface ViewParts {
   readonly provider: CodecProvider;
+  readonly key: CryptKey | undefined;
+  readonly unsigned: ManifestProof["unsigned"];
   readonly chunksOf: (blobs: BlobSource, expected: ExpectedEncryption) => ChunkSource;
 }
 
 /** A datastore with a slash in its name is a local folder; everything else is behind a server. */
 async function openView(run: MountRun, parts: ViewParts): Promise<OpenView> {
   const { datastore } = run.options;
+  const onUnsigned = warnOnce(run.log);
   if (datastore?.includes("/") === true) {
     const folder = resolve(datastore);
     const nothing = (): void => undefined;
-    const view = new FolderDatastoreView({ folder, ...parts });
+    const view = new FolderDatastoreView({ folder, onUnsigned, ...parts });
     return { view, sourceName: folder, [Symbol.dispose]: nothing };
   }
   const server = await connect(run);
   const view = new RemoteDatastoreView({
     server,
+    onUnsigned,
     ...parts,
     reconnect: DEFAULT_RECONNECT,
     requestTimeoutMs: READER_REQUEST_TIMEOUT_MS,
@@ -156,6 +168,17 @@ async function openView(run: MountRun, parts: ViewParts): Promise<OpenView> {
     [Symbol.dispose]: () => {
       server[Symbol.dispose]();
     },
+  };
+}
+
+/** Warns about each snapshot that is opened with a key and proves nothing, once. */
+function warnOnce(log: MountLog): (snapshot: SnapshotKey) => void {
+  const warned = new Set<string>();
+  return (snapshot) => {
+    const path = snapshotPath(snapshot);
+    if (warned.has(path)) return;
+    warned.add(path);
+    log.line("warn", unsignedWarning(path));
   };
 }
 
@@ -190,11 +213,17 @@ async function checkRoot(resolver: NeedResolver, root: MountRoot): Promise<void>
       return;
     case "archive": {
       const shown = shownFiles(await resolver.files(root.snapshot));
-      const archives = shown.filter(({ kind }) => kind === "archive").map(({ name }) => name);
-      if (archives.includes(root.name)) return;
+      const archives = shown.filter((file) => file.kind === "archive");
+      const found = archives.find(({ name }) => name === root.name);
+      if (found) {
+        const { snapshot } = root;
+        await resolver.resolve({ kind: "open-archive", snapshot, archive: found.tree.name });
+        return;
+      }
+      const names = archives.map(({ name }) => name).join(", ");
       throw new CliError(
         "CLI_NOT_FOUND",
-        `Cannot mount "${root.name}": the file archives of the snapshot are ${archives.join(", ")}`,
+        `Cannot mount "${root.name}": the file archives of the snapshot are ${names}`,
       );
     }
   }

@@ -61,6 +61,7 @@ export function registerBackupCommand(program: Command): void {
         tools.thread.walkAhead(plannedWalks(prepared));
         await withServer(options, async (server) => {
           report.begin();
+          for (const notice of prepared.notices) report.info(notice);
           try {
             const plan = { ...prepared, server, namespace, rateLimit };
             await runBackup(plan, { ...tools, signal, events: report });

@@ -5,6 +5,7 @@ import { type Command, Option } from "commander";
 import { CliError } from "../cli-error.ts";
 import { addConnectionOptions, addNamespaceOption } from "../connection-options.ts";
 import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
+import { addReadKeyOptions } from "../crypt-options.ts";
 import { type ExitCode, exitCodes, runCommand } from "../run-command.ts";
 import { type MountCommandOptions, withMountWords } from "../mount-options.ts";
 
@@ -35,14 +36,14 @@ export function registerMountCommand(program: Command): void {
       "after",
       "\nA --datastore with a slash in it is a folder of this machine, read without a server.",
     );
-  addOutputFormatOption(addNamespaceOption(addConnectionOptions(command))).action(
-    async (args: string[], options: MountCommandOptions & OutputFormatOptions) => {
-      const { outputFormat } = options;
-      await runCommand(
-        async (signal) => await mount(args, { ...withMountWords(options), outputFormat }, signal),
-      );
-    },
-  );
+  addReadKeyOptions(
+    addOutputFormatOption(addNamespaceOption(addConnectionOptions(command))),
+  ).action(async (args: string[], options: MountCommandOptions & OutputFormatOptions) => {
+    const { outputFormat } = options;
+    await runCommand(
+      async (signal) => await mount(args, { ...withMountWords(options), outputFormat }, signal),
+    );
+  });
 }
 
 async function mount(
@@ -51,9 +52,10 @@ async function mount(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const { subject, mountPoint } = parseArguments(args);
-  const { mountInBackground, backgroundLink } = await import("../mount-background.ts");
+  const { BACKGROUND_KEY_DESCRIPTOR, mountInBackground, backgroundLink } =
+    await import("../mount-background.ts");
   if (options.foreground !== true && options.backgroundChild !== true) {
-    const exitCode = await mountInBackground(signal);
+    const exitCode = await mountInBackground(signal, options);
     if (exitCode === exitCodes.ok) await printMountPoint(mountPoint, options);
     return exitCode;
   }
@@ -63,10 +65,11 @@ async function mount(
   const { MountLog } = await import("../mount-log.ts");
   const log = new MountLog();
   const link = options.backgroundChild === true ? backgroundLink() : undefined;
+  const isHandedOver = options.backgroundChild === true && options.keyfd !== undefined;
   const running = runMount({
     subject,
     mountPoint,
-    options,
+    options: isHandedOver ? { ...options, keyfd: BACKGROUND_KEY_DESCRIPTOR } : options,
     log,
     prompts: link?.prompts,
     signal: link ? AbortSignal.any([signal, link.signal]) : signal,

@@ -10,11 +10,11 @@ import {
 } from "../connection-options.ts";
 import { addOutputFormatOption, type OutputFormatOptions } from "../output-format.ts";
 import { runCommand } from "../run-command.ts";
-import { addCryptOptions, type CryptOptions, refuseEncryption } from "../crypt-options.ts";
+import { addReadKeyOptions, type ReadKeyOptions, unsignedPolicy } from "../crypt-options.ts";
 import { addRateOptions, chooseRateLimit, type RateOptions } from "../transfer-options.ts";
 
 interface RestoreCommandOptions
-  extends ConnectionOptions, NamespaceOption, RateOptions, CryptOptions, OutputFormatOptions {
+  extends ConnectionOptions, NamespaceOption, RateOptions, ReadKeyOptions, OutputFormatOptions {
   readonly allowExistingDirs?: true;
   readonly overwrite?: true;
   readonly overwriteFiles?: true;
@@ -54,13 +54,14 @@ export function registerRestoreCommand(program: Command): void {
     .option("--no-sparse", "write zeros instead of leaving holes")
     .option("--prelude-target <path>", "write the archive's prelude to this new file");
   addOutputFormatOption(
-    addCryptOptions(addRateOptions(addNamespaceOption(addConnectionOptions(command)))),
+    addReadKeyOptions(addRateOptions(addNamespaceOption(addConnectionOptions(command)))),
   ).action(
     async (snapshot: string, archive: string, target: string, options: RestoreCommandOptions) => {
       await runCommand(async (signal) => {
         const { restoreArchive, treeOptions } = await import("../restore-archive.ts");
         const { findSnapshot } = await import("../snapshot-argument.ts");
-        refuseEncryption(options, "absent");
+        const { chooseReadKey } = await import("../choose-crypt.ts");
+        const key = await chooseReadKey(options);
         const namespace = await chooseNamespace(options);
         const rateLimit = await chooseRateLimit(options, signal);
         await withServer(options, async (server) => {
@@ -74,7 +75,8 @@ export function registerRestoreCommand(program: Command): void {
               patterns: options.pattern,
               tree: treeOptions(options),
               preludeTarget: options.preludeTarget,
-              key: undefined,
+              key,
+              unsigned: unsignedPolicy(options, key),
               rateLimit,
             },
             { ...options, signal },

@@ -11,12 +11,14 @@ import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { type CryptKey } from "../../format/crypto/crypt-key.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
+import { type ManifestProof, type ManifestTrust } from "../../format/manifest/proven-manifest.ts";
 import { PxarTree } from "../../format/pxar/tree-reader.ts";
 import {
   archiveKindOf,
   type ArchiveFiles,
   type ArchiveName,
   findArchive,
+  RSA_KEY_NAME,
 } from "../../format/snapshot/archive-name.ts";
 import { pooledDecode } from "../pooled-decode.ts";
 import { type RateLimit } from "../rate-limit.ts";
@@ -52,7 +54,10 @@ export interface RestorePlan {
   readonly tree: RestoreOptions;
   /** New file for the prelude of a split archive: the exclude patterns of its backup. */
   readonly preludeTarget: string | undefined;
+  /** Opens encrypted content and checks the signature. */
   readonly key: CryptKey | undefined;
+  /** What becomes of a snapshot that was made without any key, when there is one now. */
+  readonly unsigned: ManifestProof["unsigned"];
   readonly rateLimit: RateLimit | undefined;
 }
 
@@ -66,6 +71,8 @@ export interface RestoreTools {
 
 /** What a restore tells while it runs. */
 export interface RestoreEvents {
+  /** The snapshot is open, and so much of it is proven. */
+  opened(trust: ManifestTrust): void;
   /** Content begins to arrive: that many bytes at most. */
   started(counters: SharedCounters<RestoreCounter>, expectedBytes: number): void;
   problem(problem: RestoreProblem): void;
@@ -82,17 +89,24 @@ const HEAD_BYTES_MAX = 32 * 1024 * 1024;
  * @throws {RestoreError} `ApiError`, `SessionError`, `ChunkError`, `FormatError`, the signal's reason.
  */
 export async function runRestore(plan: RestorePlan, tools: RestoreTools): Promise<void> {
-  const { server, snapshot, key } = plan;
+  const { server, snapshot, unsigned } = plan;
   const options = {
     server,
     snapshot,
     provider: tools.provider,
-    key,
+    // Whoever asks for the wrapped key has lost the key, or has another one (spec keyfile.md §4.3).
+    key: isWrappedKey(plan.archive) ? undefined : plan.key,
+    unsigned,
     reconnect: DEFAULT_RECONNECT,
     requestTimeoutMs: READER_REQUEST_TIMEOUT_MS,
   };
   using opened = await RemoteSnapshot.open(options, tools.signal);
+  tools.events.opened(opened.trust);
   await new RestoreRun(plan, tools, opened).run();
+}
+
+function isWrappedKey(archive: string): boolean {
+  return archive === RSA_KEY_NAME || `${archive}.blob` === RSA_KEY_NAME;
 }
 
 class RestoreRun {
