@@ -3,7 +3,7 @@
  *
  * Usage: `npm run bench` (root, Debian 12), or with `-- --rounds 3 --tools amber,restic --data DIR --keep`.
  * Installs what it needs from Debian, prepares the data once, runs every step of every tool in turn, round by round,
- * and prints a table of medians, spreads and ratios to the best peer; `--write` also puts it into bench/results.md.
+ * and prints a table of medians, spreads and ratios to the best peer and of encrypted to not encrypted; `--write` also puts it into bench/results.md.
  * Everything is warm in the page cache. Amber is measured with its server and client on the same cores.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
@@ -24,7 +24,7 @@ import { parseArgs } from "node:util";
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
-    tools: { type: "string", default: "amber,restic,borg,casync" },
+    tools: { type: "string", default: "amber,amber-enc,restic,borg,casync" },
     data: { type: "string", default: "/var/tmp/amber-bench" },
     write: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
@@ -292,90 +292,87 @@ const casync: Tool = {
   },
 };
 
-let amberServer: ChildProcess | undefined;
-let amberEnv: NodeJS.ProcessEnv = {};
-const amber: Tool = {
-  name: "amber",
-  async prepare() {
-    amberServer?.kill();
-    if (amberServer) await until(() => amberServer?.exitCode !== null, "end of the server");
-    rmSync(join(work, "amber"), { recursive: true, force: true });
-    mkdirSync(join(work, "amber"));
-    const password = join(work, "amber/password");
-    writeFileSync(password, "bench-password\n", { mode: 0o600 });
-    const ready = join(work, "amber/ready.json");
-    amberServer = spawn(
-      process.execPath,
-      [
-        amberBin,
-        "server",
-        "--config",
-        join(work, "amber/config"),
-        "--datastore",
-        `bench=${join(work, "amber/store")}`,
-        "--listen",
-        "127.0.0.1:0",
-        "--admin-password-file",
-        password,
-        "--ready-file",
-        ready,
-      ],
-      { stdio: ["ignore", "ignore", "ignore"] },
-    );
-    await until(() => existsSync(ready), "the server");
-    const { port, fingerprint } = JSON.parse(readFileSync(ready, "utf8")) as {
-      port: number;
-      fingerprint: string;
-    };
-    amberEnv = {
-      PBS_REPOSITORY: `admin@pbs@127.0.0.1:${port}:bench`,
-      PBS_PASSWORD: "bench-password",
-      PBS_FINGERPRINT: fingerprint,
-      XDG_RUNTIME_DIR: join(work, "amber"),
-    };
-  },
-  backup: () =>
-    timed(
-      process.execPath,
-      [amberBin, "backup", `tree.pxar:${tree}`, "--backup-id", "tree"],
-      amberEnv,
-    ),
-  backupBig: () =>
-    timed(
-      process.execPath,
-      [amberBin, "backup", `big.pxar:${big}`, "--backup-id", "big"],
-      amberEnv,
-    ),
-  restore: (target) =>
-    timed(
-      process.execPath,
-      [amberBin, "restore", "host/tree", "tree.pxar", join(target, "tree")],
-      amberEnv,
-    ),
-  async mount() {
-    const point = join(work, "mnt-amber");
-    const child = await backgroundMount(
-      process.execPath,
-      [amberBin, "mount", "--foreground", point],
-      amberEnv,
-      point,
-    );
-    return {
-      tree: join(point, "host/tree/latest/tree.pxar"),
-      big: join(point, "host/big/latest/big.pxar/big.bin"),
-      rssMiB: () => rssMiB(child.pid),
-      unmount: async () => {
-        await unmount(point, child);
-      },
-    };
-  },
-  async close() {
-    amberServer?.kill();
-    await Promise.resolve();
-  },
-};
+/** Amber with a server of its own; encrypted with a key that has no passphrase, if wanted. */
+function amberTool(name: string, encryption: "none" | "encrypt"): Tool & { rssMiB(): number } {
+  const home = join(work, name);
+  const keyFile = join(home, "key.json");
+  const crypt = encryption === "none" ? [] : ["--keyfile", keyFile];
+  let server: ChildProcess | undefined;
+  let env: NodeJS.ProcessEnv = {};
+  const run = (...args: readonly string[]): Sample =>
+    timed(process.execPath, [amberBin, ...args, ...crypt], env);
+  return {
+    name,
+    rssMiB: () => rssMiB(server?.pid),
+    async prepare() {
+      server?.kill();
+      if (server) await until(() => server?.exitCode !== null, "end of the server");
+      rmSync(home, { recursive: true, force: true });
+      mkdirSync(home);
+      const password = join(home, "password");
+      writeFileSync(password, "bench-password\n", { mode: 0o600 });
+      if (crypt.length > 0) {
+        execFileSync(process.execPath, [amberBin, "key", "create", keyFile, "--kdf", "none"]);
+      }
+      const ready = join(home, "ready.json");
+      server = spawn(
+        process.execPath,
+        [
+          amberBin,
+          "server",
+          ...["--config", join(home, "config")],
+          ...["--datastore", `bench=${join(home, "store")}`],
+          ...["--listen", "127.0.0.1:0"],
+          ...["--admin-password-file", password],
+          ...["--ready-file", ready],
+        ],
+        { stdio: ["ignore", "ignore", "ignore"] },
+      );
+      await until(() => existsSync(ready), "the server");
+      const { port, fingerprint } = JSON.parse(readFileSync(ready, "utf8")) as {
+        port: number;
+        fingerprint: string;
+      };
+      env = {
+        PBS_REPOSITORY: `admin@pbs@127.0.0.1:${port}:bench`,
+        PBS_PASSWORD: "bench-password",
+        PBS_FINGERPRINT: fingerprint,
+        XDG_RUNTIME_DIR: home,
+      };
+    },
+    backup: () => run("backup", `tree.pxar:${tree}`, "--backup-id", "tree"),
+    backupBig: () => run("backup", `big.pxar:${big}`, "--backup-id", "big"),
+    restore: (target) => run("restore", "host/tree", "tree.pxar", join(target, "tree")),
+    async mount() {
+      const point = join(work, `mnt-${name}`);
+      const args = [amberBin, "mount", "--foreground", point, ...crypt];
+      const child = await backgroundMount(process.execPath, args, env, point);
+      return {
+        tree: join(point, "host/tree/latest/tree.pxar"),
+        big: join(point, "host/big/latest/big.pxar/big.bin"),
+        rssMiB: () => rssMiB(child.pid),
+        unmount: async () => {
+          await unmount(point, child);
+        },
+      };
+    },
+    async close() {
+      server?.kill();
+      await Promise.resolve();
+    },
+  };
+}
 
-const peers: Readonly<Record<string, Tool>> = { amber, restic, borg, casync };
+const amber = amberTool("amber", "none");
+const encrypted = amberTool("amber-enc", "encrypt");
+
+const peers: Readonly<Record<string, Tool>> = {
+  amber,
+  "amber-enc": encrypted,
+  restic,
+  borg,
+  casync,
+};
 const tools = options.tools.split(",").map((name) => {
   const tool = peers[name];
   if (!tool) throw new Error(`unknown tool "${name}"`);
@@ -387,7 +384,7 @@ function record(tool: Tool, step: Step, sample: Sample): void {
   const key = `${tool.name}/${step}`;
   samples.set(key, [...(samples.get(key) ?? []), sample]);
   console.log(
-    `${tool.name.padEnd(7)} ${step.padEnd(26)} ${sample.seconds.toFixed(2).padStart(7)} s ${sample.maxRssMiB.toFixed(0).padStart(5)} MiB`,
+    `${tool.name.padEnd(9)} ${step.padEnd(26)} ${sample.seconds.toFixed(2).padStart(7)} s ${sample.maxRssMiB.toFixed(0).padStart(5)} MiB`,
   );
 }
 
@@ -424,7 +421,9 @@ async function measure(tool: Tool): Promise<void> {
     within(timed("dd", [`if=${mounted.big}`, "of=/dev/null", "bs=1M"])),
   );
   await mounted.unmount();
-  if (tool === amber) console.log(`amber server peak ${rssMiB(amberServer?.pid).toFixed(0)} MiB`);
+  for (const own of [amber, encrypted]) {
+    if (tool === own) console.log(`${own.name} server peak ${own.rssMiB().toFixed(0)} MiB`);
+  }
 }
 
 function median(values: readonly number[]): number {
@@ -436,8 +435,8 @@ function table(): string {
   const lines = [
     `Machine: ${cpus().length} × ${cpus()[0]?.model ?? "?"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}. Seconds: median (minimum–maximum) of ${rounds} rounds; peak memory of the client or mount process in MiB.`,
     "",
-    `| step | ${tools.map((tool) => tool.name).join(" | ")} | amber ÷ best peer |`,
-    `|---|${tools.map(() => "---|").join("")}---|`,
+    `| step | ${tools.map((tool) => tool.name).join(" | ")} | amber ÷ best peer | encrypted ÷ not |`,
+    `|---|${tools.map(() => "---|").join("")}---|---|`,
   ];
   for (const step of steps) {
     const medians = new Map(
@@ -452,11 +451,14 @@ function table(): string {
       return `${(medians.get(tool) ?? Number.NaN).toFixed(2)} (${Math.min(...seconds).toFixed(2)}–${Math.max(...seconds).toFixed(2)}), ${Math.max(...own.map((sample) => sample.maxRssMiB)).toFixed(0)} MiB`;
     });
     const best = Math.min(
-      ...tools.filter((tool) => tool !== amber).map((tool) => medians.get(tool) ?? Number.NaN),
+      ...tools
+        .filter((tool) => tool !== amber && tool !== encrypted)
+        .map((tool) => medians.get(tool) ?? Number.NaN),
     );
-    lines.push(
-      `| ${step} | ${cells.join(" | ")} | ${((medians.get(amber) ?? Number.NaN) / best).toFixed(2)} |`,
-    );
+    const own = medians.get(amber) ?? Number.NaN;
+    const ratios = [own / best, (medians.get(encrypted) ?? Number.NaN) / own];
+    const shown = ratios.map((ratio) => (Number.isFinite(ratio) ? ratio.toFixed(2) : "–"));
+    lines.push(`| ${step} | ${cells.join(" | ")} | ${shown.join(" | ")} |`);
   }
   return lines.join("\n");
 }

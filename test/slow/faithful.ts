@@ -1,16 +1,19 @@
 /**
  * Question: does everything come back, on large real trees?
  *
- * Usage: `npm run faithful -- DIR…` (root, FUSE, rsync; a made tree with every odd kind of metadata is always added). For every
+ * Usage: `npm run faithful -- [--encrypted] DIR…` (root, FUSE, rsync; a made tree with every odd kind of metadata is always added). For every
  * directory: backup, a second backup of the unchanged tree, mount, rsync with checksums, attributes, ACLs and hard links both ways, restore, `cp -a` out of
- * the mount. Prints what each step printed or how long it took; exits 1 when rsync finds a difference.
+ * the mount. With `--encrypted` everything is encrypted, and the mount keeps an on-disk cache, which must hold nothing but encrypted blobs.
+ * Prints what each step printed or how long it took; exits 1 when rsync finds a difference.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
 
+import { blobKindOf } from "../../src/format/chunk/data-blob.ts";
 import { runAmber, startMountProcess, startServerProcess } from "../support/amber-program.ts";
 import { makeOddTree, removeOddTree } from "../support/odd-tree.ts";
 
@@ -18,6 +21,14 @@ const home = mkdtempSync(join(process.env["TMPDIR"] ?? tmpdir(), "amber-faithful
 const odd = join(home, "odd");
 makeOddTree(odd);
 const server = await startServerProcess(home);
+const { values: options, positionals: directories } = parseArgs({
+  options: { encrypted: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const keyFile = join(home, "key.json");
+const diskCache = join(home, "cache");
+const crypt = options.encrypted ? ["--keyfile", keyFile] : [];
+const mountOptions = options.encrypted ? [...crypt, "--disk-cache", diskCache] : [];
 const differing: string[] = [];
 
 function difference(from: string, to: string): void {
@@ -50,15 +61,26 @@ function amber(...args: string[]): void {
   if (run.status !== 0) differing.push(`the end of amber ${args.join(" ")}`);
 }
 
+/** Every blob that the mount kept has to be an encrypted one; compressed plaintext would not be found by looking for words. */
+function searchCache(): void {
+  const blobs = readdirSync(diskCache, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => blobKindOf(readFileSync(join(entry.parentPath, entry.name)).subarray(0, 8)));
+  const open = blobs.filter((kind) => kind?.isEncrypted !== true).length;
+  console.log(`  ${blobs.length} blobs in the cache, ${open} of them not encrypted`);
+  if (open > 0 || blobs.length === 0) differing.push("the on-disk cache");
+}
+
 try {
-  for (const [number, directory] of [odd, ...process.argv.slice(2)].entries()) {
+  if (options.encrypted) amber("key", "create", keyFile, "--kdf", "none");
+  for (const [number, directory] of [odd, ...directories].entries()) {
     console.log(directory);
     const id = `tree${number}`;
-    amber("backup", `tree.pxar:${directory}`, "--backup-id", id);
+    amber("backup", `tree.pxar:${directory}`, "--backup-id", id, ...crypt);
     await sleep(1100);
-    amber("backup", `tree.pxar:${directory}`, "--backup-id", id);
+    amber("backup", `tree.pxar:${directory}`, "--backup-id", id, ...crypt);
     const point = join(home, `mnt${number}`);
-    const mount = await startMountProcess([`host/${id}`], point, server.env);
+    const mount = await startMountProcess([...mountOptions, `host/${id}`], point, server.env);
     const shown = join(point, "latest/tree.pxar");
     difference(directory, shown);
     difference(shown, directory);
@@ -69,8 +91,9 @@ try {
     removeOddTree(copied);
     rmSync(copied, { recursive: true, force: true });
     await mount.stop();
+    if (options.encrypted) searchCache();
     const restored = join(home, "restored");
-    amber("restore", `host/${id}`, "tree.pxar", restored);
+    amber("restore", `host/${id}`, "tree.pxar", restored, ...crypt);
     difference(directory, restored);
     removeOddTree(restored);
     rmSync(restored, { recursive: true, force: true });
