@@ -24,6 +24,8 @@ export interface BackupSessionParts {
   /** Path of the snapshot's folder below the datastore, for the log. */
   readonly snapshotPath: string;
   readonly memory: UploadPlaces;
+  /** Told of every piece of an upload as it comes. */
+  readonly onReceived: (size: number) => void;
 }
 
 type Kind = "dynamic" | "fixed";
@@ -51,7 +53,7 @@ export function backupMethods(parts: BackupSessionParts): readonly SessionRoute[
     blobMethod(parts),
     ...previousMethods(parts),
     streamMethod("POST /speedtest", Type.Object({}), async (_parameters, stream) => {
-      await discard(stream);
+      await discard(stream, parts.onReceived);
       return null;
     }),
     method("POST /finish", Type.Object({}), async () => {
@@ -134,7 +136,7 @@ function createMethod(kind: Kind, { target, log, snapshotPath }: BackupSessionPa
 
 async function uploadChunk(
   kind: Kind,
-  { target, memory, debug }: BackupSessionParts,
+  { target, memory, debug, onReceived }: BackupSessionParts,
   parameters: Static<typeof chunkParameters>,
   stream: ServerHttp2Stream,
 ): Promise<Digest> {
@@ -142,7 +144,7 @@ async function uploadChunk(
   const digest = parseDigest(parameters.digest);
   const slot = await memory.take(encodedSize);
   try {
-    await readExactly(stream, slot.bytes, chunkLengthTexts);
+    await readExactly(stream, { bytes: slot.bytes, texts: chunkLengthTexts, onReceived });
     await target.uploadChunk({ writer: kind, writerId: wid, digest, size, body: slot.bytes });
   } finally {
     slot.release();
@@ -151,7 +153,7 @@ async function uploadChunk(
   return digest;
 }
 
-function blobMethod({ target, memory, log }: BackupSessionParts): SessionRoute {
+function blobMethod({ target, memory, log, onReceived }: BackupSessionParts): SessionRoute {
   const parameters = Type.Object({ "file-name": fileName, "encoded-size": encodedBlobSize });
   return streamMethod("POST /blob", parameters, async (given, stream) => {
     const name = given["file-name"];
@@ -159,7 +161,7 @@ function blobMethod({ target, memory, log }: BackupSessionParts): SessionRoute {
     if (!name.endsWith(".blob")) throw refused(`wrong blob file extension: '${name}'`);
     const slot = await memory.take(size);
     try {
-      await readExactly(stream, slot.bytes, blobLengthTexts);
+      await readExactly(stream, { bytes: slot.bytes, texts: blobLengthTexts, onReceived });
       await target.writeBlob(parseArchiveName(name), slot.bytes);
     } finally {
       slot.release();
@@ -188,10 +190,15 @@ function previousMethods({ target, log }: BackupSessionParts): readonly SessionR
   ];
 }
 
-async function discard(stream: ServerHttp2Stream): Promise<void> {
+async function discard(
+  stream: ServerHttp2Stream,
+  onReceived: (size: number) => void,
+): Promise<void> {
   await new Promise<void>((resolve) => {
     stream.on("end", resolve);
     stream.on("close", resolve);
-    stream.resume();
+    stream.on("data", (bytes: Uint8Array) => {
+      onReceived(bytes.length);
+    });
   });
 }

@@ -1,4 +1,6 @@
-import { type FastifyInstance } from "fastify";
+import { type ServerHttp2Session } from "node:http2";
+
+import { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
@@ -27,8 +29,10 @@ import { type BackupTarget } from "../store/backup-target.ts";
 import { type Datastore } from "../store/datastore.ts";
 import { type Task } from "../tasks/task.ts";
 import { backupMethods } from "./backup-methods.ts";
+import { ReceiveTurns, TURN_BYTES } from "./receive-turns.ts";
 import { serveConnection, type ConnectionEnd } from "./session-connection.ts";
 import { type SessionOptions } from "./session-options.ts";
+import { socketReading } from "./socket-reading.ts";
 import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
 
 const PROTOCOL = "proxmox-backup-protocol-v1";
@@ -45,6 +49,7 @@ const parameters = Type.Object({
 
 /** `GET /backup`: the upgrade to a session that writes one snapshot (spec backup-protocol.md §2). */
 export function addBackupRoute(api: FastifyInstance, options: SessionOptions): void {
+  const turns = new ReceiveTurns({ turnBytes: TURN_BYTES, afterTurn: setImmediate });
   addRoute(api, {
     method: "GET",
     path: "/backup",
@@ -53,14 +58,19 @@ export function addBackupRoute(api: FastifyInstance, options: SessionOptions): v
     parameters,
     unknownParameters: "ignore",
     reply: Type.Null(),
-    handle: (given, call) => startBackup(given, call, options),
+    handle: (given, call) => startBackup(given, call, { ...options, turns }),
   });
+}
+
+/** What backup sessions work with. */
+interface BackupOptions extends SessionOptions {
+  readonly turns: ReceiveTurns;
 }
 
 async function startBackup(
   given: Static<typeof parameters>,
   call: Call,
-  options: SessionOptions,
+  options: BackupOptions,
 ): Promise<typeof ANSWERED> {
   const aclPath = datastorePath(given.store, given.ns ?? "");
   if (!options.access.hasAny(call.caller, aclPath, ["Datastore.Backup"])) {
@@ -85,6 +95,7 @@ async function startBackup(
     ownerCheck: kind === "benchmark" ? "skipped" : "enforced",
   });
   const folder = [namespacePath(namespace), snapshotIdText(snapshot)].filter((part) => part !== "");
+  const snapshotPath = folder.join("/");
   const run = runSession({
     target,
     kind,
@@ -93,7 +104,8 @@ async function startBackup(
     call,
     options,
     caller: call.caller,
-    snapshotPath: folder.join("/"),
+    snapshotPath,
+    logger: options.logger.child({ store: datastore.name, snapshot: snapshotPath }),
     isDebug: given.debug === true,
   });
   options.running.add(run);
@@ -121,16 +133,16 @@ interface Run {
   readonly datastore: Datastore;
   readonly offer: UpgradeOffer;
   readonly call: Call;
-  readonly options: SessionOptions;
+  readonly options: BackupOptions;
   readonly caller: AuthId;
   readonly snapshotPath: string;
+  readonly logger: FastifyBaseLogger;
   readonly isDebug: boolean;
 }
 
 /** One session from the 101 to the end; never rejects. */
 async function runSession(run: Run): Promise<void> {
-  const { target, kind, datastore, options, snapshotPath } = run;
-  const logger = options.logger.child({ store: datastore.name, snapshot: snapshotPath });
+  const { target, kind, datastore, options, snapshotPath, logger } = run;
   let task: Task | undefined;
   try {
     const group = snapshotGroup(target.snapshot);
@@ -142,19 +154,7 @@ async function runSession(run: Run): Promise<void> {
     logger.info({ upid: task.upid, peer }, "backup session started");
     const session = await upgradeConnection(run.call.reply, run.offer, PROTOCOL);
     const end: ConnectionEnd = session
-      ? await serveConnection(session, {
-          routes: backupMethods({
-            target,
-            snapshotPath,
-            memory: options.uploadMemory.sessionShare(),
-            log: logTo(task),
-            debug: run.isDebug ? detailTo(task) : ignoreLine,
-          }),
-          task,
-          isDebug: run.isDebug,
-          unauthenticatedMs: options.unauthenticatedMs,
-          logger,
-        })
+      ? await serve(run, task, session)
       : { kind: "failed", reason: "connection error: closed during the upgrade" };
     await endSession(run, task, end);
     logger.info({ upid: task.upid, state: target.state }, "backup session ended");
@@ -165,6 +165,27 @@ async function runSession(run: Run): Promise<void> {
     });
     await task?.end("internal error").catch(() => undefined);
   }
+}
+
+async function serve(run: Run, task: Task, session: ServerHttp2Session): Promise<ConnectionEnd> {
+  const { target, options, snapshotPath, isDebug } = run;
+  using receiving = options.turns.connection(socketReading(session));
+  return await serveConnection(session, {
+    routes: backupMethods({
+      target,
+      snapshotPath,
+      memory: options.uploadMemory.sessionShare(),
+      onReceived: (size) => {
+        receiving.received(size);
+      },
+      log: logTo(task),
+      debug: isDebug ? detailTo(task) : ignoreLine,
+    }),
+    task,
+    isDebug,
+    unauthenticatedMs: options.unauthenticatedMs,
+    logger: run.logger,
+  });
 }
 
 /** What becomes of the snapshot and of the task (spec backup-protocol.md §5). */

@@ -9,6 +9,15 @@ import { refused } from "../http/api-error.ts";
  */
 const STALL_MS = 120_000;
 
+/** What a body is read into. */
+export interface BodyTarget {
+  /** As long as was announced. */
+  readonly bytes: Uint8Array;
+  readonly texts: LengthTexts;
+  /** Told of bytes as they come. */
+  readonly onReceived: (size: number) => void;
+}
+
 /** Texts for bodies that are not as long as announced. */
 export interface LengthTexts {
   /** Text when the body is longer. */
@@ -18,7 +27,7 @@ export interface LengthTexts {
 }
 
 /**
- * Reads a body of exactly the announced length into `target`.
+ * Reads a body of exactly the announced length.
  *
  * Bytes are copied as they come, so the connection's flow control sees them as taken; a client that is not asked
  * (because nobody reads) has to wait.
@@ -27,8 +36,7 @@ export interface LengthTexts {
  */
 export async function readExactly(
   stream: Readable,
-  target: Uint8Array,
-  texts: LengthTexts,
+  { bytes: target, texts, onReceived }: BodyTarget,
 ): Promise<void> {
   let size = 0;
   await new Promise<void>((resolve, reject) => {
@@ -53,6 +61,7 @@ export async function readExactly(
       }
       target.set(bytes, size);
       size += bytes.length;
+      onReceived(bytes.length);
       stall.refresh();
     };
     const onEnd = (): void => {
