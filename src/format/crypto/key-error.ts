@@ -4,11 +4,16 @@ import { BackupError } from "../backup-error.ts";
 export const keyErrorMeanings = {
   KEY_WRONG_PASSPHRASE: "the passphrase does not open the key",
   KEY_PASSPHRASE_SHORT: "the passphrase is too short",
+  KEY_PASSPHRASE_MISMATCH: "a new passphrase was typed in two ways",
   KEY_PASSPHRASE_MISSING: "the key needs a passphrase and none was given",
   KEY_FINGERPRINT_MISMATCH: "the key is not the one that its file names",
   KEY_CONFLICT: "a key was given that may not be used",
   KEY_MISSING: "an encryption key is needed and there is none",
   KEY_UNREADABLE: "the key file cannot be read",
+  KEY_EXISTS: "there is a key already",
+  KEY_UNWRITABLE: "the key file cannot be written",
+  KEY_MASTER_UNUSABLE: "the master key cannot be used",
+  KEY_UNWRAP_FAILED: "the master key does not open the wrapped key",
 } as const;
 
 /** Stable identifier of a {@link KeyError}. */

@@ -40,7 +40,7 @@ export function parseKeyFile(text: string): KeyFile {
   if (text.length > KEY_FILE_BYTES_MAX) {
     throw new FormatError("FORMAT_OUT_OF_RANGE", WHAT, `${text.length} characters`);
   }
-  const json = parseJson(text, WHAT);
+  const json = parseWithoutQuote(text);
   if (!isJsonObject(json)) throw invalid("it is not an object");
   const derivation = parseDerivation(json["kdf"]);
   checkKeyDerivation(derivation, WHAT);
@@ -87,6 +87,15 @@ export function checkHint(hint: string): string {
     throw new FormatError("FORMAT_INVALID", "passphrase hint", `it has to have ${form}`);
   }
   return hint;
+}
+
+/** Parses JSON; the platform's own error would quote a piece of the text, which may be of the key. */
+function parseWithoutQuote(text: string): Json {
+  try {
+    return parseJson(text, WHAT);
+  } catch {
+    throw invalid("it is not JSON");
+  }
 }
 
 function parseDerivation(json: Json | undefined): KeyDerivation {

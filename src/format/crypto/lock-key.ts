@@ -42,11 +42,8 @@ export function newEncryptionKey(provider: CodecProvider): Uint8Array {
  * @throws {FormatError} `FORMAT_INVALID` for a hint that is none, or without a passphrase.
  */
 export function lockKey(provider: CodecProvider, key: CryptKey, lock: KeyLock): KeyFile {
-  const { derivation: name, passphrase, createdSec, modifiedSec } = lock;
-  const hint = lock.hint === undefined ? undefined : checkHint(lock.hint);
-  if (name === "none" && hint !== undefined) {
-    throw new FormatError("FORMAT_INVALID", "passphrase hint", "there is no passphrase to hint at");
-  }
+  const { derivation: name, passphrase, hint, createdSec, modifiedSec } = lock;
+  checkLock(lock);
   if (name !== "none") checkPassphrase(passphrase);
   const derivation = newKeyDerivation(provider, name);
   const passphraseKey = derivePassphraseKey(provider, derivation, passphrase);
@@ -98,6 +95,18 @@ export function unlockKeyFile(
     throw new KeyError("KEY_FINGERPRINT_MISMATCH", `Cannot use the key: ${names}`);
   }
   return key;
+}
+
+/**
+ * Lets a hint pass that is one, and that has a passphrase to hint at.
+ *
+ * @throws {FormatError} `FORMAT_INVALID`.
+ */
+export function checkLock({ derivation, hint }: Pick<KeyLock, "derivation" | "hint">): void {
+  if (hint === undefined) return;
+  checkHint(hint);
+  if (derivation !== "none") return;
+  throw new FormatError("FORMAT_INVALID", "passphrase hint", "there is no passphrase to hint at");
 }
 
 /**

@@ -164,7 +164,8 @@ describe("format/crypto/key-file", () => {
               parseKeyFile(valid.slice(0, at) + char + valid.slice(at + 1));
             } catch (error) {
               expect(error).to.be.instanceOf(FormatError);
-              expect((error as Error).message).to.not.include(data.slice(4, 30));
+              expect((error as Error).cause).to.equal(undefined);
+              expect((error as Error).message).to.not.include(data.slice(4, 12));
             }
           }
         },
