@@ -16,6 +16,8 @@ import {
 import { type Prompts, terminalPrompts } from "../client/session/terminal-prompts.ts";
 import { shortFingerprint } from "../format/crypto/fingerprint.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { parseMasterPublicKey } from "../format/crypto/master-key.ts";
+import { checkWrapCapacity } from "../format/crypto/wrap-key.ts";
 import { type CryptMode } from "../format/manifest/manifest.ts";
 import { CliError } from "./cli-error.ts";
 import { type CryptOptions } from "./crypt-options.ts";
@@ -26,7 +28,7 @@ export interface BackupCrypt {
   readonly mode: CryptMode;
   /** There unless the mode is `none`. */
   readonly key: LoadedKey | undefined;
-  /** Master key that the key is wrapped with for the snapshot, if there is one; the text of its PEM file. */
+  /** Master key that the key is wrapped with for the snapshot, if there is one: its PEM file, proven large enough. */
   readonly masterPublicKeyPem: Uint8Array | undefined;
   /** What the official client says about these keys, in its order; empty without a key. */
   readonly notices: readonly string[];
@@ -50,10 +52,12 @@ export async function chooseBackupCrypt(options: CryptOptions): Promise<BackupCr
   const fingerprint = shortFingerprint(key.fingerprint);
   const notices = [usingKeyLine(key), `Encryption key fingerprint: ${fingerprint}`];
   if (masterKey === undefined) return { mode, key, masterPublicKeyPem: undefined, notices };
+  const pem = await readKeyText(masterKey, undefined);
+  checkWrapCapacity(parseMasterPublicKey(pem));
   return {
     mode,
     key,
-    masterPublicKeyPem: new TextEncoder().encode(await readKeyText(masterKey, undefined)),
+    masterPublicKeyPem: new TextEncoder().encode(pem),
     notices: [...notices, `Using master key from ${keyOrigin(masterKey)}..`],
   };
 }

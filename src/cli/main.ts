@@ -35,6 +35,7 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   status: async () => (await import("./commands/status.ts")).registerStatusCommand,
   mount: async () => (await import("./commands/mount.ts")).registerMountCommand,
   umount: async () => (await import("./commands/umount.ts")).registerUmountCommand,
+  key: async () => (await import("./commands/key.ts")).registerKeyCommand,
   login: async () => (await import("./commands/login.ts")).registerLoginCommand,
   logout: async () => (await import("./commands/logout.ts")).registerLogoutCommand,
   "server-identity": async () =>

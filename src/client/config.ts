@@ -27,6 +27,10 @@ export interface ClientConfig {
   readonly password: SettingSources;
   /** Passphrase of the key file. */
   readonly encryptionPassword: SettingSources;
+  /** Passphrase that replaces the one of the key file; ours. */
+  readonly newEncryptionPassword: SettingSources;
+  /** Passphrase of the private master key; ours. */
+  readonly masterPassword: SettingSources;
   readonly fingerprint: SettingSources;
   /** HTTP proxy, as text; not used for servers on this machine. */
   readonly proxy?: string;
@@ -74,6 +78,12 @@ export function readClientConfig(environment: Environment = process.env): Readon
       "PBS_ENCRYPTION_PASSWORD",
       "encryption-password",
     ),
+    newEncryptionPassword: settingSources(
+      environment,
+      "AMBER_NEW_ENCRYPTION_PASSWORD",
+      "new-encryption-password",
+    ),
+    masterPassword: settingSources(environment, "AMBER_MASTER_PASSWORD", "master-password"),
     fingerprint: settingSources(environment, "PBS_FINGERPRINT", "fingerprint"),
     ...(runtimeFolder === undefined
       ? {}

@@ -69,14 +69,15 @@ describe("cli/choose-crypt", () => {
   it("finds the user's default key before the system's, and the system's master key", async () => {
     const system = await file("etc/proxmox-backup/encryption-key.json", "not looked at");
     const own = await file("home/proxmox-backup/encryption-key.json", known.keyfile_none);
-    await file("etc/proxmox-backup/master-public.pem", "PEM");
+    const pem = keyFixture("keys/master-public.pem");
+    await file("etc/proxmox-backup/master-public.pem", pem);
 
     const crypt = await chooseBackupCrypt({});
 
     expect(system).to.not.equal(own);
     expect(crypt.mode).to.equal("encrypt");
     expect(crypt.key?.origin).to.equal(`default location '${own}'`);
-    expect(Buffer.from(crypt.masterPublicKeyPem ?? []).toString()).to.equal("PEM");
+    expect(Buffer.from(crypt.masterPublicKeyPem ?? []).toString()).to.equal(pem);
   });
 
   it("reads with the system's default key when the user has none", async () => {

@@ -4,6 +4,9 @@ import { KeyError } from "../../format/crypto/key-error.ts";
 import { type CryptMode } from "../../format/manifest/manifest.ts";
 import { type KeySource } from "./load-key.ts";
 
+/** A key in one of its default places. */
+export type DefaultSource = Extract<KeySource, { readonly kind: "default" }>;
+
 /** What a command was told about keys; nothing of it is read yet. */
 export interface KeyWishes {
   /** `undefined` when it was left open. */
@@ -81,7 +84,8 @@ function keyMissing(reason: string, { keyFiles }: DefaultKeyPaths): KeyError {
   );
 }
 
-async function firstDefault(paths: readonly string[]): Promise<KeySource | undefined> {
+/** The first of these places where there is anything. */
+export async function firstDefault(paths: readonly string[]): Promise<DefaultSource | undefined> {
   for (const path of paths) {
     if (await isThere(path)) return { kind: "default", path };
   }

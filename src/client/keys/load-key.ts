@@ -8,6 +8,7 @@ import { type KeyFile, parseKeyFile } from "../../format/crypto/key-file.ts";
 import { unlockKeyFile } from "../../format/crypto/lock-key.ts";
 import { KEY_FILE_BYTES_MAX } from "../../format/limits.ts";
 import { readDescriptor } from "../session/read-descriptor.ts";
+import { keyFileOfPaper } from "./read-paper-key.ts";
 
 /** A key that is ready for use. */
 export interface LoadedKey {
@@ -35,14 +36,14 @@ export interface KeyAccess {
 }
 
 /**
- * Reads a key file and opens it.
+ * Reads a key file, or the text of a paper key, and opens it.
  *
  * @throws {KeyError} `KEY_UNREADABLE`; whatever the passphrase and `unlockKeyFile` throw; each with the origin as its
  *   context.
  * @throws {FormatError} for a file that is no key file.
  */
 export async function loadKey(access: KeyAccess, source: KeySource): Promise<LoadedKey> {
-  const file = parseKeyFile(await readKeyText(source, access.warn));
+  const file = await readKeyFile(source, access.warn);
   const passphrase =
     file.derivation.name === "none" ? new Uint8Array(0) : await access.passphrase(file);
   try {
@@ -52,6 +53,19 @@ export async function loadKey(access: KeyAccess, source: KeySource): Promise<Loa
   } finally {
     passphrase.fill(0);
   }
+}
+
+/**
+ * Reads a key file, or the text of a paper key, without opening it.
+ *
+ * @throws {KeyError} `KEY_UNREADABLE`.
+ * @throws {FormatError} for a file that is no key file.
+ */
+export async function readKeyFile(
+  source: KeySource,
+  warn: ((text: string) => void) | undefined,
+): Promise<KeyFile> {
+  return parseKeyFile(keyFileOfPaper(await readKeyText(source, warn)));
 }
 
 /**
@@ -66,15 +80,38 @@ export async function readKeyText(
   source: KeySource,
   warn: ((text: string) => void) | undefined,
 ): Promise<string> {
-  try {
-    if (source.kind === "descriptor") {
-      return await readDescriptor(source.descriptor, KEY_FILE_BYTES_MAX);
-    }
-    return await readFileText(source.path, warn);
-  } catch (error) {
-    const message = `Cannot read a key from ${keyOrigin(source)}`;
-    throw new KeyError("KEY_UNREADABLE", message, { cause: error });
+  if (source.kind !== "descriptor") {
+    const bytes = await readKeyBytes(source.path, warn);
+    const text = new TextDecoder().decode(bytes);
+    bytes.fill(0);
+    return text;
   }
+  try {
+    return await readDescriptor(source.descriptor, KEY_FILE_BYTES_MAX);
+  } catch (error) {
+    throw unreadable(source, error);
+  }
+}
+
+/**
+ * Reads a file that may hold a key, likewise.
+ *
+ * @returns Owned.
+ * @throws {KeyError} `KEY_UNREADABLE` with the cause.
+ */
+export async function readKeyBytes(
+  path: string,
+  warn: ((text: string) => void) | undefined,
+): Promise<Uint8Array> {
+  try {
+    return await readFileBytes(path, warn);
+  } catch (error) {
+    throw unreadable({ kind: "file", path }, error);
+  }
+}
+
+function unreadable(source: KeySource, cause: unknown): KeyError {
+  return new KeyError("KEY_UNREADABLE", `Cannot read a key from ${keyOrigin(source)}`, { cause });
 }
 
 /** Where a key came from, as {@link LoadedKey.origin}. */
@@ -89,19 +126,22 @@ export function keyOrigin(source: KeySource): string {
   }
 }
 
-async function readFileText(
+/** Reads at most {@link KEY_FILE_BYTES_MAX} bytes; a pipe will do. */
+async function readFileBytes(
   path: string,
   warn: ((text: string) => void) | undefined,
-): Promise<string> {
+): Promise<Uint8Array> {
   await using handle = await open(path, "r");
   const { mode } = await handle.stat();
   if ((mode & 0o077) !== 0) {
     const bits = (mode & 0o777).toString(8).padStart(4, "0");
     warn?.(`others than its owner may use the key file '${path}' (mode ${bits}): chmod 600 it`);
   }
-  let text = "";
-  const stream = handle.createReadStream({ encoding: "utf8", end: KEY_FILE_BYTES_MAX });
-  for await (const part of stream) text += String(part);
-  if (text.length > KEY_FILE_BYTES_MAX) throw new RangeError("the file is too long");
-  return text;
+  const bytes = Buffer.alloc(KEY_FILE_BYTES_MAX + 1);
+  let size = 0;
+  for (let read = -1; read !== 0 && size < bytes.length; size += read) {
+    read = (await handle.read(bytes, size, bytes.length - size)).bytesRead;
+  }
+  if (size > KEY_FILE_BYTES_MAX) throw new RangeError("the file is too long");
+  return bytes.subarray(0, size);
 }

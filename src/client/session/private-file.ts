@@ -1,10 +1,11 @@
-import { chmod, mkdir, open, rename, rm } from "node:fs/promises";
+import { chmod, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
  * Replaces a file that only its owner may read (mode 0600), creating its folder (0700) if needed.
  *
- * Readers see the old or the new content, never a part: it is written aside and renamed.
+ * Readers see the old or the new content, never a part, also after a loss of power: it is written aside, synced and
+ * renamed.
  *
  * @param suffix Ending of the temporary name, unique among concurrent writers.
  */
@@ -15,15 +16,54 @@ export async function replacePrivateFile(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.tmp-${suffix}`;
-  const file = await open(temporary, "wx", 0o600);
+  await writeNew(temporary, content, 0o600);
   try {
-    await file.writeFile(content);
-    await file.close();
     await chmod(temporary, 0o600);
     await rename(temporary, path);
   } catch (error) {
-    await file.close();
     await rm(temporary, { force: true });
     throw error;
   }
+  await syncFolder(path);
+}
+
+/**
+ * Writes a file that does not exist yet, in a folder that does, and syncs both.
+ *
+ * @param mode Its permission bits; the process's mask may take some away.
+ * @throws {Error} with the code `EEXIST` when there is anything of that name: it stays as it is.
+ */
+export async function createFile(path: string, content: string, mode: number): Promise<void> {
+  await writeNew(path, content, mode);
+  await syncFolder(path);
+}
+
+async function writeNew(path: string, content: string, mode: number): Promise<void> {
+  const file = await open(path, "wx", mode);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } catch (error) {
+    await close(file);
+    await rm(path, { force: true });
+    throw error;
+  }
+  await file.close();
+}
+
+/** Makes the name durable, where the file system can. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(dirname(path), "r");
+  try {
+    await folder.sync();
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EINVAL")) throw error;
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Closes a file whose writing failed; that failure is the one to tell. */
+async function close(file: FileHandle): Promise<void> {
+  await file.close().catch(() => undefined);
 }

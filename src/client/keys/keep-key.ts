@@ -1,0 +1,79 @@
+import { lstat, mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+
+import { KeyError } from "../../format/crypto/key-error.ts";
+import { createFile, replacePrivateFile } from "../session/private-file.ts";
+
+/** Who may read a file of keys: its owner, or anyone. */
+export type KeyFileAccess = "private" | "public";
+
+const MODES: Readonly<Record<KeyFileAccess, number>> = { private: 0o600, public: 0o644 };
+
+/**
+ * Writes a new file of keys, durably; nothing that exists is touched.
+ *
+ * @throws {KeyError} `KEY_EXISTS`, `KEY_UNWRITABLE` with the cause.
+ */
+export async function createKeyText(
+  path: string,
+  text: string,
+  fileAccess: KeyFileAccess,
+): Promise<void> {
+  try {
+    await createFile(path, text, MODES[fileAccess]);
+  } catch (error) {
+    throw codeOf(error) === "EEXIST" ? exists(path) : unwritable(path, error);
+  }
+}
+
+/**
+ * Replaces a private key file: the old one is there until the new one is complete and durable.
+ *
+ * @throws {KeyError} `KEY_UNWRITABLE` with the cause.
+ */
+export async function replaceKeyText(path: string, text: string): Promise<void> {
+  try {
+    await replacePrivateFile(path, text, String(process.pid));
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+/**
+ * Fails early when a new key would find its place taken; {@link createKeyText} has the last word.
+ *
+ * @throws {KeyError} `KEY_EXISTS`.
+ */
+export async function requireAbsent(path: string): Promise<void> {
+  const isThere = await lstat(path).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) throw exists(path);
+}
+
+/**
+ * Makes the private folder of a file, if needed.
+ *
+ * @throws {KeyError} `KEY_UNWRITABLE` with the cause.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function exists(path: string): KeyError {
+  const message = `Cannot write the key to '${path}': there is a file already, which is left as it is`;
+  return new KeyError("KEY_EXISTS", message);
+}
+
+function unwritable(path: string, cause: unknown): KeyError {
+  return new KeyError("KEY_UNWRITABLE", `Cannot write the key to '${path}'`, { cause });
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}

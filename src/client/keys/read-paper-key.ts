@@ -1,0 +1,15 @@
+/** Line before the key on paper (spec keyfile.md §5). */
+export const PAPER_BEGIN = "-----BEGIN PROXMOX BACKUP KEY-----";
+/** Line after it. */
+export const PAPER_END = "-----END PROXMOX BACKUP KEY-----";
+
+/**
+ * Takes the key file out of a paper key that was typed in or scanned as a whole; any other text is given back as it is.
+ *
+ * The content of the QR code alone is a key file already.
+ */
+export function keyFileOfPaper(text: string): string {
+  const begin = text.indexOf(PAPER_BEGIN);
+  const end = text.indexOf(PAPER_END);
+  return begin >= 0 && end > begin ? text.slice(begin + PAPER_BEGIN.length, end).trim() : text;
+}
