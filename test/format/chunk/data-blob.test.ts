@@ -85,6 +85,27 @@ describe("format/chunk/data-blob", () => {
     }
   });
 
+  it("writes the blobs of the reference byte for byte, given its nonce and its compressed bytes", async () => {
+    for (const vector of vectors) {
+      const raw = new Uint8Array(await readFile(new URL(vector.file, fixtures)));
+      const input = await readFile(new URL(vector.input, fixtures));
+      const { kind } = parseBlobHeader(raw, "blob");
+      const body = raw.subarray(kind.headerBytes);
+      const [iv, tag] = [raw.slice(12, 28), raw.subarray(28, 44)];
+      const compressed = kind.isEncrypted
+        ? native.aes256GcmDecrypt(key.encKey, iv, tag, body)
+        : body;
+      const provider = { ...native, randomBytes: () => iv, zstdCompress: () => compressed };
+
+      const ours = encodeBlob(provider, input, {
+        compress: vector.is_compressed,
+        key: kind.isEncrypted ? key : undefined,
+      });
+
+      expect(toHex(ours), vector.file).to.equal(toHex(raw));
+    }
+  });
+
   it("derives the magic numbers from their seeds", () => {
     const seeds = {
       plain: "Proxmox Backup uncompressed blob v1.0",

@@ -80,6 +80,26 @@ describe("format/crypto/lock-key", () => {
     expect(printKeyFile(lockKey(native, knownKey, clear), "compact")).to.equal(known.keyfile_none);
   });
 
+  it("makes the official key files, byte for byte, given their salt and nonce", () => {
+    for (const [path, passphrase, clearPath] of lockedKeys) {
+      const official = parseKeyFile(keyFixture(path));
+      const key = cryptKeyOf(native, parseKeyFile(keyFixture(clearPath)).data);
+      const { derivation, data, hint, createdSec, modifiedSec } = official;
+      if (derivation.name === "none") expect.fail(path);
+      const chance = withChance(native, derivation.salt, data.slice(0, 16));
+
+      const ours = lockKey(chance, key, {
+        derivation: derivation.name,
+        passphrase: bytes(passphrase),
+        hint,
+        createdSec,
+        modifiedSec,
+      });
+
+      expect(printKeyFile(ours, "compact")).to.equal(keyFixture(path));
+    }
+  });
+
   it("opens what it locked, with a salt and a nonce of its own each time", () => {
     const key = cryptKeyOf(native, newEncryptionKey(native));
     const passphrase = bytes("correct horse");

@@ -51,6 +51,15 @@ describe("format/crypto/wrap-key", () => {
     expect(unwrapKey(master, decoded).data).to.deep.equal(knownKey.encKey);
   });
 
+  it("gets the key back from the snapshots of an official server", () => {
+    for (const group of ["ct/101", "ct/777"]) {
+      const path = `datastore-real/store/${group}/2024-06-05T14:24:36Z/rsa-encrypted.key.blob`;
+      const wrapped = decodeBlob(provider, fixtureBytes(path), { sizeMax: 1024, what: "key" });
+
+      expect(unwrapKey(master, wrapped).data).to.deep.equal(knownKey.encKey);
+    }
+  });
+
   it("gets the documented key back with the documented master key, in the clear and encrypted", () => {
     const { rsa } = known;
     const wrapped = Buffer.from(rsa.ciphertext_base64, "base64");
