@@ -1,5 +1,6 @@
 import { chmod, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 
@@ -53,6 +54,14 @@ describe("client/keys/load-key", () => {
 
     expect(fingerprint).to.equal(known.fingerprint);
     expect(passphrase).to.deep.equal(new Uint8Array(known.passphrase.length));
+  });
+
+  it("opens a key from the text of a paper key", async () => {
+    const paper = new URL("../../../fixtures/keys/paperkey-none.txt", import.meta.url);
+
+    const loaded = await loadKey(asksNothing, { kind: "file", path: fileURLToPath(paper) });
+
+    expect(loaded.fingerprint).to.match(/^df:90:f8:66/);
   });
 
   it("reads a key from a descriptor", async () => {
