@@ -6,6 +6,19 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of reading one blob. */
+export interface ReadBlobOptions extends ReadOptions {
+  /**
+   * Offers memory for the blob; called at most once, when bytes are about to come.
+   *
+   * The result of the read then starts where that memory does, unless it was too small: then it lies elsewhere. Once the
+   * read has settled nothing more is written. A source that has its bytes already does not call it.
+   *
+   * @param size Bytes of the blob, if known.
+   */
+  readonly allocate?: ((size: number | undefined) => Uint8Array | undefined) | undefined;
+}
+
 /**
  * Stored bytes: a data blob as it lies on disk or comes off the wire. Promises nothing about its content.
  *
@@ -14,5 +27,5 @@ export interface ReadOptions {
  */
 export interface BlobSource {
   /** Reads the blob of one chunk. */
-  readBlob(digest: Digest, options?: ReadOptions): Promise<Uint8Array>;
+  readBlob(digest: Digest, options?: ReadBlobOptions): Promise<Uint8Array>;
 }

@@ -1,6 +1,16 @@
 import { type Digest } from "../format/chunk/digest.ts";
 import { type ReadOptions } from "./blob-source.ts";
 
+/** Options of reading one chunk. */
+export interface ReadChunkOptions extends ReadOptions {
+  /**
+   * Bytes of the chunk, for a reader that gives the memory back: the chunk may then lie in a `RegionPool`.
+   *
+   * Without it the memory is the reader's for good.
+   */
+  readonly loanBytes?: number | undefined;
+}
+
 /**
  * Plaintext, already proven to be what was asked for.
  *
@@ -9,5 +19,5 @@ import { type ReadOptions } from "./blob-source.ts";
  */
 export interface ChunkSource {
   /** Reads one chunk. */
-  readChunk(digest: Digest, options?: ReadOptions): Promise<Uint8Array>;
+  readChunk(digest: Digest, options?: ReadChunkOptions): Promise<Uint8Array>;
 }

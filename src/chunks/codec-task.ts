@@ -109,7 +109,8 @@ export class CodecTaskRunner {
   #decode(task: CodecTask & { readonly op: "decode" }, key: CryptKey | undefined): CodecResult {
     const what = `chunk ${task.digest}`;
     const { kind } = parseBlobHeader(task.blob, what);
-    const plain = decodeBlob(this.#provider, task.blob, { sizeMax: task.sizeMax, key, what });
+    const { sizeMax, into } = task;
+    const plain = decodeBlob(this.#provider, task.blob, { sizeMax, key, what, into });
     // Whether the digest is keyed depends on the blob, not on the reader having a key (spec blob.md §5).
     const digest = chunkDigest(this.#provider, plain, kind.isEncrypted ? key : undefined);
     if (digest !== task.digest) {
@@ -120,8 +121,9 @@ export class CodecTaskRunner {
       return { digest, blob: undefined, plain: ownBuffer(plain), size: plain.length };
     }
     const size = isWanted ? plain.length : 0;
-    const shared = task.into?.subarray(0, size) ?? new Uint8Array(new SharedArrayBuffer(size));
-    if (isWanted) shared.set(plain);
+    const isInPlace = into?.buffer === plain.buffer && into.byteOffset === plain.byteOffset;
+    const shared = into?.subarray(0, size) ?? new Uint8Array(new SharedArrayBuffer(size));
+    if (isWanted && !isInPlace) shared.set(plain);
     return { digest, blob: undefined, plain: shared, size: plain.length };
   }
 

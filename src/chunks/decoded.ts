@@ -3,9 +3,9 @@ import { chunkDigest, type Digest } from "../format/chunk/digest.ts";
 import { type CodecProvider } from "../format/crypto/codec-provider.ts";
 import { type CryptKey } from "../format/crypto/crypt-key.ts";
 import { FormatError } from "../format/format-error.ts";
-import { type BlobSource, type ReadOptions } from "./blob-source.ts";
+import { type BlobSource } from "./blob-source.ts";
 import { ChunkError } from "./chunk-error.ts";
-import { type ChunkSource } from "./chunk-source.ts";
+import { type ChunkSource, type ReadChunkOptions } from "./chunk-source.ts";
 
 /**
  * Opens a blob and proves that it is the chunk that was asked for: checksum, decryption, decompression, digest.
@@ -15,7 +15,7 @@ import { type ChunkSource } from "./chunk-source.ts";
 export type DecodeChunk = (
   blob: Uint8Array,
   digest: Digest,
-  options?: ReadOptions,
+  options?: ReadChunkOptions,
 ) => Promise<Uint8Array> | Uint8Array;
 
 /** What the reader of an archive expects of its chunks, from the manifest's `crypt-mode`. */

@@ -4,7 +4,9 @@ import { bounded } from "../chunks/bounded.ts";
 import { CodecPool } from "../chunks/codec-pool.ts";
 import { type BlobSource } from "../chunks/blob-source.ts";
 import { type ChunkSource } from "../chunks/chunk-source.ts";
-import { decoded, type ExpectedEncryption } from "../chunks/decoded.ts";
+import { type ExpectedEncryption } from "../chunks/decoded.ts";
+import { lentChunks } from "../chunks/lent-chunks.ts";
+import { RegionPool } from "../chunks/region-pool.ts";
 import { readClientConfig } from "../client/config.ts";
 import { type BackupServer } from "../client/session/backup-server.ts";
 import { connectServer } from "../client/session/connect-server.ts";
@@ -43,6 +45,9 @@ import { parseSize } from "./transfer-options.ts";
 /** Chunks of one snapshot that are fetched and decoded at the same time. */
 const IN_FLIGHT_MAX = 24;
 
+/** Bytes for chunks that are being received and decoded. */
+const UNDER_WAY_BYTES = 64 * 1024 * 1024;
+
 /** One run of a mount, from start to unmount. */
 export interface MountRun {
   /** What to mount, as the user wrote it. */
@@ -61,7 +66,8 @@ export interface MountRun {
 /**
  * Mounts, and returns when the mount has ended: by the signal, or because someone unmounted it.
  *
- * Memory: the decoded chunks of the cache, and {@link IN_FLIGHT_MAX} chunks under way for each open snapshot.
+ * Memory: the decoded chunks of the cache and {@link UNDER_WAY_BYTES} more, in one pool that is used again and again. What does
+ * not find room there, and what trees are read from, has memory of its own.
  */
 export async function runMount(run: MountRun): Promise<void> {
   const { options, signal, log } = run;
@@ -72,17 +78,21 @@ export async function runMount(run: MountRun): Promise<void> {
   const unsigned = unsignedPolicy(options, loaded);
   await using pool = CodecPool.create({ workerCount: codecThreadCount() });
   const diskCache = await openDiskCache(options);
+  const cacheBytes = Math.max(
+    CACHE_BYTES_MIN,
+    parseSize("--cache-size", options.cacheSize, CACHE_BYTES_MIN),
+  );
+  const regions = new RegionPool({ bytes: cacheBytes + UNDER_WAY_BYTES });
   const prove = (blobs: BlobSource, expected: ExpectedEncryption): ChunkSource =>
-    decoded(
+    lentChunks({
       blobs,
-      async (blob, digest) => {
-        // A blob that is kept on disk afterwards must stay as it is.
-        const ownership = diskCache ? "borrowed" : "given";
-        const sizeMax = CHUNK_BYTES_MAX;
-        return (await pool.decode(blob, { digest, sizeMax, key, ownership, memory: "own" })).plain;
-      },
-      { expected },
-    );
+      codec: pool,
+      regions,
+      expected,
+      key,
+      // A blob that is kept on disk afterwards must stay as it is.
+      ownership: diskCache ? "borrowed" : "given",
+    });
   const chunksOf = (blobs: BlobSource, expected: ExpectedEncryption): ChunkSource =>
     bounded(
       diskCache
@@ -94,14 +104,16 @@ export async function runMount(run: MountRun): Promise<void> {
   const { view, sourceName } = opened;
   const base = parseNamespace(options.ns ?? readClientConfig().namespace ?? "");
   const root = await parseMountSubject(run.subject, base, view);
-  await using resolver = new NeedResolver(view);
+  await using resolver = new NeedResolver(view, {
+    loanOf: (bytes) => regions.loanOf(bytes),
+  });
   await checkRoot(resolver, root);
   signal.throwIfAborted();
   const transport = options.transport === "fuse" ? fuseTransport : fuseNativeTransport;
   const mount = await transport.mount(
     datastoreRecipe({
       root,
-      cacheBytes: parseSize("--cache-size", options.cacheSize, CACHE_BYTES_MIN),
+      cacheBytes,
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
     }),
@@ -110,6 +122,9 @@ export async function runMount(run: MountRun): Promise<void> {
       sourceName: `${sourceName}${subjectText(root)}`,
       allowOther: options.allowOther === true,
       resolve: async (need) => await resolver.resolve(need),
+      giveBack: (loan) => {
+        regions.giveBack(loan);
+      },
       onError: (error) => {
         log.failure(error);
       },

@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { type FileSystemHost } from "./file-system.ts";
 import { FsError } from "./fs-error.ts";
 import { type FsAnswers, type FsNeed, type FsNeedKind, needKey } from "./fs-need.ts";
+import { HeldChunk } from "./held-chunk.ts";
 import { restartWith } from "./restart-with.ts";
 
 /** How long a failure is remembered: long enough for those who wait for it, short enough to notice a return. */
@@ -11,14 +12,21 @@ const FAILURE_MS = 3000;
 /** How old a list of namespaces, groups or snapshots may get. */
 export const LISTING_MS = 5000;
 
+/** Bytes that keeping content costs besides the content. */
+const CONTENT_OVERHEAD_BYTES = 256;
+
 /** Bytes that an answer counts which is no content: listings, and indexes, which open archives hold anyway. */
 const LISTING_BYTES = 4096;
 
 interface Answer {
   readonly value: unknown;
   readonly untilMs: number;
-  readonly isContent: boolean;
+  /** Bytes it counts. */
+  readonly size: number;
 }
+
+/** What the memory hands out for each kind of need. */
+export type RememberedAnswers = Omit<FsAnswers, "chunk"> & { readonly chunk: HeldChunk };
 
 /** Options of an {@link AnswerMemory}. */
 export interface AnswerMemoryOptions {
@@ -32,7 +40,7 @@ export interface AnswerMemoryOptions {
 /**
  * What the host has answered, up to a number of bytes: chunks, indexes, blobs and listings in one cache by last use.
  *
- * Everything in it is immutable. A need that failed makes {@link get} fail for a few seconds, then it is asked again.
+ * Everything in it is immutable, but a chunk that is dropped loses its bytes: lent memory goes back to the host then. A need that failed makes {@link get} fail for a few seconds, then it is asked again.
  */
 export class AnswerMemory {
   readonly #host: FileSystemHost;
@@ -49,8 +57,10 @@ export class AnswerMemory {
     this.#monotonicMs = monotonicMs;
     this.#answers = new LRUCache({
       maxSize: bytesMax,
-      sizeCalculation: ({ value, isContent }) =>
-        isContent && value instanceof Uint8Array ? value.length + 256 : LISTING_BYTES,
+      sizeCalculation: ({ size }) => size,
+      dispose: ({ value }) => {
+        this.#drop(value);
+      },
     });
   }
 
@@ -60,12 +70,12 @@ export class AnswerMemory {
    * @throws {NotResident} When the host has to be asked.
    * @throws {FsError} When it was asked and failed; EACCES when a key would be needed, or another one, else EIO.
    */
-  get<Need extends FsNeed>(need: Need): FsAnswers[Need["kind"]] {
+  get<Need extends FsNeed>(need: Need): RememberedAnswers[Need["kind"]] {
     const key = needKey(need);
     const known = this.#answers.get(key);
     if (known && known.untilMs > this.#monotonicMs()) {
       // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- NeedResolver answers each kind with its type
-      return known.value as FsAnswers[Need["kind"]];
+      return known.value as RememberedAnswers[Need["kind"]];
     }
     const failure = this.#failures.get(key);
     if (failure) {
@@ -100,8 +110,15 @@ export class AnswerMemory {
     }
     this.#failures.delete(key);
     const untilMs = listingKinds.has(need.kind) ? nowMs + LISTING_MS : Number.POSITIVE_INFINITY;
-    const isContent = need.kind === "chunk" || need.kind === "blob";
-    this.#answers.set(key, { value: answer, untilMs, isContent });
+    const { value, size } = remembered(need, answer);
+    this.#answers.set(key, { value, untilMs, size });
+    // Longer than all the memory, and so not kept.
+    if (size > this.bytesMax) this.#drop(value);
+  }
+
+  #drop(value: unknown): void {
+    const loan = value instanceof HeldChunk ? value.drop() : undefined;
+    if (loan !== undefined) this.#host.giveBack(loan);
   }
 
   #dropOldFailures(nowMs: number): void {
@@ -110,6 +127,18 @@ export class AnswerMemory {
       this.#failures.delete(key);
     }
   }
+}
+
+function remembered(need: FsNeed, answer: unknown): { value: unknown; size: number } {
+  if (need.kind === "chunk") {
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- NeedResolver answers each kind with its type
+    const value = new HeldChunk(answer as FsAnswers["chunk"]);
+    return { value, size: value.bytes.length + CONTENT_OVERHEAD_BYTES };
+  }
+  if (need.kind === "blob" && answer instanceof Uint8Array) {
+    return { value: answer, size: answer.length + CONTENT_OVERHEAD_BYTES };
+  }
+  return { value: answer, size: LISTING_BYTES };
 }
 
 const listingKinds: ReadonlySet<FsNeedKind> = new Set(["namespaces", "groups", "snapshots"]);

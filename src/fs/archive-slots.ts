@@ -114,8 +114,8 @@ export class ArchiveSlots {
     const known = this.#trees.get(slot);
     if (known) return known;
     const { snapshot, shown } = slot;
-    const bytes = this.#openBytes(snapshot, shown.tree);
     const isSplit = shown.tree !== shown.content;
+    const bytes = this.#openBytes(snapshot, shown.tree, { mayBeLent: !isSplit });
     const openContent = isSplit
       ? (): ChunkedBytes => this.bytesOf(snapshot, shown.content)
       : (): ChunkedBytes => bytes;
@@ -136,20 +136,24 @@ export class ArchiveSlots {
     const path = `${snapshotPath(snapshot)}/${file.name}`;
     const known = this.#images.get(path);
     if (known) return known;
-    const bytes = this.#openBytes(snapshot, file);
+    const bytes = this.#openBytes(snapshot, file, { mayBeLent: true });
     this.#images.set(path, bytes);
     return bytes;
   }
 
-  #openBytes(snapshot: SnapshotKey, { name }: SnapshotFile): ChunkedBytes {
+  #openBytes(
+    snapshot: SnapshotKey,
+    { name }: SnapshotFile,
+    { mayBeLent }: { readonly mayBeLent: boolean },
+  ): ChunkedBytes {
     const file = this.#memory.get({ kind: "open-archive", snapshot, archive: name });
-    const memory = this.#memory;
+    const parts = { snapshot, archive: name, memory: this.#memory, mayBeLent };
     if (!name.endsWith(".fidx")) {
-      return new ChunkedBytes({ index: parseDynamicIndex(file), snapshot, archive: name, memory });
+      return new ChunkedBytes({ ...parts, index: parseDynamicIndex(file) });
     }
     const index = parseFixedIndex(file);
     const zeroDigest = index.endOf(0) === ZERO_CHUNK_BYTES ? ZERO_CHUNK_DIGEST : undefined;
-    return new ChunkedBytes({ index, snapshot, archive: name, memory, zeroDigest });
+    return new ChunkedBytes({ ...parts, index, zeroDigest });
   }
 
   #countsOf(slot: ArchiveSlot, bytes: ChunkedBytes, isSplit: boolean): LinkCounts | undefined {

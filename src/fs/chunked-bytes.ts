@@ -3,6 +3,7 @@ import { type ChunkIndex } from "../format/index/chunk-index.ts";
 import { type AnswerMemory } from "./answer-memory.ts";
 import { FsError } from "./fs-error.ts";
 import { type FsNeed, type SnapshotKey, snapshotPath } from "./fs-need.ts";
+import { HeldChunk } from "./held-chunk.ts";
 import { ReadAhead } from "./read-ahead.ts";
 
 /** What a {@link ChunkedBytes} reads. */
@@ -14,6 +15,8 @@ export interface ChunkedBytesParts {
   readonly memory: AnswerMemory;
   /** Digest of the chunk of zeros, where the archive has such that need not be fetched. */
   readonly zeroDigest?: string | undefined;
+  /** Whether its chunks may come in lent memory: for content. {@link ChunkedBytes.read} then has to copy. */
+  readonly mayBeLent: boolean;
 }
 
 /** The part of a read that says what it belongs to. */
@@ -34,11 +37,11 @@ const READ_AHEAD_BYTES_MAX = 64 * 1024 * 1024;
 export class ChunkedBytes implements ResidentSource {
   readonly #parts: ChunkedBytesParts;
   readonly #readAhead: ReadAhead;
-  readonly #zeros: Uint8Array | undefined;
-  /** The chunk that was used last, because reads come in crowds. */
+  readonly #zeros: HeldChunk | undefined;
+  /** The chunk that was used last, because reads come in crowds; dropped from memory, it has no bytes any more. */
   #lastStart = 0;
   #lastEnd = 0;
-  #lastBytes: Uint8Array = new Uint8Array(0);
+  #last = new HeldChunk({ bytes: new Uint8Array(0) });
 
   constructor(parts: ChunkedBytesParts) {
     this.#parts = parts;
@@ -46,7 +49,10 @@ export class ChunkedBytes implements ResidentSource {
       parts.index,
       Math.min(READ_AHEAD_BYTES_MAX, parts.memory.bytesMax / READ_AHEAD_SHARE),
     );
-    this.#zeros = parts.zeroDigest === undefined ? undefined : new Uint8Array(parts.index.endOf(0));
+    this.#zeros =
+      parts.zeroDigest === undefined
+        ? undefined
+        : new HeldChunk({ bytes: new Uint8Array(parts.index.endOf(0)) });
   }
 
   /** Bytes of the archive. */
@@ -54,28 +60,26 @@ export class ChunkedBytes implements ResidentSource {
     return this.#parts.index.size;
   }
 
+  /** Bytes that stay what they are, unlike those of {@link pieces}: readers of trees keep views of them. */
   read(offset: number, size: number): Uint8Array {
-    if (offset >= this.#lastStart && offset + size <= this.#lastEnd) {
-      const at = offset - this.#lastStart;
-      return this.#lastBytes.subarray(at, at + size);
-    }
     const pieces = this.pieces(offset, size, { end: this.size, isStart: false });
     const [first] = pieces;
-    if (first && pieces.length === 1) return first;
+    if (first && pieces.length === 1 && !this.#parts.mayBeLent) return first;
     return joined(pieces, size);
   }
 
   /**
    * The same without joining: views of the chunks that hold the range, in order.
    *
-   * Chunks that are missing are asked for all at once; ahead of a steady reader more are fetched.
+   * Chunks that are missing are asked for all at once; ahead of a steady reader more are fetched. Borrowed: valid until
+   * the memory takes the next answer.
    *
    * @throws {FsError} EIO when a chunk cannot be had or has another length than the index says.
    */
   pieces(offset: number, size: number, context: ReadContext): Uint8Array[] {
-    if (offset >= this.#lastStart && offset + size <= this.#lastEnd) {
+    if (offset >= this.#lastStart && offset + size <= this.#lastEnd && !this.#last.isDropped) {
       const at = offset - this.#lastStart;
-      return [this.#lastBytes.subarray(at, at + size)];
+      return [this.#last.bytes.subarray(at, at + size)];
     }
     const { index } = this.#parts;
     if (offset < 0 || size < 0 || offset + size > index.size) {
@@ -153,7 +157,8 @@ export class ChunkedBytes implements ResidentSource {
     const start = index.startOf(i);
     const end = index.endOf(i);
     const isZeros = zeroDigest !== undefined && index.digestAt(i) === zeroDigest;
-    const bytes = isZeros && this.#zeros ? this.#zeros : memory.get(this.#need(i));
+    const held = isZeros && this.#zeros ? this.#zeros : memory.get(this.#need(i));
+    const { bytes } = held;
     if (bytes.length !== end - start) {
       throw new FsError(
         "EIO",
@@ -162,13 +167,14 @@ export class ChunkedBytes implements ResidentSource {
     }
     this.#lastStart = start;
     this.#lastEnd = end;
-    this.#lastBytes = bytes;
+    this.#last = held;
     return bytes;
   }
 
   #need(i: number): FsNeed & { readonly kind: "chunk" } {
-    const { index, snapshot, archive } = this.#parts;
-    return { kind: "chunk", snapshot, archive, digest: index.digestAt(i) };
+    const { index, snapshot, archive, mayBeLent } = this.#parts;
+    const size = index.endOf(i) - index.startOf(i);
+    return { kind: "chunk", snapshot, archive, digest: index.digestAt(i), size, mayBeLent };
   }
 
   #name(): string {

@@ -100,6 +100,8 @@ export interface FileSystem {
 export interface FileSystemHost {
   /** Asks for something that will be needed soon; answered through `accept`, at any later time. Never blocks. */
   prefetch(need: unknown): void;
+  /** Gives back memory that an answer came in, by the number that came with it; nobody here uses it any more. */
+  giveBack(loan: number): void;
 }
 
 /**

@@ -1,7 +1,7 @@
 import fs from "node:fs/promises";
 import path from "node:path";
 
-import { type BlobSource } from "../chunks/blob-source.ts";
+import { type BlobSource, type ReadBlobOptions } from "../chunks/blob-source.ts";
 import { ChunkError } from "../chunks/chunk-error.ts";
 import { type ChunkSource } from "../chunks/chunk-source.ts";
 import { type ExpectedEncryption } from "../chunks/decoded.ts";
@@ -14,7 +14,7 @@ import { FormatError } from "../format/format-error.ts";
 import { indexCsum } from "../format/index/chunk-index.ts";
 import { parseDynamicIndex } from "../format/index/dynamic-index.ts";
 import { parseFixedIndex } from "../format/index/fixed-index.ts";
-import { BLOB_PLAIN_BYTES_MAX } from "../format/limits.ts";
+import { BLOB_PLAIN_BYTES_MAX, BLOB_UPLOAD_BYTES_MAX } from "../format/limits.ts";
 import { checkKeyForFile, checkListedFile } from "../format/manifest/listed-file.ts";
 import { type Manifest } from "../format/manifest/manifest.ts";
 import { type ManifestProof, proveManifest } from "../format/manifest/proven-manifest.ts";
@@ -132,11 +132,10 @@ export class FolderDatastoreView implements DatastoreView {
   #blobs(): BlobSource {
     const { folder } = this.#options;
     return {
-      readBlob: async (digest: Digest) => {
+      readBlob: async (digest: Digest, options: ReadBlobOptions = {}) => {
         try {
           const file = path.join(folder, ".chunks", digest.slice(0, 4), digest);
-          const bytes = await fs.readFile(file);
-          return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+          return await readWhole(file, options);
         } catch (cause) {
           const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
           throw new ChunkError(isMissing ? "CHUNK_MISSING" : "CHUNK_UNREADABLE", digest, { cause });
@@ -179,6 +178,22 @@ function isAllowed(parse: () => unknown): boolean {
     if (error instanceof FormatError) return false;
     throw error;
   }
+}
+
+/** A file's bytes, in the memory that is offered if they fit. */
+async function readWhole(file: string, { allocate }: ReadBlobOptions): Promise<Uint8Array> {
+  await using handle = await fs.open(file);
+  const { size } = await handle.stat();
+  if (size > BLOB_UPLOAD_BYTES_MAX) throw new RangeError(`${size} bytes are too long for a chunk`);
+  const offered = allocate?.(size);
+  const bytes = offered && offered.length >= size ? offered : new Uint8Array(size);
+  let done = 0;
+  while (done < size) {
+    const { bytesRead } = await handle.read(bytes, done, size - done, done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
 }
 
 async function isFile(file: string): Promise<boolean> {

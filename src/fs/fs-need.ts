@@ -37,6 +37,10 @@ export type FsNeed =
       readonly archive: string;
       /** 64 hexadecimal digits. */
       readonly digest: string;
+      /** Bytes that the index says it has. */
+      readonly size: number;
+      /** Whether it may come in memory that is given back through the host. */
+      readonly mayBeLent: boolean;
     };
 
 /** One group of a namespace. */
@@ -45,6 +49,13 @@ export interface GroupEntry {
   readonly id: string;
   /** Seconds since the epoch of its newest snapshot, if that is known without looking. */
   readonly lastTimeSec?: number | undefined;
+}
+
+/** A decoded and proven chunk. */
+export interface ChunkAnswer {
+  readonly bytes: Uint8Array;
+  /** What the host gets back when the chunk is dropped; without it the memory needs no care. */
+  readonly loan?: number | undefined;
 }
 
 /** Answer to each kind of need. */
@@ -62,8 +73,7 @@ export interface FsAnswers {
   readonly "open-archive": Uint8Array;
   /** Decoded content. */
   readonly blob: Uint8Array;
-  /** Decoded and proven content. */
-  readonly chunk: Uint8Array;
+  readonly chunk: ChunkAnswer;
 }
 
 /** Kind of a {@link FsNeed}. */

@@ -29,4 +29,5 @@ export type FuseWorkerReport =
   /** The kernel and this program have agreed; requests are being answered. */
   | { readonly kind: "ready" }
   | { readonly kind: "need"; readonly needId: number; readonly need: unknown }
+  | { readonly kind: "give-back"; readonly loan: number }
   | { readonly kind: "error"; readonly error: ErrorDescription };

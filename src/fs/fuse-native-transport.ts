@@ -33,6 +33,9 @@ async function mountFuseNative(recipe: FileSystemRecipe, options: MountOptions):
       prefetch: (need) => {
         files.prefetch(need);
       },
+      giveBack: (loan) => {
+        options.giveBack?.(loan);
+      },
     }),
   );
 

@@ -20,6 +20,7 @@ export interface FuseThreadOptions {
   readonly recipe: FileSystemRecipe;
   readonly enforcesAccessLists: boolean;
   readonly resolve: (need: unknown) => Promise<unknown>;
+  readonly giveBack: ((loan: number) => void) | undefined;
   readonly onError: (error: Error) => void;
 }
 
@@ -120,6 +121,9 @@ export class FuseThread {
         return;
       case "need":
         void this.#resolve(report.needId, report.need);
+        return;
+      case "give-back":
+        this.#options.giveBack?.(report.loan);
         return;
       case "error":
         this.#options.onError(rebuildError(report.error));

@@ -16,10 +16,10 @@ export const fuseTransport: Transport = { name: "fuse", mount: mountFuse };
 const ownTypes: ReadonlySet<string> = new Set([FUSE_MOUNT_TYPE]);
 
 async function mountFuse(recipe: FileSystemRecipe, options: MountOptions): Promise<Mount> {
-  const { sourceName, allowOther, resolve, onError } = options;
+  const { sourceName, allowOther, resolve, giveBack, onError } = options;
   const mountPoint = await prepareMountPoint(options.mountPoint, ownTypes);
   const enforcesAccessLists = allowOther;
-  const thread = new FuseThread({ recipe, enforcesAccessLists, resolve, onError });
+  const thread = new FuseThread({ recipe, enforcesAccessLists, resolve, giveBack, onError });
   let mount: FuseMount;
   try {
     await thread.loaded;

@@ -73,6 +73,9 @@ const fileSystem = await makeRecipe(data.recipe, {
   prefetch: (need) => {
     needs.want(need);
   },
+  giveBack: (loan) => {
+    report({ kind: "give-back", loan });
+  },
 });
 
 const dispatcher = new FuseDispatcher({

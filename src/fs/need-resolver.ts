@@ -3,7 +3,13 @@ import { parseDigest } from "../format/chunk/digest.ts";
 import { FormatError } from "../format/format-error.ts";
 import { type DatastoreView, type OpenSnapshot } from "./datastore-view.ts";
 import { movableAnswer } from "./movable-answer.ts";
-import { type FsNeed, type SnapshotFile, type SnapshotKey, snapshotPath } from "./fs-need.ts";
+import {
+  type ChunkAnswer,
+  type FsNeed,
+  type SnapshotFile,
+  type SnapshotKey,
+  snapshotPath,
+} from "./fs-need.ts";
 
 /** Snapshots that stay open, each a session with a server. */
 const OPEN_MAX = 8;
@@ -18,6 +24,12 @@ interface Session {
   users: number;
 }
 
+/** Options of a {@link NeedResolver}. */
+export interface NeedResolverOptions {
+  /** The loan of a chunk that was read with `loanBytes`, if its memory has to come back. */
+  readonly loanOf?: ((bytes: Uint8Array) => number | undefined) | undefined;
+}
+
 /**
  * Answers the needs of a mounted datastore from a view of it; runs in the thread that has an event loop.
  *
@@ -26,10 +38,12 @@ interface Session {
  */
 export class NeedResolver implements AsyncDisposable {
   readonly #view: DatastoreView;
+  readonly #loanOf: (bytes: Uint8Array) => number | undefined;
   readonly #sessions = new Map<string, Session>();
 
-  constructor(view: DatastoreView) {
+  constructor(view: DatastoreView, { loanOf }: NeedResolverOptions = {}) {
     this.#view = view;
+    this.#loanOf = loanOf ?? (() => undefined);
   }
 
   /** The answer to a need, as `FsAnswers` says for its kind. Rejects with any `Error`. */
@@ -57,11 +71,10 @@ export class NeedResolver implements AsyncDisposable {
           compact(await (await session.opened).readBlob(wanted.archive)),
         );
       case "chunk":
-        return await this.#inSession(wanted.snapshot, async (session) => {
-          await readIndex(session, wanted.archive);
-          const { chunks } = await session.opened;
-          return movableAnswer(compact(await chunks.readChunk(parseDigest(wanted.digest))));
-        });
+        return await this.#inSession(
+          wanted.snapshot,
+          async (session) => await this.#readChunk(session, wanted),
+        );
     }
   }
 
@@ -75,6 +88,18 @@ export class NeedResolver implements AsyncDisposable {
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     await Promise.all(sessions.map(closeQuietly));
+  }
+
+  async #readChunk(
+    session: Session,
+    { archive, digest, size, mayBeLent }: FsNeed & { readonly kind: "chunk" },
+  ): Promise<ChunkAnswer> {
+    await readIndex(session, archive);
+    const { chunks } = await session.opened;
+    const options = mayBeLent ? { loanBytes: size } : {};
+    const bytes = await chunks.readChunk(parseDigest(digest), options);
+    const loan = this.#loanOf(bytes);
+    return loan === undefined ? { bytes: movableAnswer(compact(bytes)) } : { bytes, loan };
   }
 
   async #inSession<Answer>(

@@ -10,6 +10,8 @@ export interface MountOptions {
   readonly allowOther: boolean;
   /** Answers the file system's needs: fetches a chunk, a directory listing. Rejects with any `Error`. */
   readonly resolve: (need: unknown) => Promise<unknown>;
+  /** Takes back memory that came with an answer; needed only for answers that lend some. */
+  readonly giveBack?: ((loan: number) => void) | undefined;
   /** Called for every request that ended with an error other than "no such name", for the log. */
   readonly onError: (error: Error) => void;
 }

@@ -11,22 +11,30 @@ const chunk = (i: number): FsNeed & { kind: "chunk" } => ({
   snapshot,
   archive: "root.ppxar.didx",
   digest: String(i).padStart(64, "0"),
+  size: 400,
+  mayBeLent: true,
 });
 const groups: FsNeed & { kind: "groups" } = { kind: "groups", namespace: "" };
 
 function made(bytesMax = 1000): {
   memory: AnswerMemory;
   prefetched: FsNeed[];
+  /** Loans that were given back. */
+  returned: number[];
   pass: (ms: number) => void;
 } {
   const prefetched: FsNeed[] = [];
+  const returned: number[] = [];
   let nowMs = 0;
   const memory = new AnswerMemory({
     bytesMax,
-    host: { prefetch: (need) => prefetched.push(need as FsNeed) },
+    host: {
+      prefetch: (need) => prefetched.push(need as FsNeed),
+      giveBack: (loan) => returned.push(loan),
+    },
     monotonicMs: () => nowMs,
   });
-  return { memory, prefetched, pass: (ms) => (nowMs += ms) };
+  return { memory, prefetched, returned, pass: (ms) => (nowMs += ms) };
 }
 
 describe("fs/answer-memory", () => {
@@ -34,10 +42,10 @@ describe("fs/answer-memory", () => {
     const { memory } = made();
 
     const asked = thrown(() => memory.get(chunk(1)));
-    memory.accept(chunk(1), new Uint8Array(3));
+    memory.accept(chunk(1), { bytes: new Uint8Array(3) });
 
     expect(asked).to.be.instanceOf(NotResident).with.property("need").deep.equal(chunk(1));
-    expect(memory.get(chunk(1)).length).to.equal(3);
+    expect(memory.get(chunk(1)).bytes.length).to.equal(3);
   });
 
   it("fails with what the host failed with for a few seconds, and asks again then", () => {
@@ -64,28 +72,42 @@ describe("fs/answer-memory", () => {
   it("asks for listings again after some seconds, for chunks never", () => {
     const { memory, pass } = made(100_000);
     memory.accept(groups, [{ type: "host", id: "elsa" }]);
-    memory.accept(chunk(1), new Uint8Array(3));
+    memory.accept(chunk(1), { bytes: new Uint8Array(3) });
 
     pass(60_000);
 
     expect(thrown(() => memory.get(groups))).to.be.instanceOf(NotResident);
-    expect(memory.get(chunk(1)).length).to.equal(3);
+    expect(memory.get(chunk(1)).bytes.length).to.equal(3);
   });
 
   it("keeps no more bytes than it may, what was used last above all", () => {
     const { memory } = made(1500);
-    for (const i of [1, 2]) memory.accept(chunk(i), new Uint8Array(400));
+    for (const i of [1, 2]) memory.accept(chunk(i), { bytes: new Uint8Array(400) });
     memory.get(chunk(1));
 
-    memory.accept(chunk(3), new Uint8Array(400));
+    memory.accept(chunk(3), { bytes: new Uint8Array(400) });
 
-    expect(memory.get(chunk(1)).length).to.equal(400);
+    expect(memory.get(chunk(1)).bytes.length).to.equal(400);
     expect(thrown(() => memory.get(chunk(2)))).to.be.instanceOf(NotResident);
+  });
+
+  it("gives lent memory back when a chunk is dropped, replaced or too long to be kept", () => {
+    const { memory, returned } = made(1500);
+    memory.accept(chunk(1), { bytes: new Uint8Array(400), loan: 1 });
+    const held = memory.get(chunk(1));
+
+    memory.accept(chunk(1), { bytes: new Uint8Array(400), loan: 2 });
+    memory.accept(chunk(2), { bytes: new Uint8Array(2000), loan: 3 });
+    for (const i of [3, 4]) memory.accept(chunk(i), { bytes: new Uint8Array(400), loan: 10 * i });
+
+    expect(returned).to.deep.equal([1, 3, 2]);
+    expect(held.isDropped).to.equal(true);
+    expect(held.bytes).to.have.lengthOf(0);
   });
 
   it("asks ahead once for what is neither there nor under way nor failing", () => {
     const { memory, prefetched } = made();
-    memory.accept(chunk(1), new Uint8Array(3));
+    memory.accept(chunk(1), { bytes: new Uint8Array(3) });
     memory.accept(chunk(2), new Error("missing"));
 
     for (const i of [1, 2, 3, 3]) memory.prefetch(chunk(i));

@@ -28,6 +28,7 @@ export class DrivenFileSystem {
           this.needs.push({ kind: (need as { kind: string }).kind, isAhead: true });
           void this.#fetch(need);
         },
+        giveBack: () => undefined,
       },
     );
   }

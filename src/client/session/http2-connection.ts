@@ -1,13 +1,8 @@
 import { setMaxListeners } from "node:events";
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  constants,
-  type IncomingHttpHeaders,
-} from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { type TLSSocket } from "node:tls";
 
+import { AnswerCollector } from "./answer-collector.ts";
 import { ApiError } from "./api-error.ts";
 import { SessionError } from "./session-error.ts";
 
@@ -19,9 +14,6 @@ const CONNECTION_WINDOW_BYTES = 32 * 1024 * 1024;
 
 /** Memory that the HTTP/2 layer may use, in megabytes; the default of 10 is less than three chunks. */
 const SESSION_MEMORY_MB = 512;
-
-/** Longest text taken from an error answer, in bytes. */
-const ERROR_BYTES_MAX = 64 * 1024;
 
 /** Looks at a silent connection before it is ended. */
 const SILENT_TICKS_MAX = 4;
@@ -41,6 +33,11 @@ export interface SessionRequest {
   readonly body?: Uint8Array;
   /** Longest answer accepted, in bytes. */
   readonly answerBytesMax: number;
+  /**
+   * Offers memory for an answer with status 200, at most once, when its first bytes are here; gets its length if the server
+   * has told. An answer that does not fit comes in other memory. Nothing is written once the request has settled.
+   */
+  readonly allocate?: ((size: number | undefined) => Uint8Array | undefined) | undefined;
   /** Milliseconds from sending to the end of the answer; without it there is no limit. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -136,7 +133,7 @@ export class Http2Connection {
     if (this.#openCount === 0) this.#silentTicks = 0;
     this.#openCount += 1;
     return await new Promise<Uint8Array>((resolve, reject) => {
-      const answer = new AnswerCollector(request.answerBytesMax);
+      const answer = new AnswerCollector(request.answerBytesMax, request.allocate);
       let timer: NodeJS.Timeout | undefined;
       let isSettled = false;
       const settle = (outcome: () => void): void => {
@@ -168,6 +165,7 @@ export class Http2Connection {
         answer.start(headers);
       });
       stream.on("data", (part: Buffer) => {
+        if (isSettled) return; // The memory may belong to others by now.
         this.#silentTicks = 0;
         if (!answer.add(part)) {
           const message = `Cannot get ${request.path}: the answer is longer than ${request.answerBytesMax} bytes`;
@@ -230,64 +228,4 @@ export function renderQuery(query: Readonly<Record<string, QueryValue>>): string
   return Object.entries(query)
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`)
     .join("&");
-}
-
-/** Gathers the parts of one answer; with a stated length, in one buffer of that length. */
-class AnswerCollector {
-  readonly #bytesMax: number;
-  readonly #parts: Buffer[] = [];
-  #whole: Uint8Array | undefined;
-  #size = 0;
-  statusCode: number | undefined;
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
-
-  start(headers: IncomingHttpHeaders): void {
-    this.statusCode = Number(headers[":status"]);
-    const length = Number(headers["content-length"] ?? 0);
-    if (this.statusCode === 200 && length > 0 && length >= this.#size && length <= this.#bytesMax) {
-      const whole = new Uint8Array(length);
-      whole.set(this.bytes());
-      this.#whole = whole;
-      this.#parts.length = 0;
-    }
-  }
-
-  /** `false` when the answer is longer than allowed; the tail of an error text is dropped instead. */
-  add(part: Buffer): boolean {
-    // Data that comes together with the head is told before it.
-    const isError = this.statusCode !== undefined && this.statusCode !== 200;
-    if (this.#size + part.length > (isError ? ERROR_BYTES_MAX : this.#bytesMax)) return isError;
-    if (this.#whole && this.#size + part.length <= this.#whole.length) {
-      this.#whole.set(part, this.#size);
-    } else {
-      if (this.#whole) this.#parts.push(Buffer.from(this.#whole.subarray(0, this.#size)));
-      this.#whole = undefined;
-      this.#parts.push(part);
-    }
-    this.#size += part.length;
-    return true;
-  }
-
-  /** Whether as many bytes came as the head promised, if it did. */
-  isWhole(): boolean {
-    return this.statusCode !== 200 || !this.#whole || this.#size === this.#whole.length;
-  }
-
-  bytes(): Uint8Array {
-    if (this.#whole) return this.#whole.subarray(0, this.#size);
-    const joined = new Uint8Array(this.#size);
-    let offset = 0;
-    for (const part of this.#parts) {
-      joined.set(part, offset);
-      offset += part.length;
-    }
-    return joined;
-  }
-
-  text(): string {
-    return new TextDecoder().decode(this.bytes());
-  }
 }

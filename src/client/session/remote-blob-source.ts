@@ -1,4 +1,4 @@
-import { type BlobSource, type ReadOptions } from "../../chunks/blob-source.ts";
+import { type BlobSource, type ReadBlobOptions } from "../../chunks/blob-source.ts";
 import { ChunkError } from "../../chunks/chunk-error.ts";
 import { type Digest } from "../../format/chunk/digest.ts";
 import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
@@ -20,14 +20,15 @@ export class RemoteBlobSource implements BlobSource {
     this.#session = session;
   }
 
-  async readBlob(digest: Digest, options: ReadOptions = {}): Promise<Uint8Array> {
+  async readBlob(digest: Digest, { signal, allocate }: ReadBlobOptions = {}): Promise<Uint8Array> {
     try {
       return await this.#session.request({
         method: "GET",
         path: "/chunk",
         query: { digest },
         answerBytesMax: BLOB_UPLOAD_BYTES_MAX,
-        ...options,
+        ...(signal ? { signal } : {}),
+        allocate,
       });
     } catch (cause) {
       if (cause instanceof ApiError) {

@@ -84,6 +84,8 @@ export interface DecodeBlobOptions {
   readonly key?: CryptKey | undefined;
   /** The blob as an object of "Cannot read …", for example `manifest` or `chunk 3f…`. */
   readonly what: string;
+  /** Memory into which it may be decompressed; the result may be a view of its front, or not. */
+  readonly into?: Uint8Array | undefined;
 }
 
 /**
@@ -212,10 +214,10 @@ function assemble(provider: CodecProvider, kind: BlobKind, body: Uint8Array): Ui
 function decompress(
   provider: CodecProvider,
   body: Uint8Array,
-  { sizeMax, what }: DecodeBlobOptions,
+  { sizeMax, what, into }: DecodeBlobOptions,
 ): Uint8Array {
   try {
-    return provider.zstdDecompress(body, sizeMax);
+    return provider.zstdDecompress(body, sizeMax, into);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     throw new FormatError(error.code, what, "its compressed data is bad", { cause: error });

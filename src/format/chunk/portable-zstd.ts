@@ -21,7 +21,7 @@ const HAS_CHECKSUM = 0x04;
  * @see RFC 8878, docs/decisions/0004-zstd-and-crypto.md
  */
 export function portableZstdDecompress(compressed: Uint8Array, sizeMax: number): Uint8Array {
-  return boundedDecompress(compressed, sizeMax, (target, frames) => {
+  return boundedDecompress(compressed, { sizeMax }, (target, frames) => {
     let position = 0;
     for (const frame of zstdFrames(frames)) {
       const size = zstdFrameSize(frames, frame, target.length - position);

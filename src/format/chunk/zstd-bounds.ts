@@ -15,12 +15,12 @@ export class TargetTooSmall extends Error {}
  * The walk over the block headers comes first: it rejects damage, and it gives the size, or an upper bound of it, so
  * that the target is never larger than what the blocks can hold nor than `sizeMax`.
  *
- * @returns Owned bytes.
+ * @returns Owned bytes, or the front of `into` where that was given and is large enough.
  * @throws {FormatError} `FORMAT_INVALID`, `FORMAT_OUT_OF_RANGE`.
  */
 export function boundedDecompress(
   compressed: Uint8Array,
-  sizeMax: number,
+  { sizeMax, into }: { readonly sizeMax: number; readonly into?: Uint8Array | undefined },
   decodeInto: DecodeInto,
 ): Uint8Array {
   let sizeLow = 0;
@@ -30,7 +30,9 @@ export function boundedDecompress(
     sizeHigh += frame.statedSize ?? frame.sizeMax;
     if (sizeLow > sizeMax) throw tooLarge(sizeMax);
   }
-  const target = new Uint8Array(Math.min(sizeHigh, sizeMax));
+  const targetSize = Math.min(sizeHigh, sizeMax);
+  const isGiven = into !== undefined && into.length >= targetSize;
+  const target = isGiven ? into.subarray(0, targetSize) : new Uint8Array(targetSize);
   let size: number;
   try {
     size = decodeInto(target, compressed);
@@ -40,7 +42,8 @@ export function boundedDecompress(
     throw new FormatError("FORMAT_INVALID", WHAT, undefined, { cause: error });
   }
   if (size < sizeLow) throw new FormatError("FORMAT_INVALID", WHAT, "less data than stated");
-  return size === target.length ? target : target.slice(0, size);
+  if (size === target.length) return target;
+  return isGiven ? target.subarray(0, size) : target.slice(0, size);
 }
 
 /**

@@ -15,11 +15,11 @@ export interface ZstdCodec {
   /** Compresses to one frame at level 1; the result is owned. */
   compress(plain: Uint8Array): Uint8Array;
   /**
-   * Decompresses whole frames; the result is owned.
+   * Decompresses whole frames; the result is owned, or the front of `into` where that was given and is large enough.
    *
    * @throws {FormatError} `FORMAT_INVALID`, `FORMAT_OUT_OF_RANGE` when there is more than `sizeMax`.
    */
-  decompress(compressed: Uint8Array, sizeMax: number): Uint8Array;
+  decompress(compressed: Uint8Array, sizeMax: number, into?: Uint8Array): Uint8Array;
 }
 
 const LEVEL = 1; // Spec blob.md §2.
@@ -78,7 +78,8 @@ function loadZstdNapi(): ZstdCodec | undefined {
       if (scratch.length < bound) scratch = new Uint8Array(bound);
       return scratch.slice(0, compressor.compress(scratch, plain, LEVEL));
     },
-    decompress: (compressed, sizeMax) => boundedDecompress(compressed, sizeMax, decodeInto),
+    decompress: (compressed, sizeMax, into) =>
+      boundedDecompress(compressed, { sizeMax, into }, decodeInto),
   };
 }
 
@@ -124,8 +125,8 @@ function loadCloudpss(): ZstdCodec | undefined {
         stream.end(emit);
         return concatenated(pieces);
       }),
-    decompress: (compressed, sizeMax) =>
-      boundedDecompress(compressed, sizeMax, (target, frames) =>
+    decompress: (compressed, sizeMax, into) =>
+      boundedDecompress(compressed, { sizeMax, into }, (target, frames) =>
         decompressor((stream) => decodeFrames(target, frames, stream)),
       ),
   };
@@ -189,8 +190,8 @@ function loadNodeZlib(): ZstdCodec | undefined {
     compress: (plain) =>
       // eslint-disable-next-line n/no-sync -- a codec is synchronous and runs in a thread of its own
       withoutPool(library.zstdCompressSync(plain, { params, pledgedSrcSize: plain.length })),
-    decompress: (compressed, sizeMax) =>
-      boundedDecompress(compressed, sizeMax, (target, frames) => {
+    decompress: (compressed, sizeMax, into) =>
+      boundedDecompress(compressed, { sizeMax, into }, (target, frames) => {
         let size = 0;
         for (const frame of zstdFrames(frames)) {
           const piece = zlibFrame(

@@ -69,8 +69,10 @@ export interface CodecProvider {
    *
    * @throws {FormatError} `FORMAT_INVALID` for anything but whole frames, `FORMAT_OUT_OF_RANGE` as soon as the
    *   result would exceed `sizeMax`; never allocates more than that.
+   * @param into Memory that the result may be put into, at its front, if it is large enough; may be overwritten in
+   *   any case.
    */
-  zstdDecompress(compressed: Uint8Array, sizeMax: number): Uint8Array;
+  zstdDecompress(compressed: Uint8Array, sizeMax: number, into?: Uint8Array): Uint8Array;
   /** Cryptographically strong random bytes. */
   randomBytes(size: number): Uint8Array;
 }

@@ -69,8 +69,10 @@ export function createNativeProviderWith(zstd: ZstdCodec | undefined): CodecProv
       return plain;
     },
     zstdCompress: (plain) => zstd?.compress(plain),
-    zstdDecompress: (compressed, sizeMax) =>
-      zstd ? zstd.decompress(compressed, sizeMax) : portableZstdDecompress(compressed, sizeMax),
+    zstdDecompress: (compressed, sizeMax, into) =>
+      zstd
+        ? zstd.decompress(compressed, sizeMax, into)
+        : portableZstdDecompress(compressed, sizeMax),
     randomBytes: (size) => bytesOf(randomBytes(size)),
   };
 }

@@ -1,0 +1,78 @@
+import { expect } from "chai";
+
+import { AnswerCollector } from "../../../src/client/session/answer-collector.ts";
+
+const head = (status: number, length?: number): Record<string, string> => ({
+  ":status": String(status),
+  ...(length === undefined ? {} : { "content-length": String(length) }),
+});
+
+describe("client/session/answer-collector", () => {
+  it("gathers in the memory that is offered, whether the length is told or not", () => {
+    for (const length of [5, undefined]) {
+      const memory = new Uint8Array(new SharedArrayBuffer(10), 2);
+      const told: unknown[] = [];
+      const answer = new AnswerCollector(100, (size) => {
+        told.push(size);
+        return memory;
+      });
+
+      answer.start(head(200, length));
+      answer.add(Uint8Array.of(1, 2));
+      answer.add(Uint8Array.of(3, 4, 5));
+
+      expect(told).to.deep.equal([length]);
+      expect(answer.bytes().buffer).to.equal(memory.buffer);
+      expect([...answer.bytes()]).to.deep.equal([1, 2, 3, 4, 5]);
+      expect(answer.isWhole()).to.equal(true);
+    }
+  });
+
+  it("goes on elsewhere when the answer turns out to be longer than that memory", () => {
+    const memory = new Uint8Array(3);
+    const answer = new AnswerCollector(100, () => memory);
+
+    answer.start(head(200));
+    answer.add(Uint8Array.of(1, 2));
+    answer.add(Uint8Array.of(3, 4));
+    answer.add(Uint8Array.of(5));
+
+    expect([...answer.bytes()]).to.deep.equal([1, 2, 3, 4, 5]);
+    expect(answer.bytes().buffer).not.to.equal(memory.buffer);
+  });
+
+  it("takes data that is told before its head", () => {
+    const answer = new AnswerCollector(100, () => undefined);
+
+    answer.add(Uint8Array.of(1, 2));
+    answer.start(head(200, 3));
+    answer.add(Uint8Array.of(3));
+
+    expect([...answer.bytes()]).to.deep.equal([1, 2, 3]);
+  });
+
+  it("notices an answer that ends early, and refuses one that is too long", () => {
+    const early = new AnswerCollector(100);
+    early.start(head(200, 3));
+    early.add(Uint8Array.of(1, 2));
+    const long = new AnswerCollector(2);
+    long.start(head(200));
+
+    expect(early.isWhole()).to.equal(false);
+    expect(long.add(Uint8Array.of(1, 2, 3))).to.equal(false);
+  });
+
+  it("does not ask for memory for the text of an error", () => {
+    let asked = 0;
+    const answer = new AnswerCollector(100, () => {
+      asked++;
+      return new Uint8Array(new SharedArrayBuffer(100));
+    });
+
+    answer.start(head(400, 2));
+    answer.add(new TextEncoder().encode("no"));
+
+    expect(answer.text()).to.equal("no");
+    expect(asked).to.equal(0);
+  });
+});

@@ -1,0 +1,64 @@
+import { expect } from "chai";
+
+import { NotResident } from "../../src/format/bytes/resident-source.ts";
+import { AnswerMemory } from "../../src/fs/answer-memory.ts";
+import { ChunkedBytes } from "../../src/fs/chunked-bytes.ts";
+import { type FsNeed } from "../../src/fs/fs-need.ts";
+import { indexedSample } from "../support/indexed-sample.ts";
+import { thrown } from "../support/thrown.ts";
+
+const snapshot = { namespace: "", type: "host", id: "elsa", timeSec: 1 };
+
+function made(bytesMax: number): { memory: AnswerMemory; bytes: ChunkedBytes; back: number[] } {
+  const back: number[] = [];
+  const memory = new AnswerMemory({
+    bytesMax,
+    host: { prefetch: () => undefined, giveBack: (loan) => back.push(loan) },
+    monotonicMs: () => 0,
+  });
+  const { index } = indexedSample([1000, 1000]);
+  const bytes = new ChunkedBytes({
+    index,
+    snapshot,
+    archive: "a.ppxar.didx",
+    memory,
+    mayBeLent: true,
+  });
+  return { memory, bytes, back };
+}
+
+/** Answers whatever is asked for with lent memory that is all `fill`. */
+function answer(memory: AnswerMemory, need: unknown, fill: number, loan: number): Uint8Array {
+  const bytes = new Uint8Array(1000).fill(fill);
+  memory.accept(need as FsNeed, { bytes, loan });
+  return bytes;
+}
+
+describe("fs/chunked-bytes", () => {
+  const context = { end: 2000, isStart: true };
+
+  it("asks again for a chunk whose lent memory has gone back, however recently it was read", () => {
+    const { memory, bytes, back } = made(1500);
+    const first = thrown(() => bytes.pieces(0, 10, context)) as NotResident;
+    answer(memory, first.need, 1, 11);
+    const read = [...(bytes.pieces(0, 2, context)[0] ?? [])];
+    const second = thrown(() => bytes.pieces(1500, 10, context)) as NotResident;
+
+    answer(memory, second.need, 2, 22);
+
+    expect(read).to.deep.equal([1, 1]);
+    expect(back).to.deep.equal([11]);
+    expect(thrown(() => bytes.pieces(0, 2, context))).to.be.instanceOf(NotResident);
+  });
+
+  it("gives readers of trees bytes that stay, though the memory is used again", () => {
+    const { memory, bytes } = made(1500);
+    const asked = thrown(() => bytes.read(0, 10)) as NotResident;
+    const lent = answer(memory, asked.need, 1, 11);
+
+    const kept = bytes.read(5, 3);
+    lent.fill(9);
+
+    expect([...kept]).to.deep.equal([1, 1, 1]);
+  });
+});
