@@ -3,7 +3,8 @@ import { type ServerHttp2Stream } from "node:http2";
 import { type FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 
-import { parseDigest } from "../../format/chunk/digest.ts";
+import { type ReadBlobOptions } from "../../chunks/blob-source.ts";
+import { type Digest, parseDigest } from "../../format/chunk/digest.ts";
 import { archiveKindOf, parseArchiveName } from "../../format/snapshot/archive-name.ts";
 import { isOwnedBy, parseAuthId, type AuthId } from "../../format/snapshot/auth-id.ts";
 import { parseNamespace, type Namespace } from "../../format/snapshot/namespace.ts";
@@ -34,6 +35,7 @@ import { type Datastore } from "../store/datastore.ts";
 import { type SnapshotReader } from "../store/snapshot-reader.ts";
 import { StoreError } from "../store/store-error.ts";
 import { type Task } from "../tasks/task.ts";
+import { BufferShelf } from "./buffer-shelf.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { serveConnection } from "./session-connection.ts";
 import { type SessionOptions } from "./session-options.ts";
@@ -44,7 +46,10 @@ import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
 const PROTOCOL = "proxmox-backup-reader-protocol-v1";
 
 /** Bytes of chunks one session may have read and not yet sent. */
-const READ_AHEAD_BYTES = 64 * 1024 * 1024;
+const READ_AHEAD_BYTES = 32 * 1024 * 1024;
+
+/** Bytes of buffers kept for the next chunks, for all sessions together. */
+const SHELF_BYTES = 32 * 1024 * 1024;
 
 /** What one chunk counts for against {@link READ_AHEAD_BYTES}: the usual largest. */
 const CHUNK_COST_BYTES = 4 * 1024 * 1024;
@@ -62,6 +67,7 @@ const parameters = Type.Object({
 
 /** `GET /reader`: the upgrade to a session that reads one snapshot (spec reader-protocol.md §1). */
 export function addReaderRoute(api: FastifyInstance, options: SessionOptions): void {
+  const shelf = new BufferShelf({ bytesMax: SHELF_BYTES });
   addRoute(api, {
     method: "GET",
     path: "/reader",
@@ -70,7 +76,7 @@ export function addReaderRoute(api: FastifyInstance, options: SessionOptions): v
     parameters,
     unknownParameters: "ignore",
     reply: Type.Null(),
-    handle: (given, call) => startReader(given, call, options),
+    handle: (given, call) => startReader(given, call, options, shelf),
   });
 }
 
@@ -78,6 +84,7 @@ async function startReader(
   given: Static<typeof parameters>,
   call: Call,
   options: SessionOptions,
+  shelf: BufferShelf,
 ): Promise<typeof ANSWERED> {
   const { access } = options;
   const aclPath = datastorePath(given.store, given.ns ?? "");
@@ -102,6 +109,7 @@ async function startReader(
     offer,
     call,
     options,
+    shelf,
     caller: call.caller,
     isDebug: given.debug === true,
   });
@@ -151,6 +159,7 @@ interface Run {
   readonly offer: UpgradeOffer;
   readonly call: Call;
   readonly options: SessionOptions;
+  readonly shelf: BufferShelf;
   readonly caller: AuthId;
   readonly isDebug: boolean;
 }
@@ -170,7 +179,7 @@ async function runSession(run: Run): Promise<void> {
     const session = await upgradeConnection(run.call.reply, run.offer, PROTOCOL);
     if (session) {
       await serveConnection(session, {
-        routes: readerMethods(reader, datastore, task, run.isDebug),
+        routes: readerMethods(run, task),
         task,
         isDebug: run.isDebug,
         unauthenticatedMs: options.unauthenticatedMs,
@@ -190,10 +199,8 @@ async function runSession(run: Run): Promise<void> {
 
 /** The methods of a reader session (spec reader-protocol.md §3). */
 function readerMethods(
-  reader: SnapshotReader,
-  datastore: Datastore,
+  { reader, datastore, isDebug, shelf }: Run,
   task: Task,
-  isDebug: boolean,
 ): readonly SessionRoute[] {
   const readAhead = new MemoryBudget(READ_AHEAD_BYTES);
   return [
@@ -212,7 +219,17 @@ function readerMethods(
       const digest = parseDigest(given.digest);
       const release = await readAhead.take(CHUNK_COST_BYTES);
       onceClosed(stream, release);
-      const blob = await readBlob(reader, digest);
+      const blob = await readBlob(reader, digest, {
+        allocate: (size) => {
+          if (size === undefined) return undefined;
+          const bytes = shelf.take(size);
+          // All that was written has left us then; of a stream that ends otherwise this is not known, and not used again.
+          stream.once("finish", () => {
+            shelf.giveBack(bytes);
+          });
+          return bytes;
+        },
+      });
       if (isDebug) {
         const path = `${datastore.location}/.chunks/${digest.slice(0, 4)}/${digest}`;
         task.detail(`download chunk "${path}"`);
@@ -229,10 +246,11 @@ function readerMethods(
 
 async function readBlob(
   reader: SnapshotReader,
-  digest: ReturnType<typeof parseDigest>,
+  digest: Digest,
+  options: ReadBlobOptions,
 ): Promise<Uint8Array> {
   try {
-    return await reader.readBlob(digest);
+    return await reader.readBlob(digest, options);
   } catch (cause) {
     if (cause instanceof StoreError && cause.code === "STORE_CHUNK_FORBIDDEN") {
       const text = `download chunk ${digest} not allowed`;

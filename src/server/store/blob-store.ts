@@ -1,5 +1,5 @@
 import { ChunkError } from "../../chunks/chunk-error.ts";
-import { type BlobSource, type ReadOptions } from "../../chunks/blob-source.ts";
+import { type BlobSource, type ReadBlobOptions } from "../../chunks/blob-source.ts";
 import { type Digest } from "../../format/chunk/digest.ts";
 import { type AcceptedChunk } from "./accepted-blob.ts";
 import { blobKindOf, BLOB_MAGIC_BYTES } from "../../format/chunk/data-blob.ts";
@@ -57,11 +57,11 @@ export class BlobStore implements BlobSource {
     return (await this.#chunks.statChunk(digest)) !== undefined;
   }
 
-  async readBlob(digest: Digest, options?: ReadOptions): Promise<Uint8Array> {
+  async readBlob(digest: Digest, options?: ReadBlobOptions): Promise<Uint8Array> {
     options?.signal?.throwIfAborted();
     let blob: Uint8Array | undefined;
     try {
-      blob = await this.#chunks.readChunk(digest);
+      blob = await this.#chunks.readChunk(digest, options?.allocate);
     } catch (cause) {
       throw new ChunkError("CHUNK_UNREADABLE", digest, { cause });
     }

@@ -3,6 +3,7 @@ import * as fsPromises from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 
+import { type ReadBlobOptions } from "../../chunks/blob-source.ts";
 import { type Clock } from "../../format/clock.ts";
 import { type Digest, parseDigest } from "../../format/chunk/digest.ts";
 import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
@@ -108,8 +109,12 @@ export class LocalBackend implements StoreBackend {
     return await this.#statObject(this.#chunkPath(digest));
   }
 
-  async readChunk(digest: Digest): Promise<Uint8Array | undefined> {
-    return await readWholeFile(this.#disk, this.#chunkPath(digest), BLOB_UPLOAD_BYTES_MAX);
+  async readChunk(
+    digest: Digest,
+    allocate?: ReadBlobOptions["allocate"],
+  ): Promise<Uint8Array | undefined> {
+    const path = this.#chunkPath(digest);
+    return await readWholeFile(this.#disk, path, BLOB_UPLOAD_BYTES_MAX, allocate);
   }
 
   async readChunkHead(digest: Digest, size: number): Promise<Uint8Array | undefined> {

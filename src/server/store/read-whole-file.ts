@@ -1,3 +1,4 @@
+import { type ReadBlobOptions } from "../../chunks/blob-source.ts";
 import { type DiskCalls, hasErrno } from "./atomic-file.ts";
 import { StoreError } from "./store-error.ts";
 
@@ -20,7 +21,7 @@ export async function absentAs<T, Absent>(
 }
 
 /**
- * Reads a file in one piece; owned.
+ * Reads a file in one piece; owned, or in the memory that `allocate` offers if the file fits there.
  *
  * @returns `undefined` when there is no such file.
  * @throws {StoreError} `STORE_UNREADABLE` for more than `sizeMax` bytes, before anything is allocated.
@@ -29,6 +30,7 @@ export async function readWholeFile(
   disk: DiskCalls,
   path: string,
   sizeMax: number,
+  allocate?: ReadBlobOptions["allocate"],
 ): Promise<Uint8Array | undefined> {
   await using file = await absentAs(undefined, disk.open(path, "r"), "ENOTDIR");
   if (!file) return undefined;
@@ -39,7 +41,8 @@ export async function readWholeFile(
       `Cannot read "${path}": ${size} bytes, at most ${sizeMax} allowed`,
     );
   }
-  const bytes = new Uint8Array(size);
+  const offered = allocate?.(size);
+  const bytes = offered && offered.length >= size ? offered : new Uint8Array(size);
   let done = 0;
   while (done < size) {
     const { bytesRead } = await file.read(bytes, done, size - done, done);

@@ -1,4 +1,4 @@
-import { type BlobSource, type ReadOptions } from "../../chunks/blob-source.ts";
+import { type BlobSource, type ReadBlobOptions } from "../../chunks/blob-source.ts";
 import { fromHex } from "../../format/bytes/hex.ts";
 import { type Digest } from "../../format/chunk/digest.ts";
 import { type ArchiveName, archiveKindOf } from "../../format/snapshot/archive-name.ts";
@@ -106,7 +106,7 @@ export class SnapshotReader implements BlobSource, AsyncDisposable {
    * @throws {StoreError} `STORE_CHUNK_FORBIDDEN` for any other.
    * @throws {ChunkError} `CHUNK_MISSING`, `CHUNK_UNREADABLE`.
    */
-  async readBlob(digest: Digest, options?: ReadOptions): Promise<Uint8Array> {
+  async readBlob(digest: Digest, options?: ReadBlobOptions): Promise<Uint8Array> {
     if (this.#allowed.sizeOf(fromHex(digest)) === undefined) {
       throw new StoreError("STORE_CHUNK_FORBIDDEN", `download chunk ${digest} not allowed`);
     }

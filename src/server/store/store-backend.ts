@@ -1,3 +1,4 @@
+import { type ReadBlobOptions } from "../../chunks/blob-source.ts";
 import { type Digest } from "../../format/chunk/digest.ts";
 
 /**
@@ -33,8 +34,11 @@ export interface ChunkEntry {
 export interface ChunkObjects {
   /** Size and time of last use. Fails when the name is taken by something that is not a regular file. */
   statChunk(digest: Digest): Promise<ChunkStat | undefined>;
-  /** The whole blob, owned. */
-  readChunk(digest: Digest): Promise<Uint8Array | undefined>;
+  /** The whole blob: owned, or in the memory that is offered, as `ReadBlobOptions` says. */
+  readChunk(
+    digest: Digest,
+    allocate?: ReadBlobOptions["allocate"],
+  ): Promise<Uint8Array | undefined>;
   /** The first bytes of the blob, at most `size`, owned. */
   readChunkHead(digest: Digest, size: number): Promise<Uint8Array | undefined>;
   /** Stores a borrowed blob in one step: readers see the old one or the new one, whole. */
