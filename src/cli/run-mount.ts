@@ -140,6 +140,7 @@ export async function runMount(run: MountRun): Promise<void> {
     await mount.ended;
   } finally {
     signal.removeEventListener("abort", onAbort);
+    opened.stopWaiting();
     await mount.unmount();
   }
 }
@@ -147,6 +148,8 @@ export async function runMount(run: MountRun): Promise<void> {
 interface OpenView extends Disposable {
   readonly view: DatastoreView;
   readonly sourceName: string;
+  /** Ends the waiting for a server that is away, so that nobody waits for it at the end. */
+  readonly stopWaiting: () => void;
 }
 
 interface ViewParts {
@@ -164,7 +167,7 @@ async function openView(run: MountRun, parts: ViewParts): Promise<OpenView> {
     const folder = resolve(datastore);
     const nothing = (): void => undefined;
     const view = new FolderDatastoreView({ folder, onUnsigned, ...parts });
-    return { view, sourceName: folder, [Symbol.dispose]: nothing };
+    return { view, sourceName: folder, stopWaiting: nothing, [Symbol.dispose]: nothing };
   }
   const server = await connect(run);
   const view = new RemoteDatastoreView({
@@ -180,6 +183,9 @@ async function openView(run: MountRun, parts: ViewParts): Promise<OpenView> {
   return {
     view,
     sourceName: printRepository(server.repository),
+    stopWaiting: () => {
+      view.stopWaiting();
+    },
     [Symbol.dispose]: () => {
       server[Symbol.dispose]();
     },

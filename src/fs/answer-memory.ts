@@ -9,6 +9,17 @@ import { restartWith } from "./restart-with.ts";
 /** How long a failure is remembered: long enough for those who wait for it, short enough to notice a return. */
 const FAILURE_MS = 3000;
 
+/** The same where the server could not be reached: whoever reads later makes an attempt of their own. */
+const UNREACHABLE_MS = 200;
+
+/** Codes of failures that say nothing about what was asked for. */
+const unreachableCodes: readonly string[] = [
+  "SESSION_UNREACHABLE",
+  "SESSION_LOST",
+  "SESSION_TIMEOUT",
+  "REFUSED_BY_FAILURE",
+];
+
 /** How old a list of namespaces, groups or snapshots may get. */
 export const LISTING_MS = 5000;
 
@@ -104,7 +115,10 @@ export class AnswerMemory {
     this.#underWay.delete(key);
     const nowMs = this.#monotonicMs();
     if (answer instanceof Error) {
-      this.#failures.set(key, { error: answer, untilMs: nowMs + FAILURE_MS });
+      const keptMs = unreachableCodes.some((code) => hasCode(answer, code))
+        ? UNREACHABLE_MS
+        : FAILURE_MS;
+      this.#failures.set(key, { error: answer, untilMs: nowMs + keptMs });
       this.#dropOldFailures(nowMs);
       return;
     }
@@ -123,8 +137,7 @@ export class AnswerMemory {
 
   #dropOldFailures(nowMs: number): void {
     for (const [key, { untilMs }] of this.#failures) {
-      if (untilMs > nowMs) return; // In order of time: the rest is younger.
-      this.#failures.delete(key);
+      if (untilMs <= nowMs) this.#failures.delete(key);
     }
   }
 }

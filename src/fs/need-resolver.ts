@@ -22,6 +22,8 @@ interface Session {
   /** Indexes read in this session: only their chunks are handed out by a server. */
   readonly indexes: Map<string, Promise<Uint8Array>>;
   users: number;
+  /** Whether nobody else will use it, so that the last user closes it. */
+  isDropped: boolean;
 }
 
 /** Options of a {@link NeedResolver}. */
@@ -34,7 +36,8 @@ export interface NeedResolverOptions {
  * Answers the needs of a mounted datastore from a view of it; runs in the thread that has an event loop.
  *
  * Keeps the snapshots used last open. One that stops answering is opened anew, once per need: a server that was
- * away and came back is found again without unmounting.
+ * away and came back is found again without unmounting. The old session stays until the last need that uses it has its
+ * answer: what fails for one may still succeed for another, which would otherwise lose the time it has left to wait.
  */
 export class NeedResolver implements AsyncDisposable {
   readonly #view: DatastoreView;
@@ -127,7 +130,7 @@ export class NeedResolver implements AsyncDisposable {
     }
     const opened = this.#view.openSnapshot(snapshot);
     opened.catch(() => undefined); // Awaited by whoever uses it.
-    const session: Session = { opened, indexes: new Map(), users: 0 };
+    const session: Session = { opened, indexes: new Map(), users: 0, isDropped: false };
     this.#sessions.set(path, session);
     this.#closeOldest();
     return session;
@@ -144,10 +147,10 @@ export class NeedResolver implements AsyncDisposable {
 
   #drop(snapshot: SnapshotKey, session: Session): void {
     const path = snapshotPath(snapshot);
-    if (this.#sessions.get(path) === session) {
-      this.#sessions.delete(path);
-      void closeQuietly(session);
-    }
+    if (this.#sessions.get(path) === session) this.#sessions.delete(path);
+    if (session.isDropped) return;
+    session.isDropped = true;
+    if (session.users === 0) void closeQuietly(session);
   }
 }
 
@@ -160,6 +163,7 @@ async function counted<Answer>(
     return await use(session);
   } finally {
     session.users--;
+    if (session.isDropped && session.users === 0) void closeQuietly(session);
   }
 }
 

@@ -61,6 +61,19 @@ describe("fs/answer-memory", () => {
     expect(later).to.be.instanceOf(NotResident);
   });
 
+  it("asks soon again for what could only not be reached", () => {
+    const { memory, pass } = made();
+    const cause = Object.assign(new Error("the server is away"), { code: "SESSION_UNREACHABLE" });
+    memory.accept(chunk(1), new Error("unreadable", { cause }));
+
+    const atOnce = thrown(() => memory.get(chunk(1)));
+    pass(300);
+    const soon = thrown(() => memory.get(chunk(1)));
+
+    expect(atOnce).to.have.property("code", "EIO");
+    expect(soon).to.be.instanceOf(NotResident);
+  });
+
   it("says EACCES where a key is missing, however deep that lies in the causes", () => {
     const { memory } = made();
     const cause = Object.assign(new Error("encrypted"), { code: "FORMAT_KEY_REQUIRED" });

@@ -70,6 +70,7 @@ export class ReaderSession implements Disposable {
   readonly #stop = new AbortController();
   #connection: Promise<Http2Connection> | undefined;
   #lostAtMs: number | undefined;
+  #connectedAtMs = 0;
 
   private constructor(options: ReaderSessionOptions) {
     this.#options = options;
@@ -141,6 +142,8 @@ export class ReaderSession implements Disposable {
         this.#lostAtMs = undefined;
         return bytes;
       } catch (error) {
+        // A refusal is an answer, too: whoever gives it is there.
+        if (error instanceof ApiError && !isLoss(error)) this.#lostAtMs = undefined;
         if (!isLoss(error) || this.#stop.signal.aborted) throw error;
         this.#lose(connection, error);
         if (this.#remainingMs() <= 0) throw error;
@@ -178,7 +181,11 @@ export class ReaderSession implements Disposable {
     if (this.#connectionLost !== connection) {
       this.#connectionLost = connection;
       this.#connection = undefined;
-      this.#lostAtMs ??= performance.now();
+      const nowMs = performance.now();
+      // A connection that held for long ends an earlier loss, even if nothing was asked over it.
+      const heldMs = nowMs - this.#connectedAtMs;
+      if (heldMs > this.#options.reconnect.totalMs) this.#lostAtMs = undefined;
+      this.#lostAtMs ??= nowMs;
       this.#options.onConnectionChange?.(false, cause);
     }
     connection.destroy();
@@ -197,9 +204,11 @@ export class ReaderSession implements Disposable {
           this.#options.onConnectionChange?.(true);
           return connection;
         } catch (error) {
-          if (!isLoss(error) || this.#remainingMs() <= pauseMs) throw error;
+          if (!isLoss(error) || this.#remainingMs() <= 0) throw error;
         }
-        await sleep(pauseMs, undefined, { signal: this.#stop.signal });
+        // The last attempt is made when the time is over, not a pause before: the server may be back by then.
+        const restMs = Math.max(0, Math.min(pauseMs, this.#remainingMs()));
+        await sleep(restMs, undefined, { signal: this.#stop.signal });
       }
     } catch (error) {
       this.#connection = undefined;
@@ -220,6 +229,7 @@ export class ReaderSession implements Disposable {
       connection.destroy();
       throw error;
     }
+    this.#connectedAtMs = performance.now();
     return connection;
   }
 
@@ -245,7 +255,7 @@ function downloadRequest(fileName: ArchiveName): SessionRequest {
 }
 
 /** Whether trying again with a new connection can help. */
-function isLoss(error: unknown): boolean {
+export function isLoss(error: unknown): boolean {
   if (error instanceof ApiError) return error.code === "REFUSED_BY_FAILURE";
   if (!(error instanceof SessionError)) return false;
   return ["SESSION_LOST", "SESSION_TIMEOUT", "SESSION_UNREACHABLE"].includes(error.code);

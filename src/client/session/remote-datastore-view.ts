@@ -13,6 +13,7 @@ import {
 } from "../../format/snapshot/snapshot-id.ts";
 import { type BackupServer } from "./backup-server.ts";
 import { listChildNamespaces, listGroups, listSnapshots } from "./list-datastore.ts";
+import { Patience } from "./patience.ts";
 import { type ReconnectPolicy } from "./reader-session.ts";
 import { RemoteSnapshot } from "./remote-snapshot.ts";
 
@@ -61,19 +62,30 @@ export interface OpenRemoteSnapshot {
 /**
  * A datastore behind a server as the mount wants it; has the shape of `DatastoreView`, which belongs to the mount.
  *
- * Listings are asked of the server each time. Words are parsed here, so a name that could never exist is an error and
+ * Listings are asked of the server each time. A server that was reached before and is away is waited for, in all for the time
+ * that the policy says. Words are parsed here, so a name that could never exist is an error and
  * not a request.
  */
 export class RemoteDatastoreView {
   readonly #options: RemoteDatastoreViewOptions;
+  readonly #patience: Patience;
 
   constructor(options: RemoteDatastoreViewOptions) {
     this.#options = options;
+    this.#patience = new Patience(options.reconnect);
+  }
+
+  /** Ends the waiting for a server that is away; calls that wait fail. */
+  stopWaiting(): void {
+    this.#patience.stop();
   }
 
   /** Last components of the namespaces directly below one. */
   async listNamespaces(namespace: string): Promise<readonly string[]> {
-    const children = await listChildNamespaces(this.#options.server, parseNamespace(namespace));
+    const parent = parseNamespace(namespace);
+    const children = await this.#patience.run(
+      async () => await listChildNamespaces(this.#options.server, parent),
+    );
     return children.map((child) => namespaceComponents(child).at(-1) ?? "");
   }
 
@@ -81,7 +93,10 @@ export class RemoteDatastoreView {
   async listGroups(
     namespace: string,
   ): Promise<readonly (BackupGroup & { readonly lastTimeSec: number })[]> {
-    const groups = await listGroups(this.#options.server, parseNamespace(namespace));
+    const parsed = parseNamespace(namespace);
+    const groups = await this.#patience.run(
+      async () => await listGroups(this.#options.server, parsed),
+    );
     return groups.map(({ group, lastBackupSec }) => ({ ...group, lastTimeSec: lastBackupSec }));
   }
 
@@ -90,7 +105,9 @@ export class RemoteDatastoreView {
     group: GroupWords,
   ): Promise<readonly { readonly timeSec: number; readonly isFinished: boolean }[]> {
     const namespace = parseNamespace(group.namespace);
-    const listed = await listSnapshots(this.#options.server, namespace, { group: groupOf(group) });
+    const listed = await this.#patience.run(
+      async () => await listSnapshots(this.#options.server, namespace, { group: groupOf(group) }),
+    );
     return listed.map(({ snapshot, isFinished }) => ({ timeSec: snapshot.timeSec, isFinished }));
   }
 
@@ -98,15 +115,20 @@ export class RemoteDatastoreView {
   async openSnapshot(
     snapshot: GroupWords & { readonly timeSec: number },
   ): Promise<OpenRemoteSnapshot> {
-    const { chunksOf, onUnsigned, ...options } = this.#options;
-    const opened = await RemoteSnapshot.open({
+    const { chunksOf, onUnsigned, onConnectionChange, ...options } = this.#options;
+    const snapshotOptions = {
       ...options,
       snapshot: {
         ...groupOf(snapshot),
         timeSec: snapshot.timeSec,
         namespace: parseNamespace(snapshot.namespace),
       },
-    });
+      onConnectionChange: (isConnected: boolean, cause?: unknown): void => {
+        this.#patience.note(isConnected);
+        onConnectionChange?.(isConnected, cause);
+      },
+    };
+    const opened = await this.#patience.run(async () => await RemoteSnapshot.open(snapshotOptions));
     if (opened.trust === "unsigned") onUnsigned?.(snapshot);
     return {
       manifest: opened.manifestText,

@@ -205,6 +205,49 @@ describe("client/session/reader-session", () => {
     session[Symbol.dispose]();
   });
 
+  it("makes its last attempt when the time is over, not a pause before", async () => {
+    const session = await open({ totalMs: 1_500, delayMs: 1_000, delayMsMax: 5_000 });
+    let attempts = 0;
+    fake.behaviour.onHead = (_head, _body, socket) => {
+      // There again for the third attempt, which a pause of two seconds would put behind the end of the time.
+      if (++attempts > 2) return "upgrade";
+      socket.destroy();
+      return "answered";
+    };
+    fake.dropConnections();
+
+    const blob = await new RemoteBlobSource(session).readBlob(digest);
+
+    expect(Buffer.from(blob).toString()).to.equal("blob");
+    session[Symbol.dispose]();
+  });
+
+  it("has all its time again after a server that came back only to refuse", async () => {
+    const session = await open({ totalMs: 200, delayMs: 10, delayMsMax: 20 });
+    const source = new RemoteBlobSource(session);
+    fake.behaviour.onStream = (stream) => {
+      reply(stream, "no such chunk", 400);
+    };
+    fake.dropConnections();
+    await rejection(source.readBlob(digest));
+    const endMs = performance.now() + 250;
+    while (performance.now() < endMs) await rejection(source.readBlob(digest));
+    let isFirst = true;
+    fake.behaviour.onHead = (_head, _body, socket) => {
+      if (!isFirst) return "upgrade";
+      isFirst = false;
+      socket.destroy();
+      return "answered";
+    };
+    fake.behaviour.onStream = answer;
+    fake.dropConnections();
+
+    const blob = await source.readBlob(digest);
+
+    expect(Buffer.from(blob).toString()).to.equal("blob");
+    session[Symbol.dispose]();
+  });
+
   it("does not try again after a refusal", async () => {
     const session = await open(patient);
     fake.behaviour.onHead = (_head, _body, socket) => {
