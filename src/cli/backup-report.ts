@@ -1,12 +1,14 @@
 import { type BackupSource } from "../client/backup/backup-source.ts";
 import { type BackupEvents, type SourceProgress } from "../client/backup/run-backup.ts";
 import { type ArchiveUploadResult } from "../client/session/archive-upload.ts";
+import { type Repository } from "../client/session/repository.ts";
 import { isMissingContent, type SourceProblem } from "../client/source/source-problem.ts";
 import { systemClock } from "../format/clock.ts";
 import { type ArchiveName, shortArchiveName } from "../format/snapshot/archive-name.ts";
 import { type Namespace } from "../format/snapshot/namespace.ts";
 import { type SnapshotId, snapshotIdText } from "../format/snapshot/snapshot-id.ts";
 import { byteText } from "./byte-text.ts";
+import { localTimeText } from "./local-time-text.ts";
 import { commandLog } from "./log.ts";
 import { type OutputFormat } from "./output-format.ts";
 import { ProgressLine } from "./progress-line.ts";
@@ -15,11 +17,25 @@ import { quotedPath } from "./quoted-path.ts";
 /** Problems named one by one before only their number is told. */
 const PROBLEMS_NAMED_MAX = 100;
 
+/** Tells what a backup does, from its beginning to its end. */
+export interface BackupReporter extends BackupEvents {
+  /** Whether content could not be read that a later backup may well find. */
+  readonly isIncomplete: boolean;
+  /** Says what a backup would do. */
+  dryRun(sources: readonly BackupSource[]): void;
+  /** The backup begins. */
+  begin(repository: Repository): void;
+  /** It has ended, one way or the other. */
+  end(): void;
+  /** It has ended well. */
+  succeed(): void;
+}
+
 /**
  * Tells a user what a backup does: lines on standard error and on a terminal a live one, or with JSON output
  * an object per line on standard output.
  */
-export class BackupReport implements BackupEvents {
+export class BackupReport implements BackupReporter {
   readonly #snapshot: SnapshotId;
   readonly #namespace: Namespace;
   readonly #isJson: boolean;
@@ -40,12 +56,10 @@ export class BackupReport implements BackupEvents {
     this.#isJson = format !== "text";
   }
 
-  /** Whether content could not be read that a later backup may well find. */
   get isIncomplete(): boolean {
     return this.#missingCount > 0;
   }
 
-  /** Says what a backup would do. */
   dryRun(sources: readonly BackupSource[]): void {
     for (const { kind, name, path } of sources) {
       this.#say("would-upload", { archive: `${name}.${kind}`, path }, () => {
@@ -54,7 +68,6 @@ export class BackupReport implements BackupEvents {
     }
   }
 
-  /** The backup begins. */
   begin(): void {
     this.#startedAtMs = systemClock.nowMs();
     const name = snapshotIdText(this.#snapshot);
@@ -67,13 +80,11 @@ export class BackupReport implements BackupEvents {
     });
   }
 
-  /** It has ended, one way or the other. */
   end(): void {
     this.#line?.[Symbol.dispose]();
     this.#line = undefined;
   }
 
-  /** It has ended well. */
   succeed(): void {
     const durationSec = this.#elapsedSec();
     if (this.#problemCount > PROBLEMS_NAMED_MAX) {
@@ -97,6 +108,16 @@ export class BackupReport implements BackupEvents {
 
   info(text: string): void {
     this.#say("info", { text }, () => text);
+  }
+
+  comparing(previousSec: number): void {
+    this.#say("comparing", { previousTime: previousSec }, () => {
+      return `Comparing with the backup of ${localTimeText(previousSec)}`;
+    });
+  }
+
+  keyUploading(name: ArchiveName): void {
+    this.#say("key-uploading", { archive: name }, () => `Upload RSA encoded key as ${name}`);
   }
 
   started(progress: SourceProgress): void {

@@ -1,11 +1,13 @@
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 
 import {
   answerCompletions,
   completionCommands,
   registerCompletionCommand,
 } from "./commands/completion.ts";
-import { exitCodes, usageHint } from "./run-command.ts";
+import { officialExitStatus } from "./official/official-exit-status.ts";
+import { personalityOf } from "./official/personality.ts";
+import { reportFailure, usageHint } from "./run-command.ts";
 import { readProgramVersion } from "./program-version.ts";
 
 /** What every file in `commands/` exports: it adds one command to the program and loads nothing heavy. */
@@ -46,36 +48,76 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
 
 /** Builds the program with the commands that `args` may need: the one it names, else all. */
 export async function buildProgram(args: readonly string[]): Promise<Command> {
-  const program = new Command("amber");
+  const program = await makeProgram(
+    "amber",
+    "Proxmox-Backup-compatible backups that open as folders",
+  );
+  const name = args[0] ?? "";
+  const named = commandModules[name];
+  await register(program, named ? [name] : Object.keys(commandModules));
+  if (completionCommands.includes(name)) await answerCompletions(program);
+  else if (!named) {
+    registerCompletionCommand(program);
+    program.addHelpText("after", OFFICIAL_NAMES_HELP);
+  }
+  return program;
+}
+
+const OFFICIAL_NAMES_HELP = `
+Under the name proxmox-backup-client, or with that name as its first argument, this program takes the
+arguments of the official one.`;
+
+/** Runs the program; the outcome is in `process.exitCode`. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const { name, args } = personalityOf(argv);
+  try {
+    if (name === "amber") await runAsAmber(args);
+    else await runAsOfficial(name, args);
+  } catch (error) {
+    process.exitCode =
+      error instanceof CommanderError ? error.exitCode : reportFailure(error, undefined);
+  }
+  if (name !== "amber") process.exitCode = officialExitStatus(process.exitCode);
+}
+
+async function runAsAmber(args: readonly string[]): Promise<void> {
+  const program = await buildProgram(args);
+  if (args.length === 0) program.help({ error: true });
+  await program.parseAsync(args, { from: "user" });
+}
+
+async function runAsOfficial(
+  name: "proxmox-backup-client",
+  args: readonly string[],
+): Promise<void> {
+  const { applyOfficialDefaults, officialAliases, officialCommandNames } =
+    await import("./official/official-client.ts");
+  const { translateArguments } = await import("./official/official-arguments.ts");
+  const program = await makeProgram(name, "back up to, and restore from, a backup server");
+  await register(program, officialCommandNames);
+  applyOfficialDefaults(program);
+  const translated = translateArguments(program, officialAliases, args);
+  if (translated.length === 0) program.help({ error: true });
+  await program.parseAsync(translated, { from: "user" });
+}
+
+async function makeProgram(name: string, description: string): Promise<Command> {
+  const program = new Command(name);
   program
-    .description("Proxmox-Backup-compatible backups that open as folders")
+    .description(description)
     .version(await readProgramVersion(), "-V, --version", "print the version")
     .showSuggestionAfterError()
     .showHelpAfterError(usageHint)
+    .exitOverride()
     .configureOutput({
       outputError: (text, write) => {
         write(text.replace(/^error: /, "Error: "));
       },
     });
-  const name = args[0] ?? "";
-  const named = commandModules[name];
-  const wanted = named ? [named] : Object.values(commandModules);
-  for (const register of await Promise.all(wanted.map(async (load) => await load()))) {
-    register(program);
-  }
-  if (completionCommands.includes(name)) await answerCompletions(program);
-  else if (!named) registerCompletionCommand(program);
   return program;
 }
 
-/** Runs the program; the outcome is in `process.exitCode`. */
-export async function main(argv: readonly string[]): Promise<void> {
-  const args = argv.slice(2);
-  const program = await buildProgram(args);
-  if (args.length === 0) {
-    program.outputHelp({ error: true });
-    process.exitCode = exitCodes.failed;
-    return;
-  }
-  await program.parseAsync(args, { from: "user" });
+async function register(program: Command, names: readonly string[]): Promise<void> {
+  const modules = names.flatMap((name) => commandModules[name] ?? []);
+  for (const add of await Promise.all(modules.map(async (load) => await load()))) add(program);
 }

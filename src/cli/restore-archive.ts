@@ -14,6 +14,7 @@ import { usingKeyLine } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
 import { unsignedWarning } from "./crypt-options.ts";
 import { commandLog } from "./log.ts";
+import { programStyle } from "./official/personality.ts";
 import { type OutputFormatOptions, renderJson } from "./output-format.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { describeFailure } from "./run-command.ts";
@@ -151,9 +152,21 @@ class RestoreReport implements RestoreEvents, Disposable {
     const bytes = counters.read("bytes");
     const seconds = this.#seconds();
     const speed = seconds > 0 ? `, ${byteText(Math.round(bytes / seconds))}/s` : "";
+    if (programStyle() === "official") {
+      this.#succeedOfficially(bytes, seconds);
+      return;
+    }
     this.#line.print(() => {
       commandLog.line("info", `Restored ${byteText(bytes)} in ${seconds.toFixed(2)}s${speed}`);
     });
+  }
+
+  /** The official client says nothing about trees, and this about images (spec client-cli.md §2.2). */
+  #succeedOfficially(bytes: number, seconds: number): void {
+    if (!/\.img(?:\.fidx)?$/.test(this.#plan.archive)) return;
+    const speed = (bytes / 1_000_000 / Math.max(seconds, 0.001)).toFixed(2);
+    const facts = `bytes=${bytes}, duration=${seconds.toFixed(2)}s, speed=${speed}MB/s`;
+    commandLog.line("info", `restore image complete (${facts})`);
   }
 
   /** What was done, for programs. */
@@ -167,7 +180,8 @@ class RestoreReport implements RestoreEvents, Disposable {
   }
 
   #describe(): string | undefined {
-    if (!this.#counters || !commandLog.shows("info")) return undefined;
+    if (programStyle() === "official" || !this.#counters || !commandLog.shows("info"))
+      return undefined;
     const bytes = this.#counters.read("bytes");
     const share = this.#expectedBytes > 0 ? Math.floor((100 * bytes) / this.#expectedBytes) : 100;
     const speed = byteText(Math.round(bytes / Math.max(this.#seconds(), 0.001)));

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 
 import { BackupError } from "../format/backup-error.ts";
 import { commandLog } from "./log.ts";
+import { programStyle } from "./official/personality.ts";
 
 /** What the program's exit status says to scripts. */
 export const exitCodes = {
@@ -92,28 +93,44 @@ export async function runCommand(
 }
 
 /**
- * Renders a failure for the console: `Error: <message>` and one indented line per cause.
+ * Renders a failure for the console: `Error: <message>` and one indented line per cause; under an official name, the block
+ * `Caused by:` that its programs print (spec client-cli.md §1).
  *
  * A cause whose text the message above already ends with is left out.
  */
-export function describeFailure(error: unknown): string {
-  const lines = [`Error: ${messageOf(error)}`];
+export function describeFailure(error: unknown, style = programStyle()): string {
+  const message = `Error: ${messageOf(error)}`;
+  const causes = causesOf(error);
+  if (style === "amber")
+    return [message, ...causes.map((text) => `  Caused by: ${text}`)].join("\n");
+  if (causes.length === 0) return message;
+  const numbered = causes.map((text, i) => `    ${causes.length > 1 ? `${i}: ` : ""}${text}`);
+  return [message, "", "Caused by:", ...numbered].join("\n");
+}
+
+function causesOf(error: unknown): string[] {
+  const lines: string[] = [];
   let above = messageOf(error);
   const seen = new Set<unknown>([error]);
   for (let cause = causeOf(error); cause !== undefined; cause = causeOf(cause)) {
     if (seen.has(cause)) break;
     seen.add(cause);
     const message = messageOf(cause);
-    if (!above.endsWith(message)) lines.push(`  Caused by: ${message}`);
+    if (!above.endsWith(message)) lines.push(message);
     above = message;
   }
-  return lines.join("\n");
+  return lines;
 }
 
-function reportFailure(error: unknown, signal: AbortSignal): ExitCode {
-  const reason: unknown = signal.reason;
+/**
+ * Prints why a command failed and tells the exit status for it.
+ *
+ * @param signal What the command was told to end by; its reason explains more than what the command then ran into.
+ */
+export function reportFailure(error: unknown, signal: AbortSignal | undefined): ExitCode {
+  const reason: unknown = signal?.reason;
   if (reason instanceof OutputClosed) return exitCodes.ok;
-  if (signal.aborted && reason instanceof Interrupted) {
+  if (signal?.aborted === true && reason instanceof Interrupted) {
     commandLog.line("error", `Error: ${reason.message}`);
     return reason.exitCode;
   }

@@ -1,4 +1,4 @@
-import { recordedOutput } from "./recorded-server.ts";
+import { recordedOutput } from "./recording.ts";
 
 /**
  * Long answers are in the recordings by their checksum only. They are made here from what the official client printed of

@@ -1,42 +1,25 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type ServerHttp2Stream } from "node:http2";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { type TLSSocket } from "node:tls";
 
+import { timeText } from "../../src/format/snapshot/time-text.ts";
 import { startFakeServer } from "./fake-backup-server.ts";
 import { longBody } from "./recorded-bodies.ts";
-
-const fixtures = resolve(import.meta.dirname, "../../fixtures");
-
-interface Body {
-  readonly len: number;
-  readonly text?: string;
-  readonly hex?: string;
-}
-
-interface Event {
-  readonly conn: number;
-  readonly from?: "client" | "server";
-  readonly proto?: "http/1.1" | "h2";
-  readonly first_line?: string;
-  readonly headers?: readonly (readonly [string, string])[];
-  readonly body?: Body | null;
-  readonly stream?: number;
-  readonly data?: Body;
-}
-
-/** One recorded request with its answer. */
-interface Exchange {
-  /** Method, path and sorted query, without what may differ between runs. */
-  readonly key: string;
-  readonly path: string;
-  readonly headers: ReadonlyMap<string, string>;
-  readonly body: Body[];
-  status: number;
-  type: string;
-  readonly answer: Body[];
-  isUsed: boolean;
-}
+import {
+  addAppend,
+  type Appends,
+  type Body,
+  contentOf,
+  differentAppends,
+  digestOf,
+  type Exchange,
+  fixtures,
+  keyOf,
+  readRecording,
+  sessionKey,
+} from "./recording.ts";
+import { plainBlob } from "./transcript.ts";
 
 /** A server that answers one client run from the recording of the genuine server, and nothing else. */
 export interface RecordedServer {
@@ -49,14 +32,34 @@ export interface RecordedServer {
   close(): Promise<void>;
 }
 
+/** How close a run has to be to its recording. */
+export interface RecordedServerOptions {
+  /**
+   * `recorded`: the same chunks in the same indexes; known chunks need not be sent again. `any`: whatever a server accepts,
+   * for backups that place reused content in another way.
+   */
+  readonly uploads: "recorded" | "any";
+}
+
 /** Starts a server that knows the recording `fixtures/protocol/NAME.jsonl`. */
-export async function startRecordedServer(name: string): Promise<RecordedServer> {
+export async function startRecordedServer(
+  name: string,
+  { uploads }: RecordedServerOptions = { uploads: "recorded" },
+): Promise<RecordedServer> {
   const recording = readRecording(name);
   const violations: string[] = [];
   const sessions: Exchange[][] = [...recording.sessions];
   let next = 0;
-  let folder = "";
-  const known = { indexed: false, chunks: new Set<string>(), closed: 0, opened: 0 };
+  const folders = { reader: "", backup: "" };
+  const previousSec = recording.previousSec;
+  const known: SessionState = {
+    files: new Set(),
+    chunks: new Set(),
+    previous: [],
+    appends: new Map(),
+    opened: 0,
+    closed: 0,
+  };
 
   const onHead = (head: string, body: string, socket: TLSSocket): "upgrade" | "answered" => {
     const [line = "", ...headerLines] = head.split("\r\n");
@@ -70,7 +73,8 @@ export async function startRecordedServer(name: string): Promise<RecordedServer>
     const content = Buffer.from(body, "latin1");
     const isUpgrade = /\/(backup|reader)\?/.test(target);
     if (isUpgrade) {
-      folder = snapshotFolder(target);
+      if (target.includes("/reader?")) folders.reader = snapshotFolder(target);
+      else folders.backup = snapshotFolder(target);
       const wanted = recording.upgrades.find((each) => each.key === keyOf(method, target));
       if (!wanted) violations.push(`no such upgrade: ${line}`);
       else compareHeaders(wanted, headers, line, violations);
@@ -103,11 +107,37 @@ export async function startRecordedServer(name: string): Promise<RecordedServer>
   ): void => {
     const method = String(headers[":method"]);
     const target = String(headers[":path"]);
-    const key = sessionKey(method, target, body);
+    const key = sessionKey(method, target);
     const all = sessions.flat();
+    const group = folders.backup.slice(0, folders.backup.lastIndexOf("/"));
+    const reason = outOfOrder(method, target, body, known);
+    if (reason !== undefined) violations.push(`${method} ${target}: ${reason}`);
     const wanted =
       all.find((each) => each.key === key && !each.isUsed) ??
-      (method === "GET" ? all.find((each) => each.key === key) : undefined);
+      (method === "POST" ? undefined : all.find((each) => each.key === key));
+    if (!wanted && method === "GET" && isReadable(target, folders.reader, known.files)) {
+      stream.respond({ ":status": 200, "content-type": "application/octet-stream" });
+      stream.end(storedFile(target, folders.reader));
+      return;
+    }
+    if (!wanted && target.startsWith("/previous?") && previousSec === null) {
+      // The official client tries it, too (spec backup-protocol.md §7).
+      stream.respond({ ":status": 400 });
+      stream.end("no valid previous backup");
+      return;
+    }
+    if (target.startsWith("/previous?")) {
+      const file = previousFile(target, group, previousSec ?? 0);
+      if (target.endsWith("idx")) known.previous.push(file);
+      stream.respond({ ":status": 200, "content-type": "application/octet-stream" });
+      stream.end(file);
+      return;
+    }
+    if (!wanted && uploads === "any" && /^\/dynamic_(chunk|close)\?/.test(target)) {
+      stream.respond({ ":status": 200, "content-type": "application/json;charset=UTF-8" });
+      stream.end('{"data":null}');
+      return;
+    }
     if (!wanted) {
       violations.push(`no such request in the session: ${key}`);
       stream.respond({ ":status": 400 });
@@ -115,14 +145,12 @@ export async function startRecordedServer(name: string): Promise<RecordedServer>
       return;
     }
     wanted.isUsed = true;
-    const reason = outOfOrder(method, target, body, known);
-    if (reason !== undefined) violations.push(`${method} ${target}: ${reason}`);
     const contentType = headers["content-type"];
     if (method !== "GET" && body.length > 0 && contentType !== wanted.headers.get("content-type")) {
       violations.push(`content-type of ${method} ${target}: ${String(contentType)}`);
     }
     stream.respond({ ":status": wanted.status, "content-type": wanted.type });
-    stream.end(sessionAnswer(wanted, folder));
+    stream.end(sessionAnswer(wanted, folders.reader));
   };
 
   const server = await startFakeServer({ onHead, onStream });
@@ -130,123 +158,17 @@ export async function startRecordedServer(name: string): Promise<RecordedServer>
     port: server.port,
     fingerprint: server.fingerprint,
     violations,
-    missing: () =>
-      [...recording.calls, ...sessions.flat()]
+    missing: () => [
+      ...[...recording.calls, ...(uploads === "any" ? [] : sessions.flat())]
         .filter(({ key, isUsed }) => !isUsed && !key.startsWith("GET "))
+        .filter(({ path }) => !isKnownChunk(digestOf(path), known))
         .map(({ key }) => key),
+      ...(uploads === "any" ? [] : differentAppends(recording.appends, known.appends)),
+    ],
     close: async () => {
       await server.close();
     },
   };
-}
-
-/** What the official client printed in this run. */
-export function recordedOutput(name: string): string {
-  return readFileSync(join(fixtures, `protocol/${name}.client-output.txt`), "utf8");
-}
-
-function readRecording(name: string): {
-  readonly calls: Exchange[];
-  readonly upgrades: Exchange[];
-  readonly sessions: Exchange[][];
-} {
-  const events = readFileSync(join(fixtures, `protocol/${name}.jsonl`), "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Event);
-  const calls: Exchange[] = [];
-  const upgrades: Exchange[] = [];
-  const open = new Map<number, Exchange>();
-  const sessions = new Map<number, Map<number, Exchange>>();
-  for (const event of events) {
-    const { conn, from, proto, headers = [] } = event;
-    if (proto === "http/1.1" && from === "client") {
-      const [method = "", target = ""] = (event.first_line ?? "").split(" ");
-      const exchange = makeExchange(keyOf(method, target), target, headers);
-      if (event.body) exchange.body.push(event.body);
-      open.set(conn, exchange);
-      (/\/(backup|reader)\?/.test(target) ? upgrades : calls).push(exchange);
-    } else if (proto === "http/1.1" && from === "server") {
-      const exchange = open.get(conn);
-      if (!exchange) continue;
-      exchange.status = Number((event.first_line ?? "").split(" ")[1]);
-      exchange.type = new Map(headers).get("content-type") ?? "";
-      if (event.body) exchange.answer.push(event.body);
-    } else if (proto === "h2" && event.stream !== undefined && event.stream > 0) {
-      const streams = sessions.get(conn) ?? new Map<number, Exchange>();
-      sessions.set(conn, streams);
-      const map = new Map(headers);
-      const exchange = streams.get(event.stream);
-      if (from === "client" && map.has(":path")) {
-        const target = map.get(":path") ?? "";
-        streams.set(event.stream, makeExchange(map.get(":method") ?? "", target, headers));
-      } else if (exchange && from === "client" && event.data) exchange.body.push(event.data);
-      else if (exchange && from === "server") {
-        if (map.has(":status")) {
-          exchange.status = Number(map.get(":status"));
-          exchange.type = map.get("content-type") ?? "";
-        }
-        if (event.data) exchange.answer.push(event.data);
-      }
-    }
-  }
-  return {
-    calls,
-    upgrades,
-    sessions: [...sessions.values()].map((streams) =>
-      [...streams.values()].map((each) => ({
-        ...each,
-        key: sessionKey(each.key, each.path, contentOf(each.body)),
-      })),
-    ),
-  };
-}
-
-function makeExchange(
-  key: string,
-  path: string,
-  headers: readonly (readonly [string, string])[],
-): Exchange {
-  const map = new Map(headers);
-  return { key, path, headers: map, body: [], status: 0, type: "", answer: [], isUsed: false };
-}
-
-/** A request without the order of its parameters and those that change nothing. */
-function keyOf(method: string, target: string): string {
-  const [path = "", query = ""] = target.split("?");
-  const parameters = new URLSearchParams(query);
-  for (const [name, value] of [
-    ["debug", "true"],
-    ["benchmark", "false"],
-  ] as const) {
-    if (parameters.get(name) === value) parameters.delete(name);
-  }
-  parameters.sort();
-  return `${method} ${decodeURIComponent(path.replace(/^\/+/, "/"))}?${parameters.toString()}`;
-}
-
-/** A request of a session; writers get numbers in any order, and compressed sizes may differ. */
-function sessionKey(method: string, target: string, body: Buffer): string {
-  const [path = "", query = ""] = target.split("?");
-  const parameters = new URLSearchParams(query);
-  for (const name of ["wid", "encoded-size"]) parameters.delete(name);
-  parameters.sort();
-  const content = body.toString("latin1");
-  const list = path.endsWith("_index") && method === "PUT" ? digestList(content) : "";
-  return `${method} ${path}?${parameters.toString()}${list}`;
-}
-
-function digestList(text: string): string {
-  const parsed = JSON.parse(text) as { "digest-list": string[]; "offset-list": number[] };
-  return ` ${parsed["digest-list"].join()} ${parsed["offset-list"].join()}`;
-}
-
-function contentOf(bodies: readonly Body[]): Buffer {
-  return Buffer.concat(
-    bodies.map(({ text, hex }) =>
-      text === undefined ? Buffer.from(hex ?? "", "hex") : Buffer.from(text),
-    ),
-  );
 }
 
 function isSameContent(content: Buffer, wanted: readonly Body[]): boolean {
@@ -290,8 +212,21 @@ function sessionAnswer(exchange: Exchange, folder: string): Buffer {
   const isWhole = exchange.answer.every(({ len, text, hex }) => {
     return len === 0 || text !== undefined || hex !== undefined;
   });
-  if (isWhole) return contentOf(exchange.answer);
-  const query = new URLSearchParams(exchange.path.slice(exchange.path.indexOf("?")));
+  return isWhole ? contentOf(exchange.answer) : storedFile(exchange.path, folder);
+}
+
+/** A file of the previous snapshot; of one that was removed before the store was kept, a manifest without files. */
+function previousFile(target: string, group: string, timeSec: number): Buffer {
+  const folder = join(group, timeText(timeSec));
+  if (existsSync(join(fixtures, "datastore-real/store", folder))) return storedFile(target, folder);
+  const [type, id] = group.split("/").slice(-2);
+  const members = { "backup-type": type, "backup-id": id, "backup-time": timeSec, files: [] };
+  return plainBlob(Buffer.from(JSON.stringify({ ...members, unprotected: {}, signature: null })));
+}
+
+/** What a request for a chunk or a file of a snapshot asks for. */
+function storedFile(target: string, folder: string): Buffer {
+  const query = new URLSearchParams(target.slice(target.indexOf("?")));
   const digest = query.get("digest");
   const store = join(fixtures, "datastore-real/store");
   return readFileSync(
@@ -301,33 +236,65 @@ function sessionAnswer(exchange: Exchange, folder: string): Buffer {
   );
 }
 
+/** What a session has done so far. */
+interface SessionState {
+  /** Indexes that were downloaded. */
+  readonly files: Set<string>;
+  /** Chunks that were uploaded. */
+  readonly chunks: Set<string>;
+  /** Indexes of the previous backup that were downloaded. */
+  readonly previous: Buffer[];
+  readonly appends: Appends;
+  opened: number;
+  closed: number;
+}
+
+/** A reader may have every chunk that an index names which it has read; the official client may not have wanted this one. */
+function isReadable(target: string, folder: string, files: ReadonlySet<string>): boolean {
+  const digest = /^\/chunk\?digest=([0-9a-f]{64})$/.exec(target)?.[1];
+  if (digest === undefined) return false;
+  const bytes = Buffer.from(digest, "hex");
+  return [...files].some((name) => storedFile(`?file-name=${name}`, folder).includes(bytes));
+}
+
 /** Why the genuine server would refuse a request at this moment of the session (spec backup-protocol.md, reader-protocol.md). */
 function outOfOrder(
   method: string,
   target: string,
   body: Buffer,
-  known: { indexed: boolean; readonly chunks: Set<string>; opened: number; closed: number },
+  known: SessionState,
 ): string | undefined {
   const query = new URLSearchParams(target.slice(target.indexOf("?")));
   const path = target.split("?")[0] ?? "";
-  if (path === "/download" && /\.[df]idx$/.test(query.get("file-name") ?? "")) known.indexed = true;
-  if (path === "/chunk" && !known.indexed) return "no index was downloaded before";
-  if (method === "POST" && path.endsWith("_chunk")) known.chunks.add(query.get("digest") ?? "");
+  const name = query.get("file-name") ?? "";
+  if (path === "/download" && /\.[df]idx$/.test(name)) known.files.add(name);
+  if (path === "/chunk" && known.files.size === 0) return "no index was downloaded before";
   if (method === "POST" && path.endsWith("_index")) known.opened += 1;
   if (method === "POST" && path.endsWith("_close")) known.closed += 1;
-  if (method === "PUT" && known.opened === known.closed) return "no index is open";
+  if (method === "POST" && path.endsWith("_chunk")) known.chunks.add(digestOf(target));
+  if (method === "PUT") {
+    if (known.opened === known.closed) return "no index is open";
+    const unknown = addAppend(known.appends, body).find((digest) => !isKnownChunk(digest, known));
+    if (unknown !== undefined) return `chunk ${unknown} is not known`;
+  }
   if (path === "/finish" && known.opened !== known.closed) return "an index is still open";
   return body.length === 0 && path === "/blob" ? "it has no content" : undefined;
 }
 
 function snapshotFolder(target: string): string {
   const query = new URLSearchParams(target.slice(target.indexOf("?")));
-  const time = new Date(Number(query.get("backup-time")) * 1000).toISOString();
   const namespace = (query.get("ns") ?? "").split("/").filter((part) => part !== "");
   return join(
     ...namespace.map((part) => `ns/${part}`),
     query.get("backup-type") ?? "",
     query.get("backup-id") ?? "",
-    time.replace(".000", ""),
+    timeText(Number(query.get("backup-time"))),
   );
+}
+
+/** A chunk that was uploaded in this session, or is in an index of the previous backup that was downloaded. */
+function isKnownChunk(digest: string, { chunks, previous }: SessionState): boolean {
+  if (digest === "") return false;
+  const bytes = Buffer.from(digest, "hex");
+  return chunks.has(digest) || previous.some((index) => index.includes(bytes));
 }

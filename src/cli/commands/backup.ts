@@ -47,11 +47,11 @@ export function registerBackupCommand(program: Command): void {
     const run = async (signal: AbortSignal): Promise<ExitCode> => {
       const { startBackupTools } = await import("../backup-tools.ts");
       const { prepareBackup } = await import("../prepare-backup.ts");
-      const { BackupReport } = await import("../backup-report.ts");
+      const { chooseBackupReport } = await import("../choose-backup-report.ts");
       const prepared = await prepareBackup(sources, options);
       const namespace = await chooseNamespace(options);
       const rateLimit = await chooseRateLimit(options, signal);
-      const report = new BackupReport({ ...prepared, namespace }, options.outputFormat);
+      const report = chooseBackupReport({ ...prepared, namespace }, options.outputFormat);
       if (options.dryRun) {
         report.dryRun(prepared.sources);
         return exitCodes.ok;
@@ -60,7 +60,7 @@ export function registerBackupCommand(program: Command): void {
         const { plannedWalks, runBackup } = await import("../../client/backup/run-backup.ts");
         tools.thread.walkAhead(plannedWalks(prepared));
         await withServer(options, async (server) => {
-          report.begin();
+          report.begin(server.repository);
           for (const notice of prepared.notices) report.info(notice);
           try {
             const plan = { ...prepared, server, namespace, rateLimit };

@@ -1,6 +1,7 @@
 import { type Command } from "commander";
 
 import { addConnectionOptions, type ConnectionOptions } from "../connection-options.ts";
+import { programStyle } from "../official/personality.ts";
 import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
 import { runOnServer } from "../run-on-server.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -33,8 +34,10 @@ function addListCommand(parent: Command): void {
             : { "max-depth": wholeNumber("--max-depth", options.maxDepth, { min: 0, max: 7 }) }),
         };
         const data = await server.callStore("GET", "namespace", parameters, signal);
-        await printResult(data, options, (list) =>
-          namespaceNames(list)
+        // Only here the official client prints the whole answer.
+        const result = programStyle() === "official" ? { data } : data;
+        await printResult(result, options, () =>
+          namespaceNames(data)
             .map((name) => (name === "" ? "" : `${name}\n`))
             .join(""),
         );

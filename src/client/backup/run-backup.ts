@@ -90,6 +90,10 @@ export interface SourceProgress {
 export interface BackupEvents {
   /** A line for people. */
   info(text: string): void;
+  /** The group has an earlier snapshot, whose chunks are known; its time in seconds since the epoch. */
+  comparing(previousSec: number): void;
+  /** The key, wrapped for the master key, goes into the snapshot. */
+  keyUploading(name: ArchiveName): void;
   started(progress: SourceProgress): void;
   /** An archive is on the server; of a split one the two are told one after the other. */
   uploaded(name: ArchiveName, result: ArchiveUploadResult): void;
@@ -130,6 +134,7 @@ export async function runBackup(plan: BackupPlan, tools: BackupTools): Promise<v
         tools.events.info(text);
       },
     });
+    if (previous.timeSec !== undefined) tools.events.comparing(previous.timeSec);
     await new BackupRun(plan, tools, session, previous).run();
   } finally {
     signal.removeEventListener("abort", onAbort);
@@ -297,6 +302,7 @@ class BackupRun {
     const { provider, signal } = this.#tools;
     const name = archiveNameOf(`${source.name}.${source.kind}`);
     const plain = await readSmallFile(source.path, signal);
+    this.#start(source, plain.length);
     const blob = encodeBlob(provider, plain, { compress: true, key: this.#contentKey });
     await this.#session.uploadBlob(name, blob);
     const csum = toHex(provider.sha256(blob));
@@ -308,7 +314,7 @@ class BackupRun {
     const { wrappedKey, cryptMode } = this.#plan;
     if (!wrappedKey) return;
     const { provider, events } = this.#tools;
-    events.info(`Upload RSA encoded key as ${RSA_KEY_NAME}`);
+    events.keyUploading(RSA_KEY_NAME);
     const blob = encodeBlob(provider, wrappedKey, { compress: false });
     await this.#session.uploadBlob(RSA_KEY_NAME, blob);
     const csum = toHex(provider.sha256(blob));

@@ -2,16 +2,8 @@ import { type FastifyInstance } from "fastify";
 import { Type } from "typebox";
 
 import { anyLogin, forTheWorld } from "../http/permission.ts";
+import { EMULATED_VERSION } from "../../format/emulated-version.ts";
 import { addRoute } from "../http/route.ts";
-
-/**
- * Release whose behaviour this server has, in the two parts that peers parse and derive features from
- * (spec rest-api.md §3).
- */
-export const EMULATED_VERSION: { readonly version: string; readonly release: string } = {
-  version: "3.2",
-  release: "4",
-};
 
 /** What this program is, for `repoid`. */
 export interface Product {

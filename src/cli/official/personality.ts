@@ -1,0 +1,34 @@
+import { basename } from "node:path";
+
+/** Programs that this one can be. */
+export const programNames = ["amber", "proxmox-backup-client"] as const;
+
+/** Which program a run is, and what it was told. */
+export interface Personality {
+  readonly name: (typeof programNames)[number];
+  /** Arguments without the program's name. */
+  readonly args: readonly string[];
+}
+
+/**
+ * Tells which program a run is: the one whose name it was started under, for example through a link, else the one that the
+ * first argument names, else `amber`.
+ *
+ * @param argv As in `process.argv`: interpreter, program, arguments.
+ */
+export function personalityOf(argv: readonly string[]): Personality {
+  const [, program = "", ...args] = argv;
+  const started = officialName(basename(program));
+  if (started) return { name: started, args };
+  const named = officialName(args[0] ?? "");
+  return named ? { name: named, args: args.slice(1) } : { name: "amber", args };
+}
+
+/** Whose texts and exit statuses this run has. */
+export function programStyle(argv: readonly string[] = process.argv): "amber" | "official" {
+  return personalityOf(argv).name === "amber" ? "amber" : "official";
+}
+
+function officialName(text: string): "proxmox-backup-client" | undefined {
+  return text === "proxmox-backup-client" ? text : undefined;
+}
