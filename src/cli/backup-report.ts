@@ -7,7 +7,7 @@ import { systemClock } from "../format/clock.ts";
 import { type ArchiveName, shortArchiveName } from "../format/snapshot/archive-name.ts";
 import { type Namespace } from "../format/snapshot/namespace.ts";
 import { type SnapshotId, snapshotIdText } from "../format/snapshot/snapshot-id.ts";
-import { byteText } from "./byte-text.ts";
+import { byteText } from "../format/bytes/byte-text.ts";
 import { localTimeText } from "./local-time-text.ts";
 import { commandLog } from "./log.ts";
 import { type OutputFormat } from "./output-format.ts";

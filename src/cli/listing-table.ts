@@ -1,7 +1,7 @@
 import { parseFiles, parseGroups, parseSnapshots } from "../client/session/list-datastore.ts";
 import { isJsonObject } from "../client/session/server-answer.ts";
 import { backupGroupText, snapshotIdText } from "../format/snapshot/snapshot-id.ts";
-import { byteText } from "./byte-text.ts";
+import { byteText } from "../format/bytes/byte-text.ts";
 import { renderTable, type TableStyle } from "./table.ts";
 
 /** Renders the `data` of the API's list of groups as the official client does (spec client-cli.md §2.3). */

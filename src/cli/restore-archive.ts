@@ -9,7 +9,7 @@ import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { type ManifestTrust } from "../format/manifest/proven-manifest.ts";
 import { snapshotIdText } from "../format/snapshot/snapshot-id.ts";
 import { codecThreadCount } from "./backup-tools.ts";
-import { byteText } from "./byte-text.ts";
+import { byteText } from "../format/bytes/byte-text.ts";
 import { usingKeyLine } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
 import { unsignedWarning } from "./crypt-options.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { byteText } from "../../src/cli/byte-text.ts";
+import { byteText } from "../../src/format/bytes/byte-text.ts";
 import { quotedPath } from "../../src/cli/quoted-path.ts";
 import { type Column, renderTable, tableStyle } from "../../src/cli/table.ts";
 
