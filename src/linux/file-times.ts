@@ -1,8 +1,9 @@
-import { bindLibc, type LibcFunction } from "./libc.ts";
+import { bindLibc, errnoNumber, lastErrno, type LibcFunction } from "./libc.ts";
 import { scratchMemory } from "./scratch-memory.ts";
 import { lastSystemError } from "./system-error.ts";
 
 const UTIME_OMIT = 0x3ffffffe;
+const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 
 let utimensat: LibcFunction | undefined;
@@ -30,6 +31,26 @@ export function setModificationTimeAt(directoryFd: number, name: Uint8Array, tim
   if (utimensat(directoryFd, path, times, AT_SYMLINK_NOFOLLOW) !== 0) {
     throw lastSystemError("utimensat", Buffer.from(name).toString());
   }
+}
+
+/**
+ * Sets the access time of a path and leaves the modification time alone; a symbolic link is not followed.
+ *
+ * @param path Absolute.
+ * @returns `false` when there is nothing of that name.
+ */
+export function setAccessTime(path: Uint8Array, seconds: number): boolean {
+  utimensat ??= bindLibc(
+    "int utimensat(int directory, uintptr_t path, uintptr_t times, int flags)",
+  );
+  const { view, resultAddress, putName } = scratchMemory();
+  view.setBigInt64(0, BigInt(seconds), true);
+  view.setBigInt64(8, 0n, true);
+  view.setBigInt64(16, 0n, true);
+  view.setBigInt64(24, BigInt(UTIME_OMIT), true);
+  if (utimensat(AT_FDCWD, putName(path), resultAddress, AT_SYMLINK_NOFOLLOW) === 0) return true;
+  if (lastErrno() === errnoNumber("ENOENT")) return false;
+  throw lastSystemError("utimensat", Buffer.from(path).toString());
 }
 
 function putTimes(time: FileTime): number {

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { fromHex } from "../../src/format/bytes/hex.ts";
 import { type Digest, parseDigest } from "../../src/format/chunk/digest.ts";
 import { type ChunkEntry, type StoreBackend } from "../../src/server/store/store-backend.ts";
 import { type FakeClock } from "../support/fake-clock.ts";
@@ -95,6 +96,55 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
         Array.from({ length: 10 }, (_, i) => `${a}.${i}.bad`),
       );
       expect(found.every((entry) => entry.isBad && entry.digest === a)).to.equal(true);
+    });
+
+    it("marks many chunks as used in one step and says which are not there", async () => {
+      await backend.writeChunk(a, bytes("a"), "none");
+      await backend.writeChunk(b, bytes("b"), "none");
+      clock.advance(1000);
+      const absent = parseDigest("cc33".padEnd(64, "0"));
+      const digests = new Uint8Array(96);
+      for (const [i, digest] of [b, absent, a].entries()) digests.set(fromHex(digest), 32 * i);
+
+      expect(await backend.touchChunks(digests)).to.deep.equal([1]);
+
+      expect((await backend.statChunk(a))?.usedAtSec).to.equal(clock.nowSec());
+      expect((await backend.statChunk(b))?.usedAtSec).to.equal(clock.nowSec());
+      expect(text(await backend.readChunk(a))).to.equal("a");
+    });
+
+    it("marks what was set aside of a chunk as used, and nothing else", async () => {
+      await backend.writeChunk(a, bytes("bad"), "none");
+      await backend.setChunkAside(a);
+      await backend.writeChunk(a, bytes("good!"), "none");
+      const before = clock.nowSec();
+      clock.advance(1000);
+
+      expect(await backend.touchBadChunks(a)).to.equal(1);
+      expect(await backend.touchBadChunks(b)).to.equal(0);
+
+      const found: (readonly [string, number])[] = [];
+      for await (const entries of backend.surveyChunks()) {
+        for (const { name, usedAtSec } of entries) found.push([name, usedAtSec]);
+      }
+      expect(found).to.have.deep.members([
+        [a, before],
+        [`${a}.0.bad`, clock.nowSec()],
+      ]);
+    });
+
+    it("surveys what it lists, with sizes and times", async () => {
+      await backend.writeChunk(b, bytes("bb"), "none");
+      await backend.writeChunk(a, bytes("a"), "none");
+
+      const found = [];
+      for await (const entries of backend.surveyChunks()) found.push(...entries);
+
+      const usedAtSec = clock.nowSec();
+      expect(found).to.deep.equal([
+        { digest: a, name: a, isBad: false, size: 1, usedAtSec },
+        { digest: b, name: b, isBad: false, size: 2, usedAtSec },
+      ]);
     });
 
     it("removes what it listed, good and bad", async () => {

@@ -9,6 +9,7 @@ import {
   type StorageSpace,
   type StoreBackend,
   type StoredFile,
+  type SurveyedChunk,
   type WriteFileOptions,
 } from "../../src/server/store/store-backend.ts";
 import { type FakeClock } from "./fake-clock.ts";
@@ -127,6 +128,14 @@ export class PowerLossBackend implements StoreBackend {
     return await this.#live.touchChunk(digest);
   }
 
+  async touchChunks(digests: Uint8Array): Promise<readonly number[]> {
+    return await this.#live.touchChunks(digests);
+  }
+
+  async touchBadChunks(digest: Digest): Promise<number> {
+    return await this.#live.touchBadChunks(digest);
+  }
+
   async removeChunkObject(entry: ChunkEntry): Promise<boolean> {
     return await this.#change("none", async (backend) => await backend.removeChunkObject(entry));
   }
@@ -141,6 +150,10 @@ export class PowerLossBackend implements StoreBackend {
 
   async *listChunks(): AsyncGenerator<ChunkEntry, void, void> {
     yield* this.#live.listChunks();
+  }
+
+  async *surveyChunks(): AsyncGenerator<readonly SurveyedChunk[], void, void> {
+    yield* this.#live.surveyChunks();
   }
 
   async listFolder(path: string): Promise<readonly FolderEntry[] | undefined> {

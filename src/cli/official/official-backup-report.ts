@@ -14,7 +14,7 @@ import {
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type SnapshotId, snapshotIdText } from "../../format/snapshot/snapshot-id.ts";
 import { type BackupReporter } from "../backup-report.ts";
-import { byteText } from "../byte-text.ts";
+import { byteText } from "../../format/bytes/byte-text.ts";
 import { localTimeText } from "../local-time-text.ts";
 import { commandLog } from "../log.ts";
 import { quotedPath } from "../quoted-path.ts";

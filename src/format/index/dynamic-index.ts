@@ -36,27 +36,10 @@ export function parseDynamicIndex(file: Uint8Array): ChunkIndex {
   const count = entries.length / DYNAMIC_ENTRY_BYTES;
   if (count === 0) throw new FormatError("FORMAT_INVALID", WHAT, "it has no entries");
 
-  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
-  const endOf = (i: number): number => {
-    const at = i * DYNAMIC_ENTRY_BYTES;
-    return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
-  };
-  let size = 0;
-  for (let i = 0; i < count; i++) {
-    const end = endOf(i);
-    if (end <= size || end > size + CHUNK_BYTES_MAX) {
-      throw new FormatError(
-        "FORMAT_OUT_OF_RANGE",
-        WHAT,
-        `chunk ${i} ends at ${end}, the one before it at ${size}`,
-      );
-    }
-    size = end;
-  }
-  if (!Number.isSafeInteger(size)) {
-    throw new FormatError("FORMAT_OUT_OF_RANGE", WHAT, "the archive is longer than 2^53-1 bytes");
-  }
+  const size = checkDynamicEnds(entries, { start: 0, first: 0 });
 
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+  const endOf = (i: number): number => endAt(view, i);
   const digestBytesAt = (i: number): Uint8Array => {
     const at = i * DYNAMIC_ENTRY_BYTES + 8;
     return entries.subarray(at, at + DIGEST_BYTES);
@@ -83,6 +66,44 @@ export function parseDynamicIndex(file: Uint8Array): ChunkIndex {
       return low;
     },
   };
+}
+
+/**
+ * Checks the ends of successive entries of a `.didx` file: for those who read one piece by piece.
+ *
+ * @param entries Whole entries, borrowed.
+ * @param from Where the first of them starts in the archive, and its number, for the message.
+ * @returns Where the last of them ends.
+ * @throws {FormatError} `FORMAT_OUT_OF_RANGE`.
+ * @see spec index.md §2.2, §4
+ */
+export function checkDynamicEnds(
+  entries: Uint8Array,
+  from: { readonly start: number; readonly first: number },
+): number {
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+  const count = entries.length / DYNAMIC_ENTRY_BYTES;
+  let size = from.start;
+  for (let i = 0; i < count; i++) {
+    const end = endAt(view, i);
+    if (end <= size || end > size + CHUNK_BYTES_MAX) {
+      throw new FormatError(
+        "FORMAT_OUT_OF_RANGE",
+        WHAT,
+        `chunk ${from.first + i} ends at ${end}, the one before it at ${size}`,
+      );
+    }
+    size = end;
+  }
+  if (!Number.isSafeInteger(size)) {
+    throw new FormatError("FORMAT_OUT_OF_RANGE", WHAT, "the archive is longer than 2^53-1 bytes");
+  }
+  return size;
+}
+
+function endAt(view: DataView, i: number): number {
+  const at = i * DYNAMIC_ENTRY_BYTES;
+  return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
 }
 
 /**

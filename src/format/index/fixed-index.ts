@@ -29,19 +29,8 @@ export interface FixedIndex extends ChunkIndex {
  */
 export function parseFixedIndex(file: Uint8Array): FixedIndex {
   const { uuid, createdAtSec, size, chunkBytes } = parseIndexHeader(file, "fixed");
-  if (chunkBytes < 1 || chunkBytes > CHUNK_BYTES_MAX || (chunkBytes & (chunkBytes - 1)) !== 0) {
-    throw new FormatError("FORMAT_OUT_OF_RANGE", WHAT, `chunks of ${chunkBytes} bytes`);
-  }
   const entries = file.subarray(INDEX_HEADER_BYTES);
-  const count = Math.ceil(size / chunkBytes);
-  if (entries.length !== count * DIGEST_BYTES) {
-    throw new FormatError(
-      entries.length < count * DIGEST_BYTES ? "FORMAT_TRUNCATED" : "FORMAT_INVALID",
-      WHAT,
-      `${entries.length} bytes of entries for ${count} chunks`,
-    );
-  }
-  if (count === 0) throw new FormatError("FORMAT_INVALID", WHAT, "it has no entries");
+  const count = checkFixedHeader({ size, chunkBytes }, entries.length);
 
   const digestBytesAt = (i: number): Uint8Array =>
     entries.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES);
@@ -59,6 +48,33 @@ export function parseFixedIndex(file: Uint8Array): FixedIndex {
     endOf: (i) => Math.min((i + 1) * chunkBytes, size),
     findIndex: (offset) => (offset < size ? Math.floor(offset / chunkBytes) : count),
   };
+}
+
+/**
+ * Checks that the header of a `.fidx` file makes sense and that its entries are those of the whole image.
+ *
+ * @param entryBytes Length of the file behind its header.
+ * @returns Number of chunks.
+ * @throws {FormatError} `FORMAT_TRUNCATED`, `FORMAT_INVALID`, `FORMAT_OUT_OF_RANGE`.
+ * @see spec index.md §2.1, §4
+ */
+export function checkFixedHeader(
+  { size, chunkBytes }: { readonly size: number; readonly chunkBytes: number },
+  entryBytes: number,
+): number {
+  if (chunkBytes < 1 || chunkBytes > CHUNK_BYTES_MAX || (chunkBytes & (chunkBytes - 1)) !== 0) {
+    throw new FormatError("FORMAT_OUT_OF_RANGE", WHAT, `chunks of ${chunkBytes} bytes`);
+  }
+  const count = Math.ceil(size / chunkBytes);
+  if (entryBytes !== count * DIGEST_BYTES) {
+    throw new FormatError(
+      entryBytes < count * DIGEST_BYTES ? "FORMAT_TRUNCATED" : "FORMAT_INVALID",
+      WHAT,
+      `${entryBytes} bytes of entries for ${count} chunks`,
+    );
+  }
+  if (count === 0) throw new FormatError("FORMAT_INVALID", WHAT, "it has no entries");
+  return count;
 }
 
 /** Collects the chunks of an image in any order; grows with the highest position set (spec index.md §5). */

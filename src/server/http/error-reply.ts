@@ -37,6 +37,7 @@ export const storeErrorStatus: Readonly<Record<StoreErrorCode, number>> = {
   STORE_IN_USE: 400,
   STORE_READ_ONLY: 400,
   STORE_CHUNK_FORBIDDEN: 401,
+  STORE_INDEX_UNREADABLE: 400,
   STORE_UNREADABLE: 400,
 };
 

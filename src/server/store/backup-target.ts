@@ -78,6 +78,7 @@ export class BackupTarget implements AsyncDisposable {
     this.#known = new KnownChunks(
       new DataView(parts.codec.randomBytes(4).slice().buffer).getUint32(0),
     );
+    parts.live.addSession(this.#known);
   }
 
   /** Where the session stands. */
@@ -189,7 +190,9 @@ export class BackupTarget implements AsyncDisposable {
   async close(kind: WriterKind, writerId: number, claim: IndexClose): Promise<IndexReport> {
     return await this.#inWriterTurn(writerId, async () => {
       const durability = this.#fileDurability;
+      const { archive } = this.#writers.require(kind, writerId);
       const report = await this.#writers.close(kind, writerId, { claim, durability });
+      this.#parts.live.notePublished(`${this.#folder}/${archive}`);
       this.#fileCount += 1;
       return report;
     });
@@ -252,7 +255,7 @@ export class BackupTarget implements AsyncDisposable {
       await this.#parts.backend.removeFile(manifestPath(this.namespace, this.snapshot));
       await this.#parts.backend.removeFolder(this.#folder);
     } finally {
-      await this.#claims.release();
+      await this.#releaseClaims();
     }
   }
 
@@ -280,6 +283,11 @@ export class BackupTarget implements AsyncDisposable {
       throw error;
     }
     this.#state = "finished";
+    await this.#releaseClaims();
+  }
+
+  async #releaseClaims(): Promise<void> {
+    this.#parts.live.removeSession(this.#known);
     await this.#claims.release();
   }
 

@@ -4,6 +4,7 @@ import { type Digest } from "../../format/chunk/digest.ts";
 import { type AcceptedChunk } from "./accepted-blob.ts";
 import { blobKindOf, BLOB_MAGIC_BYTES } from "../../format/chunk/data-blob.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
+import { type LiveChunks } from "./live-chunks.ts";
 import { type ChunkEntry, type ChunkObjects, type ChunkStat } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
 import { type SyncLevel } from "./sync-level.ts";
@@ -26,11 +27,16 @@ export interface InsertResult {
 export class BlobStore implements BlobSource {
   readonly #chunks: ChunkObjects;
   readonly #syncLevel: SyncLevel;
+  readonly #live: LiveChunks;
   readonly #turns = new KeyedTurns<Digest>();
 
-  constructor(chunks: ChunkObjects, options: { readonly syncLevel: SyncLevel }) {
+  constructor(
+    chunks: ChunkObjects,
+    options: { readonly syncLevel: SyncLevel; readonly live: LiveChunks },
+  ) {
     this.#chunks = chunks;
     this.#syncLevel = options.syncLevel;
+    this.#live = options.live;
   }
 
   /**
@@ -39,12 +45,20 @@ export class BlobStore implements BlobSource {
    * @throws {StoreError} `STORE_UPLOAD_REFUSED` when an encrypted chunk would take the place of a plain one.
    */
   async insert(chunk: AcceptedChunk): Promise<InsertResult> {
-    return await this.#turns.run(chunk.digest, async () => await this.#insert(chunk));
+    return await this.#turns.run(chunk.digest, async () => {
+      const result = await this.#insert(chunk);
+      this.#live.noteUsed(chunk.digest); // Inside the turn, so that a running collection sees it before it decides.
+      return result;
+    });
   }
 
   /** Marks a chunk as used now, so that collection keeps it; `false` when it is not there. */
   async touch(digest: Digest): Promise<boolean> {
-    return await this.#turns.run(digest, async () => await this.#chunks.touchChunk(digest));
+    return await this.#turns.run(digest, async () => {
+      const isThere = await this.#chunks.touchChunk(digest);
+      if (isThere) this.#live.noteUsed(digest);
+      return isThere;
+    });
   }
 
   /** Size and time of last use, `undefined` when the chunk is not there. */

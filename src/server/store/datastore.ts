@@ -37,8 +37,11 @@ import {
   snapshotLockKey,
   snapshotPath,
 } from "./store-path.ts";
+import { type CollectionOptions, collectGarbage } from "./collect-garbage.ts";
+import { type CollectionStatus } from "./collection-status.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { describeSnapshot, type SnapshotDescription } from "./describe-snapshot.ts";
+import { LiveChunks } from "./live-chunks.ts";
 import { type Lock, LockTable } from "./lock-table.ts";
 import { MANIFEST_LOCK_TIMEOUT_MS, ManifestStore } from "./manifest-store.ts";
 import { planPrune, type PruneRequest, type PlannedSnapshot } from "./plan-prune.ts";
@@ -87,6 +90,7 @@ export class Datastore implements AsyncDisposable {
   constructor(backend: StoreBackend, options: DatastoreOptions) {
     const { codec, clock, syncLevel } = options;
     const locks = new LockTable();
+    const live = new LiveChunks();
     this.name = options.name;
     this.#parts = {
       backend,
@@ -96,7 +100,8 @@ export class Datastore implements AsyncDisposable {
       syncLevel,
       verifier: options.verifier,
       listing: new StoreListing(backend),
-      blobs: new BlobStore(backend, { syncLevel }),
+      blobs: new BlobStore(backend, { syncLevel, live }),
+      live,
       manifests: new ManifestStore(backend, {
         codec,
         locks,
@@ -381,6 +386,11 @@ export class Datastore implements AsyncDisposable {
     memory: VerifyMemory,
   ): Promise<SnapshotVerdict> {
     return await verifySnapshot(this.#parts, { namespace, snapshot, memory });
+  }
+
+  /** See `collectGarbage`. */
+  async collectGarbage(options: CollectionOptions): Promise<CollectionStatus> {
+    return await collectGarbage(this.#parts, options);
   }
 
   /** See `StoreRemoval.removeStaleUploads`. */

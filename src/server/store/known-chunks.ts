@@ -2,6 +2,8 @@ import { fromHex } from "../../format/bytes/hex.ts";
 import { type Digest, DIGEST_BYTES } from "../../format/chunk/digest.ts";
 
 const FIRST_CAPACITY = 1024;
+/** Slots looked at in one step of a walk over all. */
+const WALK_SLOTS = 1024;
 /** Odd, close to 2^32 divided by the golden ratio: spreads neighbouring words (Knuth, TAOCP volume 3, 6.4). */
 const MULTIPLIER = 0x9e3779b1;
 /** Highest share of used slots: probing stays short because digests are evenly spread. */
@@ -60,6 +62,27 @@ export class KnownChunks {
   /** Whether a chunk was registered. */
   has(digest: Digest): boolean {
     return this.sizeOf(fromHex(digest)) !== undefined;
+  }
+
+  /**
+   * All chunks, as blocks of digests one behind another, borrowed; what is added meanwhile may be missing.
+   *
+   * Between two blocks anything may happen to the set: it never changes the memory that a walk has begun with but by adding.
+   */
+  *blocks(): Generator<Uint8Array, void, void> {
+    const digests = this.#digests;
+    const sizes = this.#sizes;
+    const block = new Uint8Array(WALK_SLOTS * DIGEST_BYTES);
+    for (let start = 0; start < sizes.length; start += WALK_SLOTS) {
+      let used = 0;
+      const end = Math.min(start + WALK_SLOTS, sizes.length);
+      for (let slot = start; slot < end; slot++) {
+        if (sizes[slot] === 0) continue;
+        block.set(digests.subarray(slot * DIGEST_BYTES, (slot + 1) * DIGEST_BYTES), used);
+        used += DIGEST_BYTES;
+      }
+      if (used > 0) yield block.subarray(0, used);
+    }
   }
 
   /** Slot that holds the digest, or the free slot where it belongs. */

@@ -8,6 +8,7 @@ import { type Clock } from "../../format/clock.ts";
 import { type Digest, parseDigest } from "../../format/chunk/digest.ts";
 import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
 import { syncFileSystem } from "../../linux/sync-file-system.ts";
+import { ChunkFolderThread } from "./chunk-folder-thread.ts";
 import { type DiskCalls, hasErrno, syncFolder, writeFileAtomically } from "./atomic-file.ts";
 import { absentAs, readWholeFile } from "./read-whole-file.ts";
 import { JointSync } from "./joint-sync.ts";
@@ -22,6 +23,7 @@ import {
   type StorageSpace,
   type StoreBackend,
   type StoredFile,
+  type SurveyedChunk,
   type WriteFileOptions,
 } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
@@ -29,6 +31,8 @@ import { StoreError } from "./store-error.ts";
 const CHUNK_FOLDER_PATTERN = /^[0-9a-f]{4}$/;
 const CHUNK_OBJECT_PATTERN = /^([0-9a-f]{64})(\.[0-9]\.bad)?$/;
 const BAD_NAMES_MAX = 10;
+/** Chunk folders of a survey that are looked at in one step. */
+const FOLDERS_AT_ONCE = 64;
 
 /** How a local datastore is opened. */
 export interface LocalBackendOptions {
@@ -53,6 +57,8 @@ export class LocalBackend implements StoreBackend {
   readonly #identity: LocalIdentity;
   /** A sync of a file system can take long and holds a thread: backups that finish together share one. */
   readonly #jointSync: JointSync;
+  /** Collection looks at every chunk: its calls run in a thread of their own. */
+  readonly #folderThread: ChunkFolderThread;
 
   private constructor(identity: LocalIdentity, disk: DiskCalls, options: LocalBackendOptions) {
     this.location = identity.base;
@@ -60,6 +66,7 @@ export class LocalBackend implements StoreBackend {
     this.#disk = disk;
     this.#clock = options.clock;
     this.#identity = identity;
+    this.#folderThread = new ChunkFolderThread(`${identity.base}/.chunks`);
     this.#jointSync = new JointSync(async () => {
       await using base = await disk.open(identity.base, "r");
       await syncFileSystem(base.fd);
@@ -80,6 +87,7 @@ export class LocalBackend implements StoreBackend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#folderThread.stop();
     await this.#identity.close();
   }
 
@@ -142,15 +150,21 @@ export class LocalBackend implements StoreBackend {
 
   async touchChunk(digest: Digest): Promise<boolean> {
     this.#assertWritable();
-    const path = this.#chunkPath(digest);
-    // Collection frees chunks by access time, and `relatime` mounts do not update it on read: set it ourselves (W4).
-    const stat = await absentAs(undefined, this.#disk.lstat(path));
-    if (!stat) return false;
-    const touched = this.#disk.lutimes(path, this.#clock.nowSec(), stat.mtime);
-    return await absentAs(
-      false,
-      touched.then(() => true),
-    );
+    return await this.#touch(this.#chunkPath(digest));
+  }
+
+  async touchChunks(digests: Uint8Array): Promise<readonly number[]> {
+    this.#assertWritable();
+    return await this.#folderThread.touch(digests, this.#clock.nowSec());
+  }
+
+  async touchBadChunks(digest: Digest): Promise<number> {
+    this.#assertWritable();
+    let count = 0;
+    for (let n = 0; n < BAD_NAMES_MAX; n++) {
+      if (await this.#touch(`${this.#chunkPath(digest)}.${n}.bad`)) count++;
+    }
+    return count;
   }
 
   async statChunkObject(entry: ChunkEntry): Promise<ChunkStat | undefined> {
@@ -174,16 +188,25 @@ export class LocalBackend implements StoreBackend {
   }
 
   async *listChunks(): AsyncGenerator<ChunkEntry, void, void> {
-    const folders = (await this.#disk.readdir(`${this.location}/.chunks`))
-      .filter((name) => CHUNK_FOLDER_PATTERN.test(name))
-      .sort();
-    for (const folder of folders) {
+    for (const folder of await this.#chunkFolders()) {
       const names = await absentAs([], this.#disk.readdir(`${this.location}/.chunks/${folder}`));
       for (const name of names) {
-        const match = CHUNK_OBJECT_PATTERN.exec(name);
-        if (match?.[1] === undefined) continue;
-        yield { digest: parseDigest(match[1]), name, isBad: match[2] !== undefined };
+        const entry = chunkEntryOf(name);
+        if (entry) yield entry;
       }
+    }
+  }
+
+  async *surveyChunks(): AsyncGenerator<readonly SurveyedChunk[], void, void> {
+    const folders = await this.#chunkFolders();
+    for (let from = 0; from < folders.length; from += FOLDERS_AT_ONCE) {
+      const found = await this.#folderThread.survey(folders.slice(from, from + FOLDERS_AT_ONCE));
+      const entries: SurveyedChunk[] = [];
+      for (const { name, size, usedAtSec } of found) {
+        const entry = chunkEntryOf(name);
+        if (entry) entries.push({ ...entry, size, usedAtSec });
+      }
+      yield entries;
     }
   }
 
@@ -278,6 +301,22 @@ export class LocalBackend implements StoreBackend {
     return await absentAs(false, removed, "ENOTEMPTY", "EEXIST");
   }
 
+  async #chunkFolders(): Promise<readonly string[]> {
+    const names = await this.#disk.readdir(`${this.location}/.chunks`);
+    return names.filter((name) => CHUNK_FOLDER_PATTERN.test(name)).sort();
+  }
+
+  async #touch(path: string): Promise<boolean> {
+    // Collection frees chunks by access time, and `relatime` mounts do not update it on read: set it ourselves (W4).
+    const stat = await absentAs(undefined, this.#disk.lstat(path));
+    if (!stat) return false;
+    const touched = this.#disk.lutimes(path, this.#clock.nowSec(), stat.mtime);
+    return await absentAs(
+      false,
+      touched.then(() => true),
+    );
+  }
+
   async #statObject(path: string): Promise<ChunkStat | undefined> {
     const stat = await absentAs(undefined, this.#disk.lstat(path));
     if (!stat) return undefined;
@@ -319,6 +358,12 @@ export class LocalBackend implements StoreBackend {
   #assertWritable(): void {
     if (this.isReadOnly) throw new StoreError("STORE_READ_ONLY");
   }
+}
+
+function chunkEntryOf(name: string): ChunkEntry | undefined {
+  const match = CHUNK_OBJECT_PATTERN.exec(name);
+  if (match?.[1] === undefined) return undefined;
+  return { digest: parseDigest(match[1]), name, isBad: match[2] !== undefined };
 }
 
 /** Mode of `.chunks` and of the folders in it (spec datastore.md §1.2). */

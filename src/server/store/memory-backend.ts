@@ -1,5 +1,10 @@
 import { type Clock } from "../../format/clock.ts";
-import { type Digest, parseDigest } from "../../format/chunk/digest.ts";
+import {
+  type Digest,
+  DIGEST_BYTES,
+  digestOfBytes,
+  parseDigest,
+} from "../../format/chunk/digest.ts";
 import {
   type ChunkEntry,
   type ChunkStat,
@@ -8,6 +13,7 @@ import {
   type StorageSpace,
   type StoreBackend,
   type StoredFile,
+  type SurveyedChunk,
   type WriteFileOptions,
 } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
@@ -78,6 +84,26 @@ export class MemoryBackend implements StoreBackend {
     return chunk !== undefined;
   }
 
+  async touchChunks(digests: Uint8Array): Promise<readonly number[]> {
+    const missing: number[] = [];
+    for (let at = 0; at < digests.length; at += DIGEST_BYTES) {
+      const digest = digestOfBytes(digests.subarray(at, at + DIGEST_BYTES));
+      if (!(await this.touchChunk(digest))) missing.push(at / DIGEST_BYTES);
+    }
+    return missing;
+  }
+
+  async touchBadChunks(digest: Digest): Promise<number> {
+    await Promise.resolve();
+    let count = 0;
+    for (const [name, chunk] of this.#chunks) {
+      if (!name.startsWith(`${digest}.`)) continue;
+      chunk.usedAtSec = this.#clock.nowSec();
+      count++;
+    }
+    return count;
+  }
+
   async removeChunkObject(entry: ChunkEntry): Promise<boolean> {
     return await Promise.resolve(this.#chunks.delete(entry.name));
   }
@@ -101,6 +127,15 @@ export class MemoryBackend implements StoreBackend {
     for (const name of [...this.#chunks.keys()].sort()) {
       yield { digest: parseDigest(name.slice(0, 64)), name, isBad: name.endsWith(".bad") };
     }
+  }
+
+  async *surveyChunks(): AsyncGenerator<readonly SurveyedChunk[], void, void> {
+    const found: SurveyedChunk[] = [];
+    for await (const entry of this.listChunks()) {
+      const stat = this.#stat(entry.name);
+      if (stat) found.push({ ...entry, ...stat });
+    }
+    yield found;
   }
 
   async listFolder(path: string): Promise<readonly FolderEntry[] | undefined> {

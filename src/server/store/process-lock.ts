@@ -39,6 +39,11 @@ export class ProcessLock {
     return oldest;
   }
 
+  /** Whether this process collects. */
+  get isCollecting(): boolean {
+    return this.#collector !== undefined;
+  }
+
   /**
    * Registers a writer.
    *

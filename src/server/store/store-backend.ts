@@ -25,6 +25,9 @@ export interface ChunkEntry {
   readonly isBad: boolean;
 }
 
+/** One object found below the chunk folders, with what the storage knows about it. */
+export interface SurveyedChunk extends ChunkEntry, ChunkStat {}
+
 /**
  * Chunk objects of a datastore, by digest.
  *
@@ -45,6 +48,15 @@ export interface ChunkObjects {
   writeChunk(digest: Digest, blob: Uint8Array, durability: Durability): Promise<void>;
   /** Sets the time of last use to now (spec datastore.md §4.1). */
   touchChunk(digest: Digest): Promise<boolean>;
+  /**
+   * Sets the time of last use of many chunks to now; for collection, which does little else.
+   *
+   * @param digests One behind another, 32 bytes each, borrowed.
+   * @returns Positions of those that are not there, counted from 0, ascending.
+   */
+  touchChunks(digests: Uint8Array): Promise<readonly number[]>;
+  /** Sets the time of last use of everything that was set aside of a chunk to now; gives the number of objects. */
+  touchBadChunks(digest: Digest): Promise<number>;
   /** Removes one object, good or bad, that {@link listChunks} named. */
   removeChunkObject(entry: ChunkEntry): Promise<boolean>;
   /** Size and time of last use of one object that {@link listChunks} named. */
@@ -53,6 +65,8 @@ export interface ChunkObjects {
   setChunkAside(digest: Digest): Promise<boolean>;
   /** All chunk objects in the order of their folders (spec datastore.md §4.5). */
   listChunks(): AsyncIterable<ChunkEntry>;
+  /** Like {@link listChunks}, with sizes and times as they were when looked at, many at a time. */
+  surveyChunks(): AsyncIterable<readonly SurveyedChunk[]>;
 }
 
 /** One entry of a folder. */

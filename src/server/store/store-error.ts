@@ -19,6 +19,7 @@ export const storeErrorMeanings = {
   STORE_NOT_A_DATASTORE: "the folder is not a datastore, or what was mounted there is gone",
   STORE_IN_USE: "another process uses the datastore",
   STORE_READ_ONLY: "the datastore was opened for reading only",
+  STORE_INDEX_UNREADABLE: "an index cannot be read, so it is not known which chunks are in use",
   STORE_UNREADABLE: "the storage holds the data but cannot give it now, or gives nonsense",
 } as const;
 

@@ -12,6 +12,7 @@ import {
 } from "../../../src/server/store/accepted-blob.ts";
 import { BlobStore } from "../../../src/server/store/blob-store.ts";
 import { LocalBackend } from "../../../src/server/store/local-backend.ts";
+import { LiveChunks } from "../../../src/server/store/live-chunks.ts";
 import { MemoryBackend } from "../../../src/server/store/memory-backend.ts";
 import { StoreError } from "../../../src/server/store/store-error.ts";
 import { emptyDatastore } from "../../support/empty-datastore.ts";
@@ -44,7 +45,7 @@ describe("server/store/blob-store", () => {
   beforeEach(() => {
     clock = new FakeClock();
     backend = new MemoryBackend(clock);
-    store = new BlobStore(backend, { syncLevel: "none" });
+    store = new BlobStore(backend, { syncLevel: "none", live: new LiveChunks() });
   });
 
   it("stores a new chunk", async () => {
@@ -132,7 +133,7 @@ describe("server/store/blob-store", () => {
       readChunk: async () => await Promise.reject(cause),
     });
     const unreadable = await rejection(
-      new BlobStore(broken, { syncLevel: "none" }).readBlob(someDigest),
+      new BlobStore(broken, { syncLevel: "none", live: new LiveChunks() }).readBlob(someDigest),
     );
 
     expect(missing).to.be.instanceOf(ChunkError).with.property("code", "CHUNK_MISSING");
@@ -191,7 +192,7 @@ describe("server/store/blob-store", () => {
       await fc.assert(
         fc.asyncProperty(fc.array(operation, { maxLength: 30 }), async (operations) => {
           const objects = make();
-          const real = new BlobStore(objects, { syncLevel: "none" });
+          const real = new BlobStore(objects, { syncLevel: "none", live: new LiveChunks() });
           for await (const entry of real.list()) await objects.removeChunkObject(entry);
           const model = new Map<Digest, Uint8Array>();
           for (const { name, which } of operations) {

@@ -1,0 +1,150 @@
+import { type Digest, digestOfBytes } from "../../src/format/chunk/digest.ts";
+import { parseDynamicIndex } from "../../src/format/index/dynamic-index.ts";
+import { type MemoryBackend } from "../../src/server/store/memory-backend.ts";
+import {
+  type ChunkEntry,
+  type StagedFile,
+  type StoreBackend,
+  type StoredFile,
+  type SurveyedChunk,
+} from "../../src/server/store/store-backend.ts";
+import { type Interleaver } from "./interleaver.ts";
+
+/** What is stored and what is reachable, kept up to date by everything that passes through {@link watchedBackend}. */
+export class ReachableChunks {
+  /** Names of the good chunks that are stored. */
+  readonly stored = new Set<string>();
+  /** Chunks that each index with a final name needs. */
+  readonly indexes = new Map<string, readonly Digest[]>();
+  /** Chunks that running backups have uploaded. */
+  readonly uploaded = new Map<object, Set<Digest>>();
+
+  /** An index has its name: every chunk of it must be there. */
+  published(path: string, bytes: Uint8Array): void {
+    if (!path.endsWith(".didx")) return;
+    const index = parseDynamicIndex(bytes);
+    const digests = Array.from({ length: index.count }, (_, i) => index.digestAt(i));
+    for (const digest of digests) {
+      if (!this.stored.has(digest)) throw new Error(`${path} needs ${digest}, which is gone`);
+    }
+    this.indexes.set(path, digests);
+  }
+
+  /** A chunk is to go: nothing may need it. */
+  removing(digest: string): void {
+    for (const [path, digests] of this.indexes) {
+      if (digests.some((needed) => needed === digest)) {
+        throw new Error(`${digest} was removed, and ${path} needs it`);
+      }
+    }
+    for (const digests of this.uploaded.values()) {
+      if ([...digests].some((needed) => needed === digest)) {
+        throw new Error(`${digest} was removed, and a running backup has uploaded it`);
+      }
+    }
+    this.stored.delete(digest);
+  }
+
+  /** Files are gone. */
+  forgotten(path: string): void {
+    for (const name of this.indexes.keys()) {
+      if (name === path || name.startsWith(`${path}/`)) this.indexes.delete(name);
+    }
+  }
+}
+
+/** Calls behind which the process may be held up as well: what they did can be seen before they have returned. */
+const HELD_UP_BEHIND: ReadonlySet<string> = new Set([
+  "writeChunk",
+  "touchChunk",
+  "removeChunkObject",
+  "renameFile",
+  "removeFile",
+  "removeFolder",
+]);
+
+/**
+ * A storage whose every call waits for its turn, and that notices the moment in which something needed is gone.
+ *
+ * A survey gives its entries one by one, with figures as old as the survey; many touches are many turns.
+ */
+export function watchedBackend(
+  backend: MemoryBackend,
+  turns: Interleaver,
+  reachable: ReachableChunks,
+): StoreBackend {
+  const watchFile = (file: StoredFile): StoredFile => ({
+    ...file,
+    readAt: async (offset, size) => {
+      await turns.step();
+      return await file.readAt(offset, size);
+    },
+  });
+  const watchStaged = (file: StagedFile, path: string): StagedFile => ({
+    ...file,
+    publish: async (size, durability) => {
+      await turns.step();
+      await file.publish(size, durability);
+      reachable.published(path, (await backend.readFile(path, 1 << 20)) ?? new Uint8Array(0));
+      await turns.step();
+    },
+  });
+  const special: Partial<StoreBackend> = {
+    touchChunks: async (digests) => {
+      const missing: number[] = [];
+      for (let at = 0; at < digests.length; at += 32) {
+        await turns.step();
+        const isThere = await backend.touchChunk(digestOfBytes(digests.subarray(at, at + 32)));
+        if (!isThere) missing.push(at / 32);
+      }
+      return missing;
+    },
+    surveyChunks: async function* (): AsyncGenerator<readonly SurveyedChunk[], void, void> {
+      for await (const entries of backend.surveyChunks()) {
+        for (const entry of entries) {
+          await turns.step();
+          yield [entry];
+        }
+      }
+    },
+    listChunks: () => backend.listChunks(),
+    openFile: async (path) => {
+      await turns.step();
+      const file = await backend.openFile(path);
+      return file && watchFile(file);
+    },
+    stageFile: async (path) => {
+      await turns.step();
+      return watchStaged(await backend.stageFile(path), path);
+    },
+  };
+  const noticed: Readonly<Record<string, (...args: never[]) => void>> = {
+    writeChunk: (digest: Digest) => reachable.stored.add(digest),
+    removeChunkObject: (entry: ChunkEntry) => {
+      if (!entry.isBad) reachable.removing(entry.digest);
+    },
+    removeFile: (path: string) => {
+      reachable.forgotten(path);
+    },
+    removeFolder: (path: string) => {
+      reachable.forgotten(path);
+    },
+  };
+  return new Proxy<StoreBackend>(backend, {
+    get(target, property) {
+      const name = String(property);
+      const own: unknown = Reflect.get(special, property);
+      if (own !== undefined) return own;
+      const member: unknown = Reflect.get(target, property);
+      if (typeof member !== "function" || typeof property === "symbol") return member;
+      return async (...args: never[]): Promise<unknown> => {
+        await turns.step();
+        const running = Reflect.apply(member, target, args) as Promise<unknown>;
+        noticed[name]?.(...args);
+        const result = await running;
+        if (HELD_UP_BEHIND.has(name)) await turns.step();
+        return result;
+      };
+    },
+  });
+}
