@@ -11,6 +11,7 @@ import { addAclRoutes } from "./api/acl-routes.ts";
 import { addDatastoreConfigRoutes } from "./api/datastore-config-routes.ts";
 import { addDatastoreRoutes } from "./api/datastore-routes.ts";
 import { addDownloadRoutes } from "./api/download-routes.ts";
+import { addCollectionRoutes } from "./api/gc-routes.ts";
 import { addGroupRoutes } from "./api/group-routes.ts";
 import { addPruneRoutes } from "./api/prune-routes.ts";
 import { addJobConfigRoutes } from "./api/job-config-routes.ts";
@@ -224,6 +225,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
       addSnapshotRoutes(api, services);
       addDownloadRoutes(api, services);
       addPruneRoutes(api, services);
+      addCollectionRoutes(api, services);
     },
     (api) => {
       addDatastoreConfigRoutes(api, services);

@@ -7,9 +7,10 @@ import { datastorePath } from "../auth/access-control.ts";
 import { type Privilege } from "../auth/privileges.ts";
 import { ApiError, refused } from "../http/api-error.ts";
 import { datastoreName, optionalFlag, optionalNamespace } from "../http/parameter-schema.ts";
-import { decidedInside, needs } from "../http/permission.ts";
+import { decidedInside } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 import { StoreError } from "../store/store-error.ts";
+import { collectionMembers, lastCollection } from "./collection-reply.ts";
 import { type ContentOptions } from "./content-access.ts";
 
 /** Any of these makes a namespace visible (spec auth.md §9.6). */
@@ -21,31 +22,6 @@ const VISIBLE: readonly Privilege[] = [
 ];
 
 const counter = Type.Object({ groups: Type.Integer(), snapshots: Type.Integer() });
-
-/** Figures of a collection that never ran (spec rest-api.md §5.5). */
-const NO_COLLECTION = {
-  "disk-bytes": 0,
-  "disk-chunks": 0,
-  "index-data-bytes": 0,
-  "index-file-count": 0,
-  "pending-bytes": 0,
-  "pending-chunks": 0,
-  "removed-bad": 0,
-  "removed-bytes": 0,
-  "removed-chunks": 0,
-  "still-bad": 0,
-  upid: null,
-};
-
-const collectionReply = Type.Object({
-  ...Object.fromEntries(
-    Object.keys(NO_COLLECTION)
-      .filter((name) => name !== "upid")
-      .map((name) => [name, Type.Number()]),
-  ),
-  upid: Type.Union([Type.String(), Type.Null()]),
-  store: Type.Optional(Type.String()),
-});
 
 /** Datastores themselves: list, status, namespaces (spec rest-api.md §5). */
 export function addDatastoreRoutes(api: FastifyInstance, options: ContentOptions): void {
@@ -74,7 +50,6 @@ export function addDatastoreRoutes(api: FastifyInstance, options: ContentOptions
         })),
   });
   addStatusRoute(api, options);
-  addCollectionRoute(api, options);
   addNamespaceRoutes(api, options);
 }
 
@@ -91,7 +66,7 @@ function addStatusRoute(api: FastifyInstance, { datastores, access }: ContentOpt
         other: Type.Null(),
       }),
     ),
-    "gc-status": Type.Optional(collectionReply),
+    "gc-status": Type.Optional(Type.Object(collectionMembers)),
   });
   addRoute(api, {
     method: "GET",
@@ -120,7 +95,7 @@ function addStatusRoute(api: FastifyInstance, { datastores, access }: ContentOpt
       return {
         ...sizes,
         counts: { ct: orNull(ct), host: orNull(host), vm: orNull(vm), other: null },
-        "gc-status": collectionOf(await datastore.readGcStatus()),
+        "gc-status": await lastCollection(datastore),
       };
     },
   });
@@ -128,31 +103,6 @@ function addStatusRoute(api: FastifyInstance, { datastores, access }: ContentOpt
 
 function orNull(count: Static<typeof counter>): Static<typeof counter> | null {
   return count.groups === 0 ? null : count;
-}
-
-function collectionOf(text: string | undefined): Static<typeof collectionReply> {
-  if (text === undefined) return NO_COLLECTION;
-  try {
-    const stored: unknown = JSON.parse(text);
-    return typeof stored === "object" ? { ...NO_COLLECTION, ...stored } : NO_COLLECTION;
-  } catch {
-    return NO_COLLECTION;
-  }
-}
-
-function addCollectionRoute(api: FastifyInstance, { datastores }: ContentOptions): void {
-  addRoute(api, {
-    method: "GET",
-    path: "/admin/datastore/:store/gc",
-    description: "Figures of the last garbage collection.",
-    permit: needs("/datastore/{store}", "Datastore.Audit"),
-    parameters: Type.Object({ store: datastoreName }),
-    reply: collectionReply,
-    handle: async ({ store }) => {
-      const datastore = datastores.require(store, "read");
-      return { ...collectionOf(await datastore.readGcStatus()), store };
-    },
-  });
 }
 
 function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: ContentOptions): void {
