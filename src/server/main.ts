@@ -6,6 +6,7 @@ import { type FastifyBaseLogger } from "fastify";
 
 import { CodecPool } from "../chunks/codec-pool.ts";
 import { type Clock } from "../format/clock.ts";
+import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { parseAuthId, type AuthId } from "../format/snapshot/auth-id.ts";
 import { addAclRoutes } from "./api/acl-routes.ts";
 import { addDatastoreConfigRoutes } from "./api/datastore-config-routes.ts";
@@ -21,6 +22,7 @@ import { addTaskRoutes } from "./api/task-routes.ts";
 import { addTicketRoutes } from "./api/ticket-routes.ts";
 import { addTokenRoutes } from "./api/token-routes.ts";
 import { addUserRoutes } from "./api/user-routes.ts";
+import { addVerifyRoutes, type OpenVerifier } from "./api/verify-routes.ts";
 import { addVersionRoutes, type Product } from "./api/version-routes.ts";
 import { buildApp, type RoutePlugin } from "./app.ts";
 import { AccessControl } from "./auth/access-control.ts";
@@ -40,6 +42,7 @@ import { JobRunner } from "./jobs/job-runner.ts";
 import { openDatastores } from "./open-datastores.ts";
 import { addBackupRoute } from "./session/backup-session.ts";
 import { UploadMemory } from "./session/upload-memory.ts";
+import { pooledChunkVerifier } from "./session/pooled-chunk-verifier.ts";
 import { addReaderRoute } from "./session/reader-session.ts";
 import { TaskRegistry } from "./tasks/task-registry.ts";
 import { certificateFingerprint, loadServerCertificate } from "./tls/server-certificate.ts";
@@ -125,7 +128,7 @@ export async function startServer(
       running: new Set<Promise<void>>(),
     };
     const stores = { datastores, files, changes, jobs };
-    const services = { authenticator, accounts, access, tasks, pool, ...stores };
+    const services = { authenticator, accounts, access, tasks, pool, clock, ...stores };
     const app = await buildApp(
       {
         authenticator,
@@ -200,6 +203,7 @@ interface Services {
   readonly files: ConfigFiles;
   readonly changes: DatastoreChanges;
   readonly jobs: JobRunner;
+  readonly clock: Clock;
   readonly product: Product;
 }
 
@@ -226,6 +230,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
       addDownloadRoutes(api, services);
       addPruneRoutes(api, services);
       addCollectionRoutes(api, services);
+      addVerifyRoutes(api, { ...services, openVerifier });
     },
     (api) => {
       addDatastoreConfigRoutes(api, services);
@@ -253,6 +258,17 @@ async function ensureAdmin(
     tree.set({ path: "/", authId: user, role: "Admin", propagate: true });
   });
   return given === undefined ? { user, password } : { user };
+}
+
+/** Threads for one verification, on all cores: they are not there for long, and uploads keep theirs. */
+function openVerifier(): OpenVerifier {
+  const pool = CodecPool.create({ workerCount: availableParallelism() });
+  return {
+    verifier: pooledChunkVerifier(pool, createNativeProvider()),
+    [Symbol.asyncDispose]: async () => {
+      await pool[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** First label of the host name as far as a task name may hold it. */

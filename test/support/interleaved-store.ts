@@ -8,7 +8,7 @@ import { type BackupTarget } from "../../src/server/store/backup-target.ts";
 import { type Datastore } from "../../src/server/store/datastore.ts";
 import { MemoryBackend } from "../../src/server/store/memory-backend.ts";
 import { StoreError } from "../../src/server/store/store-error.ts";
-import { newVerifyMemory } from "../../src/server/store/verify-snapshot.ts";
+import { newVerifyMemory } from "../../src/server/store/verify-memory.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { Chance, Interleaver } from "./interleaver.ts";
 import { begin, chunkOf, codec, datastoreOn, type MadeChunk, putManifest } from "./make-backup.ts";

@@ -95,6 +95,23 @@ export class BlobStore implements BlobSource {
   }
 
   /**
+   * Sets a chunk aside if it is still bad: an upload may have healed it since somebody looked.
+   *
+   * @param isSound Judges the blob as it lies there now.
+   * @returns `false` when it is gone or sound.
+   */
+  async setAsideIfBad(
+    digest: Digest,
+    isSound: (blob: Uint8Array) => Promise<boolean>,
+  ): Promise<boolean> {
+    return await this.#turns.run(digest, async () => {
+      const blob = await this.#chunks.readChunk(digest);
+      if (!blob || (await isSound(blob))) return false;
+      return await this.#chunks.setChunkAside(digest);
+    });
+  }
+
+  /**
    * Runs `step` while nothing else changes the objects of one digest; collection decides and removes inside (W4).
    *
    * @param step Gets the storage; must not call this store again for the same digest.

@@ -1,5 +1,7 @@
+import { type Digest } from "../../format/chunk/digest.ts";
 import { type Clock } from "../../format/clock.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
+import { FormatError } from "../../format/format-error.ts";
 import { type Json } from "../../format/manifest/canonical-json.ts";
 import { type Manifest } from "../../format/manifest/manifest.ts";
 import {
@@ -41,6 +43,7 @@ import { type CollectionOptions, collectGarbage } from "./collect-garbage.ts";
 import { type CollectionStatus } from "./collection-status.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { describeSnapshot, type SnapshotDescription } from "./describe-snapshot.ts";
+import { type ChunkUsers, findChunkUsers } from "./find-chunk-users.ts";
 import { LiveChunks } from "./live-chunks.ts";
 import { type Lock, LockTable } from "./lock-table.ts";
 import { MANIFEST_LOCK_TIMEOUT_MS, ManifestStore } from "./manifest-store.ts";
@@ -52,7 +55,13 @@ import { StoreError } from "./store-error.ts";
 import { StoreListing } from "./store-listing.ts";
 import { type RemovalStats, StoreRemoval } from "./store-removal.ts";
 import { type SyncLevel } from "./sync-level.ts";
-import { type SnapshotVerdict, verifySnapshot, type VerifyMemory } from "./verify-snapshot.ts";
+import { type VerifyMemory } from "./verify-memory.ts";
+import {
+  requireSoundChunk,
+  type SnapshotVerdict,
+  type VerifyOptions,
+  verifySnapshot,
+} from "./verify-snapshot.ts";
 
 /** What a datastore needs beside its storage. */
 export interface DatastoreOptions {
@@ -384,8 +393,30 @@ export class Datastore implements AsyncDisposable {
     namespace: Namespace,
     snapshot: SnapshotId,
     memory: VerifyMemory,
+    options: VerifyOptions = {},
   ): Promise<SnapshotVerdict> {
-    return await verifySnapshot(this.#parts, { namespace, snapshot, memory });
+    return await verifySnapshot(this.#parts, { ...options, namespace, snapshot, memory });
+  }
+
+  /** Sets a chunk aside unless it turns out sound when it is read again; says whether it did (spec datastore.md §8.3). */
+  async setAsideIfCorrupt(
+    chunk: { readonly digest: Digest; readonly size: number },
+    verifier: ChunkVerifier,
+  ): Promise<boolean> {
+    return await this.#parts.blobs.setAsideIfBad(chunk.digest, async (blob) => {
+      try {
+        await requireSoundChunk(verifier, blob, chunk);
+        return true;
+      } catch (error) {
+        if (error instanceof FormatError) return false;
+        throw error;
+      }
+    });
+  }
+
+  /** See `findChunkUsers`. */
+  async findChunkUsers(digests: readonly Digest[], signal: AbortSignal): Promise<ChunkUsers> {
+    return await findChunkUsers(this.#parts, digests, signal);
   }
 
   /** See `collectGarbage`. */

@@ -1,3 +1,4 @@
+import { mapConcurrent } from "../../chunks/map-concurrent.ts";
 import { BackupError } from "../../format/backup-error.ts";
 import { toHex } from "../../format/bytes/hex.ts";
 import { decodeBlob, parseBlobHeader } from "../../format/chunk/data-blob.ts";
@@ -9,16 +10,25 @@ import { type CryptMode, type ManifestFile } from "../../format/manifest/manifes
 import { type ArchiveKind, archiveKindOf } from "../../format/snapshot/archive-name.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
-import { snapshotPath } from "./store-path.ts";
+import { type ChunkVerifier } from "./accepted-blob.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { readStoredIndex } from "./read-stored-index.ts";
+import { snapshotPath } from "./store-path.ts";
+import { type GoodChunk, type VerifyMemory } from "./verify-memory.ts";
+
+/** Chunks that are read and verified at the same time: enough for the codec threads, at most 128 MiB. */
+const CHUNKS_IN_FLIGHT = 8;
+
+/** Digests that are remembered as named before those that turned out good are forgotten again. */
+const NAMED_MAX = 4096;
 
 /** What is wrong with a snapshot. */
 export interface SnapshotFault {
   /** File of the manifest, or the manifest itself. */
   readonly archive: string;
-  /** The chunk, if it is one. */
+  /** The chunk, if it is one, and the bytes of plaintext that it should have. */
   readonly digest?: Digest;
+  readonly size?: number;
   /** Whether the chunk's own bytes are wrong, so that it has to be set aside (spec datastore.md §8.3). */
   readonly isCorruptChunk: boolean;
   readonly error: BackupError;
@@ -34,50 +44,61 @@ export interface SnapshotVerdict {
   readonly bytesRead: number;
 }
 
-/** What one verification run knows already: every chunk is read at most once per run (spec datastore.md §8.1). */
-export interface VerifyMemory {
-  /** What is known of the good ones. */
-  readonly good: Map<Digest, GoodChunk>;
-  /** What is wrong with a bad one. */
-  readonly bad: Map<Digest, BackupError>;
+/** What was read for one file of a snapshot. */
+export interface VerifiedFile {
+  readonly archive: string;
+  /** Bytes of the blobs that were read for it, and of what is in them; nothing for what was verified before. */
+  readonly bytesRead: number;
+  readonly plainBytes: number;
+  readonly faultCount: number;
 }
 
-/** A chunk that was read and is sound. */
-export interface GoodChunk {
-  readonly isEncrypted: boolean;
-  /** Bytes of plaintext; of an encrypted chunk, what the first index said. */
-  readonly size: number;
-}
-
-/** A run that knows nothing yet. */
-export function newVerifyMemory(): VerifyMemory {
-  return { good: new Map(), bad: new Map() };
+/** How a snapshot is verified. */
+export interface VerifyOptions {
+  /** Where chunks are verified; where uploads are when absent. */
+  readonly verifier?: ChunkVerifier;
+  readonly signal?: AbortSignal;
+  /** Told before a file is looked at. */
+  readonly onFile?: (archive: string) => void;
+  /** Told after a file with chunks was looked at. */
+  readonly onVerified?: (file: VerifiedFile) => void;
 }
 
 /**
  * Checks everything that a server can check of a finished snapshot, and changes nothing (spec datastore.md §8.1).
  *
- * Goes on after a fault, so that the result names all of them. Holds one index and one chunk at a time. Takes no lock:
- * the caller keeps the snapshot from being removed.
+ * Goes on after a fault, so that the result names all of them. Holds one index and {@link CHUNKS_IN_FLIGHT} chunks at a
+ * time. Takes no lock: the caller keeps the snapshot from being removed.
  *
  * @throws What the storage throws for reasons that say nothing about the snapshot.
  */
 export async function verifySnapshot(
   parts: DatastoreParts,
-  job: {
+  job: VerifyOptions & {
     readonly namespace: Namespace;
     readonly snapshot: SnapshotId;
     readonly memory: VerifyMemory;
-    readonly signal?: AbortSignal;
   },
 ): Promise<SnapshotVerdict> {
-  const run = new VerifyRun(parts, job.memory, job.signal);
+  const verifier = job.verifier ?? parts.verifier;
+  const run = new VerifyRun({ ...parts, verifier }, job.memory, job.signal);
   const folder = snapshotPath(job.namespace, job.snapshot);
   await run.guarded("index.json.blob", async () => {
     const { manifest } = await parts.manifests.read(job.namespace, job.snapshot);
     for (const file of manifest.files) {
+      job.signal?.throwIfAborted();
+      job.onFile?.(file.filename);
+      const before = run.counters();
       await run.guarded(file.filename, async () => {
         await run.checkFile(`${folder}/${file.filename}`, file);
+      });
+      if (archiveKindOf(file.filename) === "blob") continue;
+      const { bytesRead, plainBytes, faultCount } = run.counters();
+      job.onVerified?.({
+        archive: file.filename,
+        bytesRead: bytesRead - before.bytesRead,
+        plainBytes: plainBytes - before.plainBytes,
+        faultCount: faultCount - before.faultCount,
       });
     }
   });
@@ -91,6 +112,7 @@ class VerifyRun {
   readonly #faults: SnapshotFault[] = [];
   #chunksRead = 0;
   #bytesRead = 0;
+  #plainBytes = 0;
 
   constructor(parts: DatastoreParts, memory: VerifyMemory, signal: AbortSignal | undefined) {
     this.#parts = parts;
@@ -100,6 +122,11 @@ class VerifyRun {
 
   verdict(): SnapshotVerdict {
     return { faults: this.#faults, chunksRead: this.#chunksRead, bytesRead: this.#bytesRead };
+  }
+
+  counters(): Omit<VerifiedFile, "archive"> {
+    const faultCount = this.#faults.length;
+    return { bytesRead: this.#bytesRead, plainBytes: this.#plainBytes, faultCount };
   }
 
   /** Turns what is wrong with one file into a fault. */
@@ -139,34 +166,71 @@ class VerifyRun {
     if (!stored) throw new FormatError("FORMAT_TRUNCATED", file.filename, "the file is missing");
     const index = await readStoredIndex(stored, kind);
     compare(file, { size: index.size, csum: indexCsum(this.#parts.codec, index) });
-    const seen = new Set<Digest>();
-    for (let i = 0; i < index.count; i++) {
-      this.#signal?.throwIfAborted();
-      const digest = index.digestAt(i);
-      if (seen.has(digest)) continue;
-      seen.add(digest);
-      await this.#checkChunk(file, digest, sizeOfChunk(index, i));
+    for await (const isAborted of mapConcurrent(
+      this.#unknownChunks(index, file),
+      CHUNKS_IN_FLIGHT,
+      async ({ digest, size }) => {
+        await this.#checkNew(file, digest, size);
+        return this.#signal?.aborted;
+      },
+    )) {
+      if (isAborted === true) this.#signal?.throwIfAborted();
     }
   }
 
-  async #checkChunk(file: ManifestFile, digest: Digest, size: number): Promise<void> {
-    const archive = file.filename;
-    const known = this.#memory.bad.get(digest);
-    if (known) {
-      this.#faults.push({ archive, digest, isCorruptChunk: false, error: known });
-      return;
+  /** Chunks of an index that were not read in this run, each once; the others are judged by what is known. */
+  *#unknownChunks(
+    index: ChunkIndex,
+    file: ManifestFile,
+  ): Generator<{ readonly digest: Digest; readonly size: number }, void, void> {
+    const { good, bad } = this.#memory;
+    const named = new Set<Digest>();
+    for (let i = 0; i < index.count; i++) {
+      const size = sizeOfChunk(index, i);
+      const known = good.find(index.digestBytesAt(i));
+      if (known) {
+        this.#judge(file, index.digestAt(i), { size, chunk: known });
+        continue;
+      }
+      const digest = index.digestAt(i);
+      if (named.has(digest)) continue;
+      // Only what is bad or not finished yet stays in the set: the good ones are known by then.
+      if (named.size >= NAMED_MAX) for (const name of named) if (good.has(name)) named.delete(name);
+      named.add(digest);
+      const error = bad.get(digest);
+      if (error) this.#fault(file, { digest, isCorruptChunk: false, error });
+      else yield { digest, size };
     }
+  }
+
+  async #checkNew(file: ManifestFile, digest: Digest, size: number): Promise<void> {
     try {
-      const chunk = this.#memory.good.get(digest) ?? (await this.#readChunk(digest, size));
-      this.#memory.good.set(digest, chunk);
+      const chunk = await this.#readChunk(digest, size);
+      this.#memory.good.add(digest, chunk);
+      this.#judge(file, digest, { size, chunk });
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+      this.#memory.bad.set(digest, error);
+      this.#fault(file, { digest, size, isCorruptChunk: error instanceof FormatError, error });
+    }
+  }
+
+  /** Whether a sound chunk is what this archive says it is. */
+  #judge(
+    file: ManifestFile,
+    digest: Digest,
+    { size, chunk }: { readonly size: number; readonly chunk: GoodChunk },
+  ): void {
+    try {
       requireFit(file.cryptMode, size, chunk, digest);
     } catch (error) {
       if (!(error instanceof BackupError)) throw error;
-      const isGood = this.#memory.good.has(digest);
-      if (!isGood) this.#memory.bad.set(digest, error);
-      const isCorruptChunk = !isGood && error instanceof FormatError;
-      this.#faults.push({ archive, digest, isCorruptChunk, error });
+      this.#fault(file, { digest, isCorruptChunk: false, error });
     }
+  }
+
+  #fault(file: ManifestFile, fault: Omit<SnapshotFault, "archive">): void {
+    this.#faults.push({ archive: file.filename, ...fault });
   }
 
   async #readChunk(digest: Digest, size: number): Promise<GoodChunk> {
@@ -174,12 +238,27 @@ class VerifyRun {
     const blob = await blobs.readBlob(digest);
     this.#chunksRead += 1;
     this.#bytesRead += blob.length;
-    const { kind, crc32 } = parseBlobHeader(blob, `chunk ${digest}`);
-    if ((await verifier.verify(blob, digest, size)) !== crc32) {
-      throw new FormatError("FORMAT_BAD_CHECKSUM", `chunk ${digest}`);
-    }
-    return { isEncrypted: kind.isEncrypted, size };
+    this.#plainBytes += size;
+    return { isEncrypted: await requireSoundChunk(verifier, blob, { digest, size }), size };
   }
+}
+
+/**
+ * Fails unless a stored blob is the chunk that it should be; says whether it is encrypted.
+ *
+ * @throws {FormatError} When it is not.
+ */
+export async function requireSoundChunk(
+  verifier: ChunkVerifier,
+  blob: Uint8Array,
+  { digest, size }: { readonly digest: Digest; readonly size: number },
+): Promise<boolean> {
+  const what = `chunk ${digest}`;
+  const { kind, crc32 } = parseBlobHeader(blob, what);
+  if ((await verifier.verify(blob, digest, size)) !== crc32) {
+    throw new FormatError("FORMAT_BAD_CHECKSUM", what);
+  }
+  return kind.isEncrypted;
 }
 
 function compare(

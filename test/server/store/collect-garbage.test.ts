@@ -14,7 +14,7 @@ import { MemoryBackend } from "../../../src/server/store/memory-backend.ts";
 import { type StoreBackend } from "../../../src/server/store/store-backend.ts";
 import { StoreError } from "../../../src/server/store/store-error.ts";
 import { snapshotPath } from "../../../src/server/store/store-path.ts";
-import { newVerifyMemory } from "../../../src/server/store/verify-snapshot.ts";
+import { newVerifyMemory } from "../../../src/server/store/verify-memory.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { gate } from "../../support/faulty.ts";
 import {

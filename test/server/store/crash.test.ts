@@ -11,7 +11,7 @@ import { rootNamespace } from "../../../src/format/snapshot/namespace.ts";
 import { type Datastore } from "../../../src/server/store/datastore.ts";
 import { LocalBackend } from "../../../src/server/store/local-backend.ts";
 import { type SyncLevel } from "../../../src/server/store/sync-level.ts";
-import { newVerifyMemory } from "../../../src/server/store/verify-snapshot.ts";
+import { newVerifyMemory } from "../../../src/server/store/verify-memory.ts";
 import { emptyDatastore } from "../../support/empty-datastore.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { killedDisk } from "../../support/killed-disk.ts";

@@ -16,7 +16,7 @@ import {
 } from "../../../src/format/snapshot/snapshot-id.ts";
 import { type Datastore } from "../../../src/server/store/datastore.ts";
 import { LocalBackend } from "../../../src/server/store/local-backend.ts";
-import { newVerifyMemory } from "../../../src/server/store/verify-snapshot.ts";
+import { newVerifyMemory } from "../../../src/server/store/verify-memory.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { datastoreOn } from "../../support/make-backup.ts";
 import { tempDir } from "../../support/temp-dir.ts";
@@ -142,7 +142,7 @@ describe("server/store/datastore, on datastores of the reference", () => {
       expect(chunk.isBad).to.equal(false);
       chunkCount++;
     }
-    expect(memory.good.size).to.be.within(1, chunkCount);
+    expect(memory.good.count).to.be.within(1, chunkCount);
   });
 
   it("reads notes, group notes, verify states, the client's log, and the last collection", async () => {

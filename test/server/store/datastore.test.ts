@@ -12,7 +12,7 @@ import { type Datastore } from "../../../src/server/store/datastore.ts";
 import { MemoryBackend } from "../../../src/server/store/memory-backend.ts";
 import { type StoreBackend } from "../../../src/server/store/store-backend.ts";
 import { StoreError, type StoreErrorCode } from "../../../src/server/store/store-error.ts";
-import { newVerifyMemory } from "../../../src/server/store/verify-snapshot.ts";
+import { newVerifyMemory } from "../../../src/server/store/verify-memory.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import {
   begin,

@@ -7,7 +7,7 @@ import { DynamicIndexWriter } from "../../../src/server/store/dynamic-index-writ
 import { FixedIndexWriter } from "../../../src/server/store/fixed-index-writer.ts";
 import { uuidOfRandom } from "../../../src/server/store/index-writer.ts";
 import { LocalBackend } from "../../../src/server/store/local-backend.ts";
-import { newVerifyMemory } from "../../../src/server/store/verify-snapshot.ts";
+import { newVerifyMemory } from "../../../src/server/store/verify-memory.ts";
 import { emptyDatastore } from "../../support/empty-datastore.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import {
