@@ -16,6 +16,8 @@ export interface ListenAddress {
 export interface ServerConfig {
   readonly configDirectory: string;
   readonly taskDirectory: string;
+  /** For what the server remembers besides its configuration: history of measurements. */
+  readonly stateDirectory: string;
   readonly listen: ListenAddress;
   /** Datastores to create or adopt, besides those in `datastore.cfg`. */
   readonly datastores: readonly WantedDatastore[];
@@ -51,8 +53,8 @@ export interface ServerArguments {
 /**
  * Completes arguments by the environment and defaults.
  *
- * Without `--config`, root uses `/etc/amber` and `/var/log/amber/tasks`, other users their XDG folders; with it, tasks
- * lie in the same folder.
+ * Without `--config`, root uses `/etc/amber`, `/var/log/amber/tasks` and `/var/lib/amber`, other users their XDG folders;
+ * with it, tasks and state lie in the same folder.
  *
  * @throws {ConfigError} `CONFIG_INVALID`.
  */
@@ -65,6 +67,7 @@ export function readServerConfig(args: ServerArguments): ServerConfig {
   return Object.freeze({
     configDirectory: own ?? (isRoot ? "/etc/amber" : join(configHome, "amber")),
     taskDirectory: own === undefined ? taskDirectory(isRoot, stateHome) : join(own, "tasks"),
+    stateDirectory: own === undefined ? stateDirectory(isRoot, stateHome) : join(own, "state"),
     listen: parseListenAddress(args.listen),
     datastores: args.datastore.map(parseDatastoreArgument),
     adminUser: args.admin,
@@ -83,6 +86,10 @@ export function adminPasswordFromEnvironment(): string | undefined {
 
 function taskDirectory(isRoot: boolean, stateHome: string): string {
   return isRoot ? "/var/log/amber/tasks" : join(stateHome, "amber/tasks");
+}
+
+function stateDirectory(isRoot: boolean, stateHome: string): string {
+  return isRoot ? "/var/lib/amber" : join(stateHome, "amber/state");
 }
 
 /**

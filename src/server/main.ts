@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 
 import { type FastifyBaseLogger } from "fastify";
 
@@ -14,6 +15,7 @@ import { addDatastoreRoutes } from "./api/datastore-routes.ts";
 import { addDownloadRoutes } from "./api/download-routes.ts";
 import { addCollectionRoutes } from "./api/gc-routes.ts";
 import { addGroupRoutes } from "./api/group-routes.ts";
+import { addNodeRoutes } from "./api/node-routes.ts";
 import { addPruneRoutes } from "./api/prune-routes.ts";
 import { addJobConfigRoutes } from "./api/job-config-routes.ts";
 import { addRemoteConfigRoutes } from "./api/remote-config-routes.ts";
@@ -21,6 +23,7 @@ import { addSnapshotRoutes } from "./api/snapshot-routes.ts";
 import { addTaskRoutes } from "./api/task-routes.ts";
 import { addTicketRoutes } from "./api/ticket-routes.ts";
 import { addTokenRoutes } from "./api/token-routes.ts";
+import { addUsageRoutes } from "./api/usage-routes.ts";
 import { addUserRoutes } from "./api/user-routes.ts";
 import { addVerifyRoutes, type OpenVerifier } from "./api/verify-routes.ts";
 import { addVersionRoutes, type Product } from "./api/version-routes.ts";
@@ -39,6 +42,8 @@ import { type Datastores } from "./datastores.ts";
 import { type RouteDescription } from "./http/route.ts";
 import { listenSecurely } from "./http/secure-listener.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
+import { MetricHistory } from "./node/metric-history.ts";
+import { MetricRecorder } from "./node/metric-recorder.ts";
 import { openDatastores } from "./open-datastores.ts";
 import { addBackupRoute } from "./session/backup-session.ts";
 import { UploadMemory } from "./session/upload-memory.ts";
@@ -117,6 +122,21 @@ export async function startServer(
     open.add(async () => {
       await jobs.close();
     });
+    const history = await MetricHistory.open(join(config.stateDirectory, "rrd"));
+    const recorder = MetricRecorder.start({
+      history,
+      clock,
+      logger,
+      datastores: () =>
+        datastores.list().map(({ entry: { name, path }, datastore }) => ({
+          name,
+          path,
+          space: async () => await datastore.space(),
+        })),
+    });
+    open.add(async () => {
+      await recorder.close();
+    });
     const changes = new DatastoreChanges(files.datastores, datastores, opening);
     const sessions = {
       datastores,
@@ -128,7 +148,8 @@ export async function startServer(
       running: new Set<Promise<void>>(),
     };
     const stores = { datastores, files, changes, jobs };
-    const services = { authenticator, accounts, access, tasks, pool, clock, ...stores };
+    const node = { clock, history, recorder, certificatePem: certificate.certificatePem };
+    const services = { authenticator, accounts, access, tasks, pool, ...stores, ...node };
     const app = await buildApp(
       {
         authenticator,
@@ -204,6 +225,9 @@ interface Services {
   readonly changes: DatastoreChanges;
   readonly jobs: JobRunner;
   readonly clock: Clock;
+  readonly history: MetricHistory;
+  readonly recorder: MetricRecorder;
+  readonly certificatePem: string;
   readonly product: Product;
 }
 
@@ -222,12 +246,14 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
     },
     (api) => {
       addTaskRoutes(api, services);
+      addNodeRoutes(api, services);
     },
     (api) => {
       addDatastoreRoutes(api, services);
       addGroupRoutes(api, services);
       addSnapshotRoutes(api, services);
       addDownloadRoutes(api, services);
+      addUsageRoutes(api, services);
       addPruneRoutes(api, services);
       addCollectionRoutes(api, services);
       addVerifyRoutes(api, { ...services, openVerifier });

@@ -19,11 +19,12 @@ describe("server/config", () => {
     }
   });
 
-  it("keeps the tasks beside a configuration that was named", () => {
+  it("keeps tasks and state beside a configuration that was named", () => {
     const config = readServerConfig({ ...args, config: "/some/where" });
 
     expect(config.configDirectory).to.equal("/some/where");
     expect(config.taskDirectory).to.equal("/some/where/tasks");
+    expect(config.stateDirectory).to.equal("/some/where/state");
   });
 
   it("splits datastores into name and path", () => {

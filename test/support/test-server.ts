@@ -59,6 +59,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     {
       configDirectory: configPath,
       taskDirectory: join(folder.path, "tasks"),
+      stateDirectory: join(folder.path, "state"),
       listen: { host: "127.0.0.1", port: 0 },
       datastores: [{ name: "store1", path: storePath }],
       adminUser: user,

@@ -14,7 +14,7 @@ import { collectionMembers, lastCollection } from "./collection-reply.ts";
 import { type ContentOptions } from "./content-access.ts";
 
 /** Any of these makes a namespace visible (spec auth.md §9.6). */
-const VISIBLE: readonly Privilege[] = [
+export const VISIBLE: readonly Privilege[] = [
   "Datastore.Modify",
   "Datastore.Read",
   "Datastore.Backup",

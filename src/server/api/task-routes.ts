@@ -5,7 +5,7 @@ import { type AccessControl } from "../auth/access-control.ts";
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, tokenNameOf, userOf } from "../auth/auth-id.ts";
 import { refused } from "../http/api-error.ts";
-import { datastoreName, optionalFlag } from "../http/parameter-schema.ts";
+import { datastoreName, nodeName, optionalFlag } from "../http/parameter-schema.ts";
 import { decidedInside } from "../http/permission.ts";
 import { addRoute, RawReply, WithAttributes } from "../http/route.ts";
 import { type TaskEntry, type TaskRegistry } from "../tasks/task-registry.ts";
@@ -17,7 +17,7 @@ export interface TaskRouteOptions {
   readonly access: AccessControl;
 }
 
-const node = Type.String({ minLength: 1, maxLength: 255 });
+const node = nodeName;
 const upid = Type.String({ minLength: UPID_LENGTH_MIN, maxLength: 512 });
 
 const taskReader = decidedInside(

@@ -39,6 +39,13 @@ export function configId(noun: string): TString {
   });
 }
 
+/** Name of a node; every name means this server (spec rest-api.md §1.5). */
+export const nodeName: TString = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  description: "Any name; it means this server.",
+});
+
 /** Kind of a backup. */
 export const backupType: TEnum<["vm", "ct", "host"]> = Type.Enum(["vm", "ct", "host"]);
 

@@ -1,0 +1,210 @@
+import { createHash, X509Certificate } from "node:crypto";
+
+import { type FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+
+import { type Clock } from "../../format/clock.ts";
+import { ApiError } from "../http/api-error.ts";
+import { nodeName } from "../http/parameter-schema.ts";
+import { historyConsolidation, historyTimeframe } from "../http/history-parameters.ts";
+import { anyLogin, needs } from "../http/permission.ts";
+import { addRoute } from "../http/route.ts";
+import { readMachineStatus } from "../node/machine-status.ts";
+import { type MetricHistory } from "../node/metric-history.ts";
+import { type MetricRecorder, NODE_SOURCE } from "../node/metric-recorder.ts";
+import { certificateFingerprint } from "../tls/server-certificate.ts";
+
+/** What the routes of this machine work on. */
+export interface NodeRouteOptions {
+  readonly clock: Clock;
+  readonly history: MetricHistory;
+  readonly recorder: MetricRecorder;
+  readonly certificatePem: string;
+}
+
+const space = Type.Object({ total: Type.Number(), used: Type.Number(), avail: Type.Number() });
+const memory = Type.Object({ total: Type.Number(), used: Type.Number(), free: Type.Number() });
+
+const statusReply = Type.Object({
+  cpu: Type.Number({ description: "Busy part of the processors, 0 to 1." }),
+  wait: Type.Number({ description: "Part of the processors that waits for disks, 0 to 1." }),
+  loadavg: Type.Array(Type.Number()),
+  uptime: Type.Number({ description: "Seconds." }),
+  memory,
+  swap: memory,
+  root: space,
+  cpuinfo: Type.Object({ model: Type.String(), sockets: Type.Integer(), cpus: Type.Integer() }),
+  kversion: Type.String(),
+  "current-kernel": Type.Object({
+    sysname: Type.String(),
+    release: Type.String(),
+    version: Type.String(),
+    machine: Type.String(),
+  }),
+  "boot-info": Type.Object({ mode: Type.String(), secureboot: Type.Optional(Type.Boolean()) }),
+  info: Type.Object({ fingerprint: Type.String() }),
+});
+
+/** Rows of a history: `time`, and whatever was measured in that step (spec rest-api.md §5.7, §9). */
+export const historyReply = Type.Array(Type.Record(Type.String(), Type.Number()));
+
+/** `/nodes/{node}` but its tasks (spec rest-api.md §9). Every node name means this server. */
+export function addNodeRoutes(api: FastifyInstance, options: NodeRouteOptions): void {
+  const { clock, history } = options;
+  addRoute(api, {
+    method: "GET",
+    path: "/nodes",
+    description: "The one node there is.",
+    permit: anyLogin,
+    parameters: Type.Object({}),
+    reply: Type.Array(Type.Object({ node: Type.String() })),
+    handle: () => [{ node: "localhost" }],
+  });
+  addStatusRoute(api, options);
+  addRoute(api, {
+    method: "GET",
+    path: "/nodes/:node/rrd",
+    description: "History of the machine: processors, memory, network, disk.",
+    permit: needs("/system/status", "Sys.Audit"),
+    parameters: Type.Object({
+      node: nodeName,
+      timeframe: historyTimeframe,
+      cf: historyConsolidation,
+    }),
+    reply: historyReply,
+    handle: async ({ timeframe, cf }) => [
+      ...(await history.read(NODE_SOURCE, clock.nowSec(), { timeframe, consolidation: cf })),
+    ],
+  });
+  addTimeRoutes(api, clock);
+  addRoute(api, {
+    method: "GET",
+    path: "/nodes/:node/subscription",
+    description: "Says that there is no subscription: this server needs none.",
+    permit: anyLogin,
+    parameters: Type.Object({ node: nodeName }),
+    reply: Type.Object({ status: Type.String(), message: Type.String(), serverid: Type.String() }),
+    handle: () => ({
+      status: "notfound",
+      message: "There is no subscription key: this server is free software and needs none.",
+      serverid: createHash("md5").update(options.certificatePem).digest("hex").toUpperCase(),
+    }),
+  });
+  addCertificateRoute(api, options.certificatePem);
+}
+
+function addStatusRoute(
+  api: FastifyInstance,
+  { recorder, certificatePem }: NodeRouteOptions,
+): void {
+  const fingerprint = certificateFingerprint(certificatePem);
+  addRoute(api, {
+    method: "GET",
+    path: "/nodes/:node/status",
+    description: "Load, memory, disk and kernel of the machine.",
+    permit: needs("/system/status", "Sys.Audit"),
+    parameters: Type.Object({ node: nodeName }),
+    reply: statusReply,
+    handle: async (): Promise<Static<typeof statusReply>> => {
+      const { kernel, boot, loadavg, ...status } = await readMachineStatus();
+      return {
+        ...status,
+        ...(await recorder.processorLoad()),
+        loadavg: [...loadavg],
+        "current-kernel": kernel,
+        "boot-info": boot.mode === "efi" ? boot : { mode: boot.mode },
+        info: { fingerprint },
+      };
+    },
+  });
+}
+
+function addTimeRoutes(api: FastifyInstance, clock: Clock): void {
+  addRoute(api, {
+    method: "GET",
+    path: "/nodes/:node/time",
+    description: "Time and time zone of the machine.",
+    permit: anyLogin,
+    parameters: Type.Object({ node: nodeName }),
+    reply: Type.Object({
+      timezone: Type.String(),
+      time: Type.Integer({ description: "Seconds since the epoch." }),
+      localtime: Type.Integer({ description: "The same with the offset of the zone added." }),
+    }),
+    handle: () => {
+      const time = clock.nowSec();
+      const offsetSec = -new Date(time * 1000).getTimezoneOffset() * 60;
+      const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+      return { timezone, time, localtime: time + offsetSec };
+    },
+  });
+  addRoute(api, {
+    method: "PUT",
+    path: "/nodes/:node/time",
+    description: "Refuses to set the time zone: it is a matter of the system, not of this program.",
+    permit: needs("/system/time", "Sys.Modify"),
+    parameters: Type.Object({
+      node: nodeName,
+      timezone: Type.String({ maxLength: 64, description: "Name of the zone." }),
+    }),
+    reply: Type.Null(),
+    handle: ({ timezone }) => {
+      throw new ApiError(
+        "API_NOT_IMPLEMENTED",
+        `set the time zone to '${timezone}' in the system, with timedatectl or TZ, and restart`,
+      );
+    },
+  });
+}
+
+const certificateReply = Type.Array(
+  Type.Object({
+    filename: Type.String(),
+    subject: Type.String(),
+    issuer: Type.String(),
+    san: Type.Array(Type.String()),
+    notbefore: Type.Integer(),
+    notafter: Type.Integer(),
+    fingerprint: Type.String(),
+    pem: Type.String(),
+    "public-key-type": Type.String(),
+    "public-key-bits": Type.Optional(Type.Integer()),
+  }),
+);
+
+function addCertificateRoute(api: FastifyInstance, pem: string): void {
+  addRoute(api, {
+    method: "GET",
+    path: "/nodes/:node/certificates/info",
+    description: "The certificate that the server shows.",
+    permit: needs("/system/certificates", "Sys.Audit", "Sys.Modify"),
+    parameters: Type.Object({ node: nodeName }),
+    reply: certificateReply,
+    handle: () => {
+      const certificate = new X509Certificate(pem);
+      const { asymmetricKeyType, asymmetricKeyDetails } = certificate.publicKey;
+      const bits =
+        asymmetricKeyDetails?.modulusLength ?? curveBits(asymmetricKeyDetails?.namedCurve);
+      const names = certificate.subjectAltName?.split(", ") ?? [];
+      return [
+        {
+          filename: "proxy.pem",
+          subject: certificate.subject.split("\n").join(", "),
+          issuer: certificate.issuer.split("\n").join(", "),
+          san: names.map((name) => name.replace(/^(DNS|IP Address):/, "")),
+          notbefore: Math.floor(Date.parse(certificate.validFrom) / 1000),
+          notafter: Math.floor(Date.parse(certificate.validTo) / 1000),
+          fingerprint: certificateFingerprint(pem),
+          pem,
+          "public-key-type": asymmetricKeyType ?? "unknown",
+          ...(bits === undefined ? {} : { "public-key-bits": bits }),
+        },
+      ];
+    },
+  });
+}
+
+function curveBits(name: string | undefined): number | undefined {
+  const digits = /[0-9]{3}/.exec(name ?? "")?.[0];
+  return digits === undefined ? undefined : Number(digits);
+}
