@@ -12,6 +12,7 @@ import { parseAuthId, type AuthId } from "../format/snapshot/auth-id.ts";
 import { addAclRoutes } from "./api/acl-routes.ts";
 import { addDatastoreConfigRoutes } from "./api/datastore-config-routes.ts";
 import { addDatastoreRoutes } from "./api/datastore-routes.ts";
+import { addDocumentationRoutes } from "./api/documentation-routes.ts";
 import { addDownloadRoutes } from "./api/download-routes.ts";
 import { addCollectionRoutes } from "./api/gc-routes.ts";
 import { addGroupRoutes } from "./api/group-routes.ts";
@@ -235,6 +236,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
   return [
     (api) => {
       addVersionRoutes(api, services.product);
+      addDocumentationRoutes(api, services.product);
     },
     (api) => {
       addTicketRoutes(api, services.authenticator);

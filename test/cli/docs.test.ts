@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { type Command } from "commander";
 
 import { buildProgram } from "../../src/cli/main.ts";
+import { apiDocument } from "../support/api-document.ts";
 
 const page = readFileSync(resolve(import.meta.dirname, "../../docs/cli.md"), "utf8");
 
@@ -38,3 +39,23 @@ describe("docs/cli.md", () => {
     expect(options).to.deep.equal([]);
   });
 });
+
+describe("docs/openapi.json", () => {
+  it("describes the routes that the server has: npm run openapi", async () => {
+    const written = readFileSync(resolve(import.meta.dirname, "../../docs/openapi.json"), "utf8");
+
+    // Compared by its parts, so that a failure names the stale ones.
+    const stale = changedPaths(JSON.parse(written), JSON.parse(await apiDocument()));
+    expect(stale, "run npm run openapi").to.deep.equal([]);
+  });
+});
+
+/** Paths whose description differs between two documents. */
+function changedPaths(before: unknown, now: unknown): string[] {
+  const paths = (document: unknown): Record<string, object> =>
+    (document as { paths: Record<string, object> }).paths;
+  const all = new Set([...Object.keys(paths(before)), ...Object.keys(paths(now))]);
+  return [...all].filter(
+    (path) => JSON.stringify(paths(before)[path]) !== JSON.stringify(paths(now)[path]),
+  );
+}

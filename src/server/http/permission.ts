@@ -49,6 +49,28 @@ export function decidedInside(rule: string): Permission {
   return { kind: "inside", rule };
 }
 
+/** A permission in words, for the documentation of the API. */
+export function permissionText(permission: Permission): string {
+  switch (permission.kind) {
+    case "world":
+      return "No login needed.";
+    case "login":
+      return "Every login.";
+    case "privileges":
+      return `${permission.anyOf.join(" or ")} on \`${permission.path}\`.`;
+    case "content": {
+      const { full, own } = permission.access;
+      const parts = [
+        ...(full.length > 0 ? [`${full.join(" or ")} on the namespace`] : []),
+        ...(own.length > 0 ? [`${own.join(" or ")} there, for groups of the caller`] : []),
+      ];
+      return `${parts.join("; or ")}.`;
+    }
+    case "inside":
+      return permission.rule;
+  }
+}
+
 /**
  * ACL path of a `privileges` permission for one request.
  *
