@@ -75,10 +75,9 @@ export async function buildApp(
       });
     },
   });
-  app.addHook("onRequest", (request, _reply, done) => {
+  app.addHook("onRequest", async (request) => {
     checkPath(request);
-    authenticate(request, options.authenticator);
-    done();
+    await authenticate(request, options.authenticator);
   });
   const { isPermitted, replies } = options;
   app.decorate("routeEnvironment", { table: [], isPermitted, replies });
@@ -188,10 +187,10 @@ function decoded(component: string): string {
 }
 
 /** Step 4: everything below the API needs a login, also what does not exist, unless the route says otherwise. */
-function authenticate(request: FastifyRequest, authenticator: Authenticator): void {
+async function authenticate(request: FastifyRequest, authenticator: Authenticator): Promise<void> {
   const isApi = /^\/api2(\/|$|\?)/.test(request.raw.url ?? "");
   if (!isApi || (!request.is404 && request.routeOptions.config.access === "world")) return;
-  setCaller(request.raw, authenticator.authenticate(request.headers, request.method));
+  setCaller(request.raw, await authenticator.authenticate(request.headers, request.method));
 }
 
 function notFound(request: FastifyRequest): ApiError {

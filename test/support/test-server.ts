@@ -37,6 +37,8 @@ export interface TestServerOptions {
   readonly storePath?: string;
   /** Existing configuration folder in place of a new one. */
   readonly configPath?: string;
+  /** Existing folder of tasks in place of a new one. */
+  readonly taskPath?: string;
   /** Files to put into the configuration folder first, by name. */
   readonly extraConfig?: Readonly<Record<string, string>>;
   /** How long 401 replies are held back; none unless the test is about it. */
@@ -58,7 +60,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const server = await startServer(
     {
       configDirectory: configPath,
-      taskDirectory: join(folder.path, "tasks"),
+      taskDirectory: options.taskPath ?? join(folder.path, "tasks"),
       stateDirectory: join(folder.path, "state"),
       listen: { host: "127.0.0.1", port: 0 },
       datastores: [{ name: "store1", path: storePath }],

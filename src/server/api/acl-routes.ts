@@ -5,6 +5,7 @@ import { type AccessControl } from "../auth/access-control.ts";
 import { isAclPath, normalizePath } from "../auth/acl-tree.ts";
 import { type AuthId, parseAuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, userOf } from "../auth/auth-id.ts";
+import { configDigest } from "../configuration/config-directory.ts";
 import { privilegeNames, roles } from "../auth/privileges.ts";
 import { ApiError, refused } from "../http/api-error.ts";
 import { requireConfigDigest } from "../http/config-digest.ts";
@@ -17,6 +18,12 @@ const aclPath = Type.String({ pattern: "^/", maxLength: 128 });
 
 /** Paths that `GET /access/permissions` reports besides those with entries (spec auth.md §9.9). */
 const USUAL_PATHS = ["/", "/access", "/datastore", "/remote", "/system"];
+
+/** The built-in realms; others would stand in a file that is empty here (spec auth.md §2.1). */
+const REALMS = [
+  { realm: "pam", type: "pam", comment: "Linux PAM standard authentication", default: true },
+  { realm: "pbs", type: "pbs", comment: "Proxmox Backup authentication server" },
+];
 
 /** `/access/acl`, `/access/permissions`, `/access/roles` and `/access/domains` (spec rest-api.md §4). */
 export function addAclRoutes(api: FastifyInstance, options: AccountRouteOptions): void {
@@ -56,10 +63,7 @@ export function addAclRoutes(api: FastifyInstance, options: AccountRouteOptions)
         default: Type.Optional(Type.Boolean()),
       }),
     ),
-    handle: () => [
-      { realm: "pam", type: "pam", comment: "Linux PAM standard authentication" },
-      { realm: "pbs", type: "pbs", comment: "Proxmox Backup authentication server", default: true },
-    ],
+    handle: () => new WithAttributes(REALMS, { digest: configDigest("") }),
   });
 }
 

@@ -1,7 +1,7 @@
 import { type FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 
-import { type AccessControl } from "../auth/access-control.ts";
+import { type AccessControl, datastorePath } from "../auth/access-control.ts";
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, tokenNameOf, userOf } from "../auth/auth-id.ts";
 import { refused } from "../http/api-error.ts";
@@ -70,7 +70,8 @@ export function addTaskRoutes(api: FastifyInstance, options: TaskRouteOptions): 
       const wanted: Static<typeof listEntry>[] = [];
       let skipped = 0;
       for (const entry of tasks.list()) {
-        if (!seesAll && !isOwnTask(caller, entry)) continue;
+        const isVisible = seesAll || isOwnTask(caller, entry) || mayRunJob(access, caller, entry);
+        if (!isVisible) continue;
         if (!matches(entry, parameters)) continue;
         if (skipped < start) skipped += 1;
         else if (limit === 0 || wanted.length < limit) wanted.push(listReply(entry));
@@ -87,9 +88,11 @@ function addOneTaskRoutes(api: FastifyInstance, { tasks, access }: TaskRouteOpti
   const find = (caller: AuthId, name: string): TaskEntry => {
     const entry = tasks.find(name);
     if (!entry) throw refused("no such task");
-    if (!isOwnTask(caller, entry) && !access.hasAny(caller, "/system/tasks", ["Sys.Audit"])) {
-      throw refused("task access not allowed");
-    }
+    const isVisible =
+      isOwnTask(caller, entry) ||
+      access.hasAny(caller, "/system/tasks", ["Sys.Audit"]) ||
+      mayRunJob(access, caller, entry);
+    if (!isVisible) throw refused("task access not allowed");
     return entry;
   };
   addRoute(api, {
@@ -191,6 +194,35 @@ function isOwnTask(caller: AuthId, { parts }: TaskEntry): boolean {
   return parts.authId === caller || (isToken(parts.authId) && userOf(parts.authId) === caller);
 }
 
+/** Whether a caller may read the task of a job because it could have started that job itself (spec auth.md §9.8). */
+function mayRunJob(access: AccessControl, caller: AuthId, { parts }: TaskEntry): boolean {
+  const [first = "", second = "", third = "", namespace = ""] = parts.id.split(":");
+  switch (parts.type) {
+    case "verificationjob":
+      return access.hasAny(caller, datastorePath(first, ""), ["Datastore.Verify"]);
+    case "garbage_collection":
+      return access.hasAny(caller, datastorePath(first, ""), ["Datastore.Modify"]);
+    case "prunejob":
+      return access.hasAny(caller, datastorePath(first, second), ["Datastore.Modify"]);
+    case "syncjob": {
+      // remote or -, store there, store here, namespace here, job.
+      const source =
+        first === "-"
+          ? access.hasAny(caller, datastorePath(second, ""), ["Datastore.Backup", "Datastore.Read"])
+          : access.hasAny(caller, `/remote/${first}/${second}`, ["Remote.Read"]);
+      return source && access.hasAny(caller, datastorePath(third, namespace), ["Datastore.Backup"]);
+    }
+    default:
+      return false;
+  }
+}
+
+/** Whether a task works on a datastore; the jobs that synchronise name it third. */
+function isAbout(store: string, { type, id }: TaskEntry["parts"]): boolean {
+  const parts = id.split(":");
+  return parts[0] === store || (type === "syncjob" && parts[2] === store);
+}
+
 function matches(entry: TaskEntry, filter: Static<typeof listParameters>): boolean {
   const { parts, end } = entry;
   const status = end?.status ?? "";
@@ -200,13 +232,7 @@ function matches(entry: TaskEntry, filter: Static<typeof listParameters>): boole
   if (filter.until !== undefined && parts.startSec > filter.until) return false;
   if (filter.typefilter !== undefined && !parts.type.includes(filter.typefilter)) return false;
   if (filter.userfilter !== undefined && !parts.authId.includes(filter.userfilter)) return false;
-  if (
-    filter.store !== undefined &&
-    parts.id !== filter.store &&
-    !parts.id.startsWith(`${filter.store}:`)
-  ) {
-    return false;
-  }
+  if (filter.store !== undefined && !isAbout(filter.store, parts)) return false;
   return (
     filter.statusfilter === undefined ||
     (end !== undefined && filter.statusfilter.includes(kindOf(status)))

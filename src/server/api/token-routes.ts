@@ -112,7 +112,7 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
       regenerate: optionalFlag,
       delete: Type.Optional(Type.Array(Type.Enum(["comment"]))),
     }),
-    reply: Type.Object({ secret: Type.Optional(Type.String()) }),
+    reply: Type.Union([Type.Null(), Type.Object({ secret: Type.String() })]),
     handle: async (parameters, { caller }) => {
       const user = findUser(accounts, parameters.userid);
       requireModify(caller, user.id);
@@ -125,7 +125,7 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
         ...(expire === undefined ? {} : { expire }),
       };
       await accounts.put(changedAccount(token, details, parameters.delete ?? []));
-      if (parameters.regenerate !== true) return {};
+      if (parameters.regenerate !== true) return null;
       const secret = randomUUID();
       await accounts.setTokenSecret(token.id, secret);
       return { secret };

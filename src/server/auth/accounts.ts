@@ -6,6 +6,7 @@ import { ConfigError } from "../configuration/config-error.ts";
 import { formatSections, parseSections, type Section } from "../configuration/section-config.ts";
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, ROOT_USER, tokenNameOf, tryParseAuthId, userNameOf, userOf } from "./auth-id.ts";
+import { isCryptPhrase } from "./password-hash.ts";
 
 /** A user or a token, as in `user.cfg` (spec auth.md §2.2). */
 export interface Account {
@@ -32,7 +33,12 @@ const TOKEN_FILE = "token.shadow";
 export class Accounts {
   readonly #directory: ConfigDirectory;
   readonly #clock: Clock;
+  /** In the order of the file. */
   readonly #accounts = new Map<AuthId, Account>();
+  /** Properties that this program does not know; they stay in the file. */
+  readonly #unknownProperties = new Map<AuthId, ReadonlyMap<string, string>>();
+  /** Digests of secrets that a slow hash has proven, so that each is hashed once. */
+  readonly #provenSecrets = new Map<AuthId, { readonly stored: string; readonly digest: Buffer }>();
   #passwordHashes = new Map<string, string>();
   #tokenHashes = new Map<string, string>();
   #digest = configDigest("");
@@ -56,11 +62,16 @@ export class Accounts {
   /** Reads the files again, for an administrator who edited them. */
   async reload(): Promise<void> {
     const text = (await this.#directory.read(USER_FILE)) ?? "";
-    const parsed = parseSections(text, USER_FILE).map(accountOf);
+    const sections = parseSections(text, USER_FILE);
+    const parsed = sections.map(accountOf);
     const passwords = await this.#readMap(PASSWORD_FILE);
     const tokens = await this.#readMap(TOKEN_FILE);
     this.#accounts.clear();
-    for (const account of parsed) this.#accounts.set(account.id, account);
+    this.#unknownProperties.clear();
+    for (const [index, account] of parsed.entries()) {
+      this.#accounts.set(account.id, account);
+      this.#unknownProperties.set(account.id, unknownProperties(sections[index]));
+    }
     if (!this.#accounts.has(ROOT_USER)) {
       this.#accounts.set(ROOT_USER, {
         id: ROOT_USER,
@@ -114,6 +125,7 @@ export class Accounts {
     const gone = isToken(id) ? [id] : [id, ...this.tokens(id).map((token) => token.id)];
     for (const each of gone) {
       this.#accounts.delete(each);
+      this.#unknownProperties.delete(each);
       this.#tokenHashes.delete(each);
     }
     if (!isToken(id)) this.#passwordHashes.delete(passwordKey(id));
@@ -139,13 +151,30 @@ export class Accounts {
     await this.#saveMap(TOKEN_FILE, this.#tokenHashes);
   }
 
-  /** Whether this is the token's secret; compared in constant time. */
-  isTokenSecret(token: AuthId, secret: string): boolean {
+  /**
+   * Whether this is the token's secret; compared in constant time.
+   *
+   * A hash that a genuine server made is slow on purpose: it is computed once for a secret, off this thread.
+   *
+   * @param inTurn Runs a slow check when there is room for one.
+   */
+  async isTokenSecret(
+    token: AuthId,
+    secret: string,
+    inTurn: (check: () => Promise<boolean>) => Promise<boolean>,
+  ): Promise<boolean> {
     const stored = this.#tokenHashes.get(token);
-    if (stored?.startsWith(TOKEN_HASH_PREFIX) !== true) return false;
-    const wanted = Buffer.from(stored.slice(TOKEN_HASH_PREFIX.length), "hex");
-    const given = sha256(secret);
-    return wanted.length === given.length && timingSafeEqual(given, wanted);
+    if (stored === undefined) return false;
+    const digest = sha256(secret);
+    if (stored.startsWith(TOKEN_HASH_PREFIX)) {
+      const wanted = Buffer.from(stored.slice(TOKEN_HASH_PREFIX.length), "hex");
+      return wanted.length === digest.length && timingSafeEqual(digest, wanted);
+    }
+    const proven = this.#provenSecrets.get(token);
+    if (proven?.stored === stored && timingSafeEqual(proven.digest, digest)) return true;
+    const isRight = await inTurn(async () => await isCryptPhrase(secret, stored));
+    if (isRight) this.#provenSecrets.set(token, { stored, digest });
+    return isRight;
   }
 
   #isValid(id: AuthId): boolean {
@@ -155,11 +184,9 @@ export class Accounts {
   }
 
   async #saveAccounts(): Promise<void> {
-    const sections: Section[] = [];
-    for (const user of this.users()) {
-      sections.push(sectionOf(user));
-      for (const token of this.tokens(user.id)) sections.push(sectionOf(token));
-    }
+    const sections = [...this.#accounts.values()].map((account) =>
+      sectionOf(account, this.#unknownProperties.get(account.id)),
+    );
     const text = formatSections(sections);
     this.#digest = configDigest(text);
     await this.#directory.write(USER_FILE, text);
@@ -223,7 +250,7 @@ function accountOf({ type, id, properties }: Section): Account {
   return account;
 }
 
-function sectionOf(account: Account): Section {
+function sectionOf(account: Account, unknown: ReadonlyMap<string, string> = new Map()): Section {
   const properties = new Map<string, string>();
   if (account.comment !== undefined) properties.set("comment", account.comment);
   if (!account.isEnabled) properties.set("enable", "false");
@@ -232,5 +259,13 @@ function sectionOf(account: Account): Section {
     const value = account[name];
     if (value !== undefined) properties.set(name, value);
   }
+  for (const [name, value] of unknown) properties.set(name, value);
   return { type: isToken(account.id) ? "token" : "user", id: account.id, properties };
+}
+
+const KNOWN_PROPERTIES = ["comment", "enable", "expire", "firstname", "lastname", "email"];
+
+function unknownProperties(section: Section | undefined): ReadonlyMap<string, string> {
+  const entries = [...(section?.properties ?? [])];
+  return new Map(entries.filter(([name]) => !KNOWN_PROPERTIES.includes(name)));
 }

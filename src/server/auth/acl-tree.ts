@@ -25,11 +25,13 @@ const NOTHING: Grant = { granted: 0, propagated: 0 };
 /** Assigned roles by path and authid, and the rule how they add up (spec auth.md §9.4). */
 export class AclTree {
   readonly #nodes = new Map<string, Map<AuthId, Map<string, boolean>>>();
+  /** Lines for groups and for roles of newer releases: they give nothing here, and stay in the file. */
+  readonly #foreignLines: string[] = [];
 
   /**
    * Parses `acl.cfg`: `acl:<propagate>:<path>:<authids>:<roles>` per line.
    *
-   * Entries for groups (`@name`) and for unknown roles are ignored, as in the reference.
+   * Entries for groups (`@name`) and for unknown roles give nothing, as in the reference, but {@link format} keeps them.
    *
    * @throws {ConfigError} `CONFIG_INVALID`.
    */
@@ -44,10 +46,11 @@ export class AclTree {
       const [, propagate, path = "/", authIds = "", roleNames = ""] = match;
       for (const text of authIds.split(",")) {
         const authId = tryParseAuthId(text);
-        if (authId === undefined) continue;
         for (const role of roleNames.split(",")) {
-          if (Object.hasOwn(roles, role)) {
+          if (authId !== undefined && Object.hasOwn(roles, role)) {
             tree.set({ path: normalizePath(path), authId, role, propagate: propagate === "1" });
+          } else {
+            tree.#foreignLines.push(`acl:${propagate ?? ""}:${path}:${text}:${role}`);
           }
         }
       }
@@ -129,7 +132,7 @@ export class AclTree {
       const [head = "", names = ""] = key.split("\n");
       text += `acl:${head}:${authIds.sort().join(",")}:${names}\n`;
     }
-    return text;
+    return text + this.#foreignLines.map((line) => `${line}\n`).join("");
   }
 
   #ownRoles(

@@ -32,8 +32,8 @@ async function loadTicketKey(directory: ConfigDirectory): Promise<KeyObject> {
   const stored = await directory.read("authkey.key");
   if (stored !== undefined) {
     const key = parsePrivateKey(stored);
-    if (key.asymmetricKeyType !== "ed25519") {
-      throw new ConfigError("CONFIG_INVALID", "authkey.key", "the key is not an Ed25519 key");
+    if (!["ed25519", "rsa"].includes(key.asymmetricKeyType ?? "")) {
+      throw new ConfigError("CONFIG_INVALID", "authkey.key", "the key is neither Ed25519 nor RSA");
     }
     return key;
   }

@@ -55,7 +55,7 @@ export class Authenticator {
    *
    * @throws {ApiError} `API_UNAUTHENTICATED`; the caller delays the answer.
    */
-  authenticate(headers: IncomingHttpHeaders, method: string): AuthId {
+  async authenticate(headers: IncomingHttpHeaders, method: string): Promise<AuthId> {
     const cookie = sessionCookie(headers.cookie);
     if (cookie !== undefined) return this.#authenticateCookie(cookie, headers, method);
     const { authorization } = headers;
@@ -67,7 +67,11 @@ export class Authenticator {
       token === undefined ||
       !isToken(token) ||
       !this.#accounts.isActive(token) ||
-      !this.#accounts.isTokenSecret(token, secret)
+      !(await this.#accounts.isTokenSecret(
+        token,
+        secret,
+        async (check) => await this.#inTurn(check),
+      ))
     ) {
       throw failed("invalid credentials");
     }
@@ -127,13 +131,20 @@ export class Authenticator {
   }
 
   async #checkPassword(user: AuthId, password: string): Promise<boolean> {
+    return await this.#inTurn(
+      async () => await verifyPassword(password, this.#accounts.passwordHash(user)),
+    );
+  }
+
+  /** Runs a check that takes long when few others run. */
+  async #inTurn(check: () => Promise<boolean>): Promise<boolean> {
     if (this.#checksRunning >= PASSWORD_CHECKS_MAX) {
       if (this.#checksWaiting.length >= PASSWORD_CHECKS_WAITING_MAX) throw loginFailed();
       await new Promise<void>((resolve) => this.#checksWaiting.push(resolve));
     }
     this.#checksRunning += 1;
     try {
-      return await verifyPassword(password, this.#accounts.passwordHash(user));
+      return await check();
     } finally {
       this.#checksRunning -= 1;
       this.#checksWaiting.shift()?.();

@@ -1,5 +1,7 @@
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 
+import { cryptHash } from "../../linux/crypt-hash.ts";
+
 interface ScryptCost {
   readonly logN: number;
   readonly r: number;
@@ -8,6 +10,8 @@ interface ScryptCost {
 
 /** 32 MiB and about 80 ms a try on one core: dear for guessing, cheap for a login. */
 const COST: ScryptCost = { logN: 15, r: 8, p: 1 };
+
+const OWN_PREFIX = "$amber-scrypt$";
 
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
@@ -21,15 +25,26 @@ export async function hashPassword(password: string): Promise<string> {
 }
 
 /**
- * Whether the password belongs to the hash; a hash of any other kind, for example one that a genuine server made, fits none.
+ * Whether the password belongs to the hash: one of ours, or one that a genuine server made, as far as the system's crypt(3)
+ * knows it.
  *
- * Takes the time of one hash in every case, so that a missing user cannot be told from a wrong password.
+ * Takes the time of one of our hashes also when there is none, so that a missing user cannot be told from a wrong password;
+ * a hash of a genuine server takes its own time.
  */
 export async function verifyPassword(password: string, hash: string | undefined): Promise<boolean> {
+  if (hash !== undefined && !hash.startsWith(OWN_PREFIX))
+    return await isCryptPhrase(password, hash);
   const stored = hash === undefined ? undefined : parseHash(hash);
   const salt = stored?.salt ?? Buffer.alloc(SALT_BYTES);
   const derived = await derive(password, salt, stored?.cost ?? COST);
   return stored !== undefined && timingSafeEqual(derived, stored.hash);
+}
+
+/** Whether a phrase belongs to a hash of crypt(3); compared in constant time. */
+export async function isCryptPhrase(phrase: string, hash: string): Promise<boolean> {
+  const made = Buffer.from((await cryptHash(phrase, hash)) ?? "");
+  const wanted = Buffer.from(hash);
+  return made.length === wanted.length && timingSafeEqual(made, wanted);
 }
 
 function parseHash(

@@ -16,18 +16,20 @@ export interface Ticket {
 /**
  * Makes a ticket `PBS:<data>:<time>::<signature>` (spec auth.md §4).
  *
- * @param key Ed25519 private key.
+ * @param key Private key: Ed25519, or RSA as installations of before 3.2 have it.
  */
 export function signTicket(data: string, timeSec: number, key: KeyObject): string {
   const text = `PBS:${escapeData(data)}:${hexTime(timeSec)}`;
-  const signature = sign(null, Buffer.from(text), key).toString("base64").replaceAll("=", "");
+  const signature = sign(digestFor(key), Buffer.from(text), key)
+    .toString("base64")
+    .replaceAll("=", "");
   return `${text}::${signature}`;
 }
 
 /**
  * Takes a ticket apart when its signature and age are right, else gives `undefined`.
  *
- * @param key Ed25519 public key.
+ * @param key Public key, Ed25519 or RSA.
  */
 export function verifyTicket(ticket: string, nowSec: number, key: KeyObject): Ticket | undefined {
   const match = /^(PBS:([^:]*):([0-9A-Fa-f]{8,16}))::([A-Za-z0-9+/]+)$/.exec(ticket);
@@ -35,7 +37,8 @@ export function verifyTicket(ticket: string, nowSec: number, key: KeyObject): Ti
   const [, text = "", data = "", time = "", signature = ""] = match;
   const timeSec = Number.parseInt(time, 16);
   if (!isFresh(timeSec, nowSec)) return undefined;
-  if (!verify(null, Buffer.from(text), key, Buffer.from(signature, "base64"))) return undefined;
+  if (!verify(digestFor(key), Buffer.from(text), key, Buffer.from(signature, "base64")))
+    return undefined;
   try {
     return { data: decodeURIComponent(data), timeSec };
   } catch {
@@ -52,6 +55,11 @@ export function isFresh(timeSec: number, nowSec: number): boolean {
 /** Time in tickets and tokens: upper-case hexadecimal, at least 8 digits. */
 export function hexTime(timeSec: number): string {
   return timeSec.toString(16).toUpperCase().padStart(8, "0");
+}
+
+/** Ed25519 hashes by itself; RSA signs SHA-256, padded as in PKCS#1 v1.5 (spec auth.md §4). */
+function digestFor(key: KeyObject): "sha256" | null {
+  return key.asymmetricKeyType === "rsa" ? "sha256" : null;
 }
 
 function escapeData(data: string): string {
