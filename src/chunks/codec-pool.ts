@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type BlobSeal } from "../format/chunk/blob-seal.ts";
 import { type Digest } from "../format/chunk/digest.ts";
 import { type CryptKey } from "../format/crypto/crypt-key.ts";
 import { FormatError } from "../format/format-error.ts";
@@ -116,6 +117,14 @@ export class CodecPool implements AsyncDisposable {
     const { digest, blob } = await this.#encode("digestAndEncode", plain, options);
     assert(digest !== undefined && blob !== undefined);
     return { digest, blob };
+  }
+
+  /** Names a blob as it will be stored; see `sealBlob`. The blob is borrowed; in shared memory it is read in place. */
+  async seal(blob: Uint8Array): Promise<BlobSeal> {
+    const { bytes, transfer } = sendable(blob, "borrowed");
+    const { seal } = await this.#run({ op: "seal", blob: bytes, keyId: undefined }, transfer, {});
+    assert(seal !== undefined);
+    return seal;
   }
 
   /**

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { type BlobSeal, sealBlob } from "../format/chunk/blob-seal.ts";
 import { decodeBlob, encodeBlob, parseBlobHeader } from "../format/chunk/data-blob.ts";
 import { type Digest, chunkDigest } from "../format/chunk/digest.ts";
 import { type CodecProvider } from "../format/crypto/codec-provider.ts";
@@ -17,6 +18,12 @@ export type CodecTask =
       readonly plain: Uint8Array;
       readonly compress: boolean;
       readonly keyId: number | undefined;
+    }
+  | {
+      /** Names a blob as it will be stored: with the right checksum, whatever stands in its header. */
+      readonly op: "seal";
+      readonly blob: Uint8Array;
+      readonly keyId: undefined;
     }
   | {
       readonly op: "decode";
@@ -40,6 +47,8 @@ export interface CodecResult {
   readonly plain: Uint8Array | undefined;
   /** Length of the plaintext. */
   readonly size: number;
+  /** What `seal` makes. */
+  readonly seal?: BlobSeal;
 }
 
 /** Answers about one length of all-zero plaintext, with or without a key. */
@@ -81,6 +90,10 @@ export class CodecTaskRunner {
     const key = task.keyId === undefined ? undefined : this.#keys.get(task.keyId);
     if (task.keyId !== undefined && !key) throw new TypeError("the key was not announced");
     if (task.op === "decode") return this.#decode(task, key);
+    if (task.op === "seal") {
+      const seal = sealBlob(this.#provider, task.blob);
+      return { digest: undefined, blob: undefined, plain: undefined, size: 0, seal };
+    }
     const zeros = this.#zeroAnswers(task);
     const digest = task.op === "encode" ? undefined : this.#digest(task.plain, key, zeros);
     const blob =

@@ -128,6 +128,53 @@ export function setAttributeAt(
   }
 }
 
+/** Errno names by which a file system says that it keeps no such attribute, or that there is no such file. */
+const CANNOT_KEEP: readonly string[] = [
+  "ENOENT",
+  "EOPNOTSUPP",
+  "EPERM",
+  "ENOSPC",
+  "EDQUOT",
+  "E2BIG",
+];
+
+/**
+ * Sets an extended attribute of a path; a symbolic link is not followed.
+ *
+ * @returns `false` when nothing is there, or the file system cannot keep it.
+ * @throws {SystemError} For any other reason.
+ */
+export function setPathAttribute(
+  path: Uint8Array,
+  attribute: Uint8Array,
+  value: Uint8Array,
+): boolean {
+  const { putName, putSecondName } = scratchMemory();
+  const name = putSecondName(attribute);
+  if (calls().lsetxattr(putName(path), name, orByte(value), value.length, 0) === 0) return true;
+  const errno = lastErrno();
+  if (CANNOT_KEEP.some((known) => errno === errnoNumber(known))) return false;
+  throw lastSystemError("setxattr", Buffer.from(path).toString());
+}
+
+/**
+ * Value of an extended attribute of a path, owned; `undefined` when there is none, or the file system keeps none.
+ *
+ * @throws {SystemError} For any other reason.
+ */
+export function readPathAttribute(path: Uint8Array, attribute: Uint8Array): Uint8Array | undefined {
+  const { result, resultAddress, putName, putSecondName } = scratchMemory();
+  const name = putSecondName(attribute);
+  const size = calls().lgetxattr(putName(path), name, resultAddress, XATTR_BYTES_MAX);
+  if (size >= 0) return result.slice(0, size);
+  const errno = lastErrno();
+  const isAbsent = ["ENODATA", "ENOENT", "EOPNOTSUPP"].some(
+    (known) => errno === errnoNumber(known),
+  );
+  if (isAbsent) return undefined;
+  throw lastSystemError("getxattr", Buffer.from(path).toString());
+}
+
 const NONE: readonly string[] = [];
 
 /** The kernel has no call that sets attributes relative to a directory before 6.13; this path is as safe. */

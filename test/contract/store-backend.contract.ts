@@ -74,6 +74,23 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
       expect((await backend.statChunk(a))?.usedAtSec).to.equal(clock.nowSec());
     });
 
+    it("keeps a seal with a chunk until it is replaced", async () => {
+      const seal = new Uint8Array(32).fill(7);
+      await backend.writeChunk(a, bytes("amber"), "none");
+
+      expect(await backend.readSeal(a)).to.equal(undefined);
+      expect(await backend.sealChunk(a, seal)).to.equal(true);
+      expect(await backend.readSeal(a)).to.deep.equal(seal);
+      expect(text(await backend.readChunk(a))).to.equal("amber");
+      await backend.writeChunk(a, bytes("other"), "none");
+      expect(await backend.readSeal(a)).to.equal(undefined);
+    });
+
+    it("keeps no seal of a chunk that is not there", async () => {
+      expect(await backend.sealChunk(b, new Uint8Array(32))).to.equal(false);
+      expect(await backend.readSeal(b)).to.equal(undefined);
+    });
+
     it("lists chunks in the order of their folders", async () => {
       await backend.writeChunk(b, bytes("b"), "none");
       await backend.writeChunk(a, bytes("a"), "none");
@@ -117,6 +134,7 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
       await backend.writeChunk(a, bytes("bad"), "none");
       await backend.setChunkAside(a);
       await backend.writeChunk(a, bytes("good!"), "none");
+      await backend.touchChunk(a);
       const before = clock.nowSec();
       clock.advance(1000);
 
@@ -136,6 +154,7 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
     it("surveys what it lists, with sizes and times", async () => {
       await backend.writeChunk(b, bytes("bb"), "none");
       await backend.writeChunk(a, bytes("a"), "none");
+      for (const digest of [a, b]) await backend.touchChunk(digest);
 
       const found = [];
       for await (const entries of backend.surveyChunks()) found.push(...entries);

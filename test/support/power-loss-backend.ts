@@ -124,6 +124,15 @@ export class PowerLossBackend implements StoreBackend {
     );
   }
 
+  async sealChunk(digest: Digest, seal: Uint8Array): Promise<boolean> {
+    const kept = seal.slice();
+    return await this.#change("none", async (backend) => await backend.sealChunk(digest, kept));
+  }
+
+  async readSeal(digest: Digest): Promise<Uint8Array | undefined> {
+    return await this.#live.readSeal(digest);
+  }
+
   async touchChunk(digest: Digest): Promise<boolean> {
     return await this.#live.touchChunk(digest);
   }

@@ -50,6 +50,8 @@ export class VerifyRun {
   readonly #memory: VerifyMemory;
   readonly #failed: string[] = [];
   readonly #corrupt = new Set<Digest>();
+  #newSeals = 0;
+  #unsealed = 0;
 
   constructor(options: VerifyRunOptions, task: Task) {
     this.#options = options;
@@ -82,6 +84,12 @@ export class VerifyRun {
    */
   async finish(): Promise<void> {
     await this.#nameUsers();
+    if (this.#newSeals > 0) {
+      this.#task.log(`recorded the bytes of ${this.#newSeals} encrypted chunks that had no record`);
+    }
+    if (this.#unsealed > 0) {
+      this.#task.log(`checked by CRC only: ${this.#unsealed} encrypted chunks`);
+    }
     if (this.#failed.length === 0) return;
     this.#task.log("Failed to verify the following snapshots/groups:");
     for (const name of this.#failed) this.#task.log(`\t${name}`);
@@ -157,7 +165,7 @@ export class VerifyRun {
   ): Promise<readonly SnapshotFault[]> {
     const { datastore, verifier, clock } = this.#options;
     let startMs = clock.nowMs();
-    const { faults } = await datastore.verifySnapshot(namespace, snapshot, this.#memory, {
+    const verdict = await datastore.verifySnapshot(namespace, snapshot, this.#memory, {
       verifier,
       signal: this.#task.signal,
       onFile: (archive) => {
@@ -174,8 +182,10 @@ export class VerifyRun {
         );
       },
     });
-    for (const fault of faults) await this.#handle(fault);
-    return faults;
+    this.#newSeals += verdict.newSeals;
+    this.#unsealed += verdict.unsealed;
+    for (const fault of verdict.faults) await this.#handle(fault);
+    return verdict.faults;
   }
 
   async #handle({ archive, digest, size, isCorruptChunk, error }: SnapshotFault): Promise<void> {

@@ -29,6 +29,8 @@ export interface AcceptedChunk extends AcceptedBlob {
   readonly digest: Digest;
   /** Bytes of plaintext; on trust if the chunk is encrypted. */
   readonly size: number;
+  /** SHA-256 of the bytes, of an encrypted chunk only: what proves it later (docs/decisions/0012-seals.md). */
+  readonly seal: Uint8Array | undefined;
 }
 
 /**
@@ -41,10 +43,17 @@ export interface ChunkVerifier {
   /**
    * Checks one blob whose structure has been checked; borrowed, may lie in shared memory.
    *
-   * @returns The CRC-32 over everything behind the blob's header, of any kind of blob.
    * @throws {FormatError} When it is not that chunk.
    */
-  verify(blob: Uint8Array, digest: Digest, size: number): Promise<number>;
+  verify(blob: Uint8Array, digest: Digest, size: number): Promise<ChunkProof>;
+}
+
+/** What is known of a blob that was verified. */
+export interface ChunkProof {
+  /** CRC-32 over everything behind the blob's header, of any kind of blob. */
+  readonly crc32: number;
+  /** SHA-256 over the blob with that checksum in its header, of an encrypted one only. */
+  readonly seal: Uint8Array | undefined;
 }
 
 /** A chunk upload, with its whole body. */
@@ -75,9 +84,9 @@ export async function acceptChunk(
   if (size < 1 || size > CHUNK_BYTES_MAX) {
     throw new FormatError("FORMAT_OUT_OF_RANGE", what, `a chunk of ${size} bytes`);
   }
-  const crc32 = await verifier.verify(body, digest, size);
+  const { crc32, seal } = await verifier.verify(body, digest, size);
   new DataView(body.buffer, body.byteOffset).setUint32(CRC_OFFSET, crc32, true);
-  return { [accepted]: true, bytes: body, kind, digest, size };
+  return { [accepted]: true, bytes: body, kind, digest, size, seal };
 }
 
 /**
@@ -104,7 +113,7 @@ export function inlineChunkVerifier(codec: CodecProvider): ChunkVerifier {
       const what = `chunk ${digest}`;
       const sound = withRecomputedCrc(codec, blob, what);
       const { kind, crc32 } = parseBlobHeader(sound, what);
-      if (kind.isEncrypted) return crc32;
+      if (kind.isEncrypted) return { crc32, seal: codec.sha256(sound) };
       const plain = decodeBlob(codec, sound, { sizeMax: size, what });
       if (plain.length !== size) {
         throw new FormatError(
@@ -116,7 +125,7 @@ export function inlineChunkVerifier(codec: CodecProvider): ChunkVerifier {
       const found = digestOfBytes(codec.sha256(plain));
       if (found !== digest)
         throw new FormatError("FORMAT_BAD_CHECKSUM", what, `its content is chunk ${found}`);
-      return crc32;
+      return { crc32, seal: undefined };
     },
   };
 }

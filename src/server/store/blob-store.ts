@@ -94,6 +94,26 @@ export class BlobStore implements BlobSource {
     return await this.#turns.run(digest, async () => await this.#chunks.setChunkAside(digest));
   }
 
+  /** Digest of the stored bytes that was recorded with a chunk; `undefined` when none was. */
+  async readSeal(digest: Digest): Promise<Uint8Array | undefined> {
+    return await this.#chunks.readSeal(digest);
+  }
+
+  /**
+   * Records the digest of stored bytes that were looked at just now, unless others took their place or there is a record.
+   *
+   * @param blob What was looked at, borrowed.
+   * @returns `false` when nothing was recorded, as on storage that cannot.
+   */
+  async seal(digest: Digest, blob: Uint8Array, seal: Uint8Array): Promise<boolean> {
+    return await this.#turns.run(digest, async () => {
+      if (await this.#chunks.readSeal(digest)) return true;
+      const now = await this.#chunks.readChunk(digest);
+      if (!now || Buffer.compare(now, blob) !== 0) return false;
+      return await this.#chunks.sealChunk(digest, seal);
+    });
+  }
+
   /**
    * Sets a chunk aside if it is still bad: an upload may have healed it since somebody looked.
    *
@@ -130,6 +150,8 @@ export class BlobStore implements BlobSource {
     }
     const durability = this.#syncLevel === "file" ? "synced" : "none";
     await this.#chunks.writeChunk(chunk.digest, chunk.bytes, durability);
+    // A crash before this leaves a chunk without a seal, which the first verification makes up for.
+    if (chunk.seal) await this.#chunks.sealChunk(chunk.digest, chunk.seal);
     return { isDuplicate: false, storedBytes: chunk.bytes.length };
   }
 

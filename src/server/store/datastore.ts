@@ -405,7 +405,7 @@ export class Datastore implements AsyncDisposable {
   ): Promise<boolean> {
     return await this.#parts.blobs.setAsideIfBad(chunk.digest, async (blob) => {
       try {
-        await requireSoundChunk(verifier, blob, chunk);
+        await requireSoundChunk({ verifier, blobs: this.#parts.blobs }, blob, chunk);
         return true;
       } catch (error) {
         if (error instanceof FormatError) return false;

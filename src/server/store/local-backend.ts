@@ -7,6 +7,7 @@ import { type ReadBlobOptions } from "../../chunks/blob-source.ts";
 import { type Clock } from "../../format/clock.ts";
 import { type Digest, parseDigest } from "../../format/chunk/digest.ts";
 import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
+import { readPathAttribute, setPathAttribute } from "../../linux/extended-attributes.ts";
 import { syncFileSystem } from "../../linux/sync-file-system.ts";
 import { ChunkFolderThread } from "./chunk-folder-thread.ts";
 import { type DiskCalls, hasErrno, syncFolder, writeFileAtomically } from "./atomic-file.ts";
@@ -30,6 +31,8 @@ import { StoreError } from "./store-error.ts";
 
 const CHUNK_FOLDER_PATTERN = /^[0-9a-f]{4}$/;
 const CHUNK_OBJECT_PATTERN = /^([0-9a-f]{64})(\.[0-9]\.bad)?$/;
+/** Extended attribute that keeps a chunk's seal: no byte of the datastore's format changes (docs/decisions/0012-seals.md). */
+const SEAL_ATTRIBUTE = Buffer.from("user.amber.sha256");
 const BAD_NAMES_MAX = 10;
 /** Chunk folders of a survey that are looked at in one step. */
 const FOLDERS_AT_ONCE = 64;
@@ -146,6 +149,17 @@ export class LocalBackend implements StoreBackend {
       await this.#makeChunkFolder(digest);
       await writeFileAtomically(this.#disk, write);
     }
+  }
+
+  async sealChunk(digest: Digest, seal: Uint8Array): Promise<boolean> {
+    this.#assertWritable();
+    const path = Buffer.from(this.#chunkPath(digest));
+    return await Promise.resolve(setPathAttribute(path, SEAL_ATTRIBUTE, seal));
+  }
+
+  async readSeal(digest: Digest): Promise<Uint8Array | undefined> {
+    const path = Buffer.from(this.#chunkPath(digest));
+    return await Promise.resolve(readPathAttribute(path, SEAL_ATTRIBUTE));
   }
 
   async touchChunk(digest: Digest): Promise<boolean> {

@@ -21,6 +21,7 @@ import { StoreError } from "./store-error.ts";
 interface ChunkObject {
   bytes: Uint8Array;
   usedAtSec: number;
+  seal?: Uint8Array;
 }
 
 /** A datastore in memory: for tests, and the shortest description of what a {@link StoreBackend} has to do. */
@@ -75,6 +76,17 @@ export class MemoryBackend implements StoreBackend {
   async writeChunk(digest: Digest, blob: Uint8Array): Promise<void> {
     await Promise.resolve();
     this.#chunks.set(digest, { bytes: blob.slice(), usedAtSec: this.#clock.nowSec() });
+  }
+
+  async sealChunk(digest: Digest, seal: Uint8Array): Promise<boolean> {
+    await Promise.resolve();
+    const chunk = this.#chunks.get(digest);
+    if (chunk) chunk.seal = seal.slice();
+    return chunk !== undefined;
+  }
+
+  async readSeal(digest: Digest): Promise<Uint8Array | undefined> {
+    return await Promise.resolve(this.#chunks.get(digest)?.seal?.slice());
   }
 
   async touchChunk(digest: Digest): Promise<boolean> {

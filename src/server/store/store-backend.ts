@@ -46,6 +46,14 @@ export interface ChunkObjects {
   readChunkHead(digest: Digest, size: number): Promise<Uint8Array | undefined>;
   /** Stores a borrowed blob in one step: readers see the old one or the new one, whole. */
   writeChunk(digest: Digest, blob: Uint8Array, durability: Durability): Promise<void>;
+  /**
+   * Keeps 32 bytes with the chunk object that is there now, until it is replaced or removed; the blob is not changed.
+   *
+   * @returns `false` when the chunk is not there, or the storage cannot keep anything with it.
+   */
+  sealChunk(digest: Digest, seal: Uint8Array): Promise<boolean>;
+  /** What {@link sealChunk} kept with the chunk object, owned. */
+  readSeal(digest: Digest): Promise<Uint8Array | undefined>;
   /** Sets the time of last use to now (spec datastore.md §4.1). */
   touchChunk(digest: Digest): Promise<boolean>;
   /**

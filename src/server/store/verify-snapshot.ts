@@ -10,7 +10,8 @@ import { type CryptMode, type ManifestFile } from "../../format/manifest/manifes
 import { type ArchiveKind, archiveKindOf } from "../../format/snapshot/archive-name.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
-import { type ChunkVerifier } from "./accepted-blob.ts";
+import { type ChunkProof, type ChunkVerifier } from "./accepted-blob.ts";
+import { type BlobStore } from "./blob-store.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { readStoredIndex } from "./read-stored-index.ts";
 import { snapshotPath } from "./store-path.ts";
@@ -42,6 +43,9 @@ export interface SnapshotVerdict {
   readonly chunksRead: number;
   /** Bytes of their blobs. */
   readonly bytesRead: number;
+  /** Encrypted chunks whose bytes were recorded now, and those that could be checked by their checksum only. */
+  readonly newSeals: number;
+  readonly unsealed: number;
 }
 
 /** What was read for one file of a snapshot. */
@@ -113,6 +117,8 @@ class VerifyRun {
   #chunksRead = 0;
   #bytesRead = 0;
   #plainBytes = 0;
+  #newSeals = 0;
+  #unsealed = 0;
 
   constructor(parts: DatastoreParts, memory: VerifyMemory, signal: AbortSignal | undefined) {
     this.#parts = parts;
@@ -121,7 +127,13 @@ class VerifyRun {
   }
 
   verdict(): SnapshotVerdict {
-    return { faults: this.#faults, chunksRead: this.#chunksRead, bytesRead: this.#bytesRead };
+    return {
+      faults: this.#faults,
+      chunksRead: this.#chunksRead,
+      bytesRead: this.#bytesRead,
+      newSeals: this.#newSeals,
+      unsealed: this.#unsealed,
+    };
   }
 
   counters(): Omit<VerifiedFile, "archive"> {
@@ -239,26 +251,50 @@ class VerifyRun {
     this.#chunksRead += 1;
     this.#bytesRead += blob.length;
     this.#plainBytes += size;
-    return { isEncrypted: await requireSoundChunk(verifier, blob, { digest, size }), size };
+    const found = await requireSoundChunk({ verifier, blobs }, blob, { digest, size });
+    if (found.seal === "none") {
+      // Trust on first use: from now on the bytes have to stay what they are.
+      if (await this.#seal(digest, blob, found.proof)) this.#newSeals += 1;
+      else this.#unsealed += 1;
+    }
+    return { isEncrypted: found.isEncrypted, size };
+  }
+
+  async #seal(digest: Digest, blob: Uint8Array, { seal }: ChunkProof): Promise<boolean> {
+    const { backend, blobs } = this.#parts;
+    return seal !== undefined && !backend.isReadOnly && (await blobs.seal(digest, blob, seal));
   }
 }
 
+/** What a stored chunk turned out to be. */
+export interface SoundChunk {
+  readonly isEncrypted: boolean;
+  readonly proof: ChunkProof;
+  /** `needless` for a chunk that is not encrypted: its name is its proof. */
+  readonly seal: "needless" | "fits" | "none";
+}
+
 /**
- * Fails unless a stored blob is the chunk that it should be; says whether it is encrypted.
+ * Fails unless a stored blob is the chunk that it should be.
+ *
+ * An encrypted one is compared with the digest that was recorded of it, if there is one; without, its checksum is all there is.
  *
  * @throws {FormatError} When it is not.
  */
 export async function requireSoundChunk(
-  verifier: ChunkVerifier,
+  { verifier, blobs }: { readonly verifier: ChunkVerifier; readonly blobs: BlobStore },
   blob: Uint8Array,
   { digest, size }: { readonly digest: Digest; readonly size: number },
-): Promise<boolean> {
+): Promise<SoundChunk> {
   const what = `chunk ${digest}`;
   const { kind, crc32 } = parseBlobHeader(blob, what);
-  if ((await verifier.verify(blob, digest, size)) !== crc32) {
-    throw new FormatError("FORMAT_BAD_CHECKSUM", what);
-  }
-  return kind.isEncrypted;
+  const proof = await verifier.verify(blob, digest, size);
+  if (proof.crc32 !== crc32) throw new FormatError("FORMAT_BAD_CHECKSUM", what);
+  if (!proof.seal) return { isEncrypted: kind.isEncrypted, proof, seal: "needless" };
+  const recorded = await blobs.readSeal(digest);
+  if (!recorded) return { isEncrypted: true, proof, seal: "none" };
+  if (Buffer.compare(recorded, proof.seal) === 0) return { isEncrypted: true, proof, seal: "fits" };
+  throw new FormatError("FORMAT_BAD_CHECKSUM", what, "its bytes are not those that were recorded");
 }
 
 function compare(
