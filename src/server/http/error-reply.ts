@@ -1,5 +1,6 @@
 import { ChunkError } from "../../chunks/chunk-error.ts";
 import { FormatError } from "../../format/format-error.ts";
+import { diskFailure } from "../store/disk-failure.ts";
 import { StoreError, type StoreErrorCode } from "../store/store-error.ts";
 import { ApiError, apiErrorStatus } from "./api-error.ts";
 
@@ -10,7 +11,7 @@ export interface ErrorReply {
   readonly text: string;
   /** Message per parameter, for `/api2/extjs`. */
   readonly parameters: Readonly<Record<string, string>>;
-  /** Whether this is our own mistake and has to be logged. */
+  /** Whether this has to be logged: our own mistake, or trouble of the machine. */
   readonly isUnexpected: boolean;
 }
 
@@ -38,6 +39,8 @@ export const storeErrorStatus: Readonly<Record<StoreErrorCode, number>> = {
   STORE_READ_ONLY: 400,
   STORE_CHUNK_FORBIDDEN: 401,
   STORE_INDEX_UNREADABLE: 400,
+  STORE_FULL: 507,
+  STORE_UNWRITABLE: 500,
   STORE_UNREADABLE: 400,
 };
 
@@ -48,6 +51,8 @@ export function errorReply(error: unknown): ErrorReply {
   }
   if (error instanceof StoreError) return reply(storeErrorStatus[error.code], error.message);
   if (error instanceof FormatError || error instanceof ChunkError) return reply(400, error.message);
+  const ofDisk = diskFailure(error);
+  if (ofDisk) return { ...errorReply(ofDisk), isUnexpected: true };
   const fastifyStatus = statusOfFastify(error);
   if (fastifyStatus !== undefined) return fastifyStatus;
   return { status: 500, text: "internal server error", parameters: {}, isUnexpected: true };

@@ -21,6 +21,7 @@ const STATUS_TEXTS: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not Found",
   500: "Internal Server Error",
+  507: "Insufficient Storage",
 };
 
 /** Bytes as an answer: pieces in order, pulled as the connection takes them. */
@@ -81,7 +82,7 @@ export interface SessionEvents {
   readonly onRequest: (name: string) => void;
   /** A request failed; `line` is ready for the task log (spec backup-protocol.md §2.7). */
   readonly onFailure: (line: string) => void;
-  /** Something went wrong that is our own mistake. */
+  /** Something went wrong that is our own mistake, or trouble of the machine. */
   readonly onUnexpected: (error: unknown) => void;
   /** How long a 401 is held back. */
   readonly unauthenticatedMs: number;

@@ -20,6 +20,8 @@ export const storeErrorMeanings = {
   STORE_IN_USE: "another process uses the datastore",
   STORE_READ_ONLY: "the datastore was opened for reading only",
   STORE_INDEX_UNREADABLE: "an index cannot be read, so it is not known which chunks are in use",
+  STORE_FULL: "the disk has no space left for what is to be written",
+  STORE_UNWRITABLE: "the disk cannot be written to",
   STORE_UNREADABLE: "the storage holds the data but cannot give it now, or gives nonsense",
 } as const;
 

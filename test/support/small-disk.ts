@@ -1,0 +1,76 @@
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
+
+/** A real file system of its own with little room, for tests by root. */
+export interface SmallDisk extends Disposable {
+  /** Where it is mounted. */
+  readonly path: string;
+  /** Takes all space that is left. */
+  fill(): void;
+  /** Gives it back. */
+  free(): void;
+  /** Does what a kernel does with a broken disk: from now on it is read-only. */
+  breakDown(): void;
+  /** Makes it whole again; nobody may have a file on it open. */
+  repair(): void;
+}
+
+/** Makes an ext4 of `bytes` in a file below `folder` and mounts it; throws where that is not allowed. */
+export function mountSmallDisk(folder: string, bytes: number): SmallDisk {
+  const image = join(folder, "disk.img");
+  const path = join(folder, "disk");
+  const ballast = join(path, "ballast");
+  writeFileSync(image, "");
+  truncateSync(image, bytes);
+  mkdirSync(path);
+  run("mkfs.ext4", "-q", "-m", "0", "-N", "20000", image);
+  const mount = (): void => {
+    run("mount", "-o", "loop,errors=remount-ro", image, path);
+  };
+  mount();
+  return {
+    path,
+    fill() {
+      for (const size of [256 * 1024, 4096]) {
+        try {
+          for (;;) appendFileSync(ballast, Buffer.alloc(size));
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+        }
+        run("sync", "-f", path);
+      }
+    },
+    free() {
+      rmSync(ballast);
+    },
+    breakDown() {
+      const device = run("findmnt", "-no", "SOURCE", path).trim();
+      writeFileSync(`/sys/fs/ext4/${basename(device)}/trigger_fs_error`, "test");
+    },
+    repair() {
+      run("umount", path);
+      // Its exit status says that something was repaired.
+      try {
+        run("e2fsck", "-fy", image);
+      } catch (error) {
+        if ((error as { status?: number }).status !== 1) throw error;
+      }
+      mount();
+    },
+    [Symbol.dispose]() {
+      if (existsSync(path)) run("umount", path);
+    },
+  };
+}
+
+function run(program: string, ...args: readonly string[]): string {
+  return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
