@@ -6,6 +6,7 @@ import { PackThread } from "../../src/client/archive/pack-thread.ts";
 import { uploadCuts } from "../../src/client/archive/upload-cuts.ts";
 import { type SourceProblem } from "../../src/client/source/source-problem.ts";
 import { CodecPool } from "../../src/chunks/codec-pool.ts";
+import { SharedArena } from "../../src/chunks/shared-arena.ts";
 import { MemoryUpload, type MemoryStore } from "./memory-upload.ts";
 
 /** A packed directory. */
@@ -50,11 +51,13 @@ export async function packDirectory(
   const { arena } = thread;
   const consumer = (upload: MemoryUpload) => (cuts: Parameters<typeof uploadCuts>[0]) =>
     uploadCuts(cuts, { arena, pool, upload, expected: previous ? "known" : "new" });
+  const previousArena = SharedArena.create({ slotCount: 8, slotBytes: 4096 });
   using answering =
     previous &&
     answerChunks({
       chunkCount: previous.archive.ends.length,
       readChunk: async (i) => await Promise.resolve(previous.archive.chunk(i)),
+      arena: previousArena,
       aheadMax: 2,
       start: "both ends",
       onFailure: (error) => {
@@ -83,6 +86,7 @@ export async function packDirectory(
               metadataIndex: previous.archive.file(),
               payloadIndex: previous.payload.file(),
               asking: answering.asking,
+              arena: previousArena.handle,
             }
           : undefined,
     },

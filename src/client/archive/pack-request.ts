@@ -44,6 +44,12 @@ export type WalkRequest = Pick<
   "source" | "mode" | "excludes" | "lostAndFound" | "mounts" | "entriesMax" | "oversizedAttributes"
 >;
 
+/**
+ * Chunks of the previous metadata archive that the packing thread holds: tables of the directories on the path, and what
+ * is being read.
+ */
+export const PREVIOUS_CHUNKS_KEPT = 2;
+
 /** The previous split archive as the packing thread sees it. */
 export interface PreviousArchive {
   /** `.didx` file of the metadata archive. */
@@ -52,6 +58,8 @@ export interface PreviousArchive {
   readonly payloadIndex: Uint8Array;
   /** Where chunks of the metadata archive come from. */
   readonly asking: ChunkAsking;
+  /** What they lie in. */
+  readonly arena: SharedArenaHandle;
 }
 
 /** What the packing thread is started with. */

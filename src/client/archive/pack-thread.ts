@@ -39,7 +39,7 @@ export interface PackOptions {
 const SLOT_COUNT = 8;
 
 /** Packing makes short-lived objects for every entry; with the default of 16 MiB a tenth of its time goes into collecting them. */
-const YOUNG_GENERATION_MB = 64;
+const YOUNG_GENERATION_MB = 24;
 
 /**
  * The two threads that read file trees, as the main thread sees them: one walks, the other reads content and packs.

@@ -1,4 +1,4 @@
-import { type SharedArena } from "../../chunks/shared-arena.ts";
+import { SharedArena } from "../../chunks/shared-arena.ts";
 import { ChunkCutter } from "../../chunks/chunk-cutter.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
 import { excludeRecordPrelude, excludeRecordText } from "../../format/patterns/exclude-record.ts";
@@ -16,7 +16,12 @@ import { BlockingSource } from "./blocking-source.ts";
 import { ContentCopier } from "./content-copier.ts";
 import { EXCLUDE_RECORD_NAME, excludeRecordMetadata } from "./exclude-record.ts";
 import { packCounterFields } from "./pack-counter.ts";
-import { type PackRequest, type PackStream, type PreviousArchive } from "./pack-request.ts";
+import {
+  type PackRequest,
+  type PackStream,
+  PREVIOUS_CHUNKS_KEPT,
+  type PreviousArchive,
+} from "./pack-request.ts";
 import { RecordedWalk } from "./recorded-walk.ts";
 import { PreviousTree } from "./previous-tree.ts";
 import { ReusePlanner } from "./reuse-planner.ts";
@@ -39,9 +44,6 @@ export interface PackOutput {
   readonly catalog: EntryListener | undefined;
 }
 
-/** Chunks of the previous metadata archive in memory: tables of the directories on the path, and what is being read. */
-const PREVIOUS_CHUNKS_KEPT = 8;
-
 /** Entries that wait for a decision about re-use: about 10 MiB. */
 const PENDING_MAX = 8192;
 
@@ -49,7 +51,7 @@ const PENDING_MAX = 8192;
  * Packs a directory tree into an archive and cuts it into chunks; returns when all of them are emitted.
  *
  * Synchronous on purpose, for a thread of its own: system calls do not go through a pool, and waiting for room or for
- * the walk or a chunk of the previous archive blocks. Memory: the arena, 8 chunks of the previous metadata archive,
+ * the walk or a chunk of the previous archive blocks. Memory: the arena, 2 chunks of the previous metadata archive,
  * and the entries that wait for a decision.
  *
  * @throws {SourceError} When the tree cannot be packed at all.
@@ -151,6 +153,7 @@ class PackJob {
 function plannerFor(previous: PreviousArchive, target: TreeEncoder): ReusePlanner {
   const source = new BlockingSource(parseDynamicIndex(previous.metadataIndex), previous.asking, {
     keptMax: PREVIOUS_CHUNKS_KEPT,
+    arena: SharedArena.attach(previous.arena),
   });
   const payloadIndex = parseDynamicIndex(previous.payloadIndex);
   const tree = new PreviousTree(new PxarTree(source));

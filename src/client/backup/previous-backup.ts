@@ -1,8 +1,10 @@
 import { type CodecPool } from "../../chunks/codec-pool.ts";
+import { SharedArena, type SharedArenaHandle } from "../../chunks/shared-arena.ts";
 import { decoded } from "../../chunks/decoded.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { type CryptKey } from "../../format/crypto/crypt-key.ts";
 import { FormatError } from "../../format/format-error.ts";
+import { CHUNK_BYTES_MAX } from "../../format/limits.ts";
 import { encodeIndexHeader } from "../../format/index/index-header.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
@@ -21,7 +23,7 @@ import {
 } from "../../format/snapshot/archive-name.ts";
 import { snapshotIdText } from "../../format/snapshot/snapshot-id.ts";
 import { answerChunks, type ChunkAnswering } from "../archive/chunk-answering.ts";
-import { type PreviousArchive } from "../archive/pack-request.ts";
+import { PREVIOUS_CHUNKS_KEPT, type PreviousArchive } from "../archive/pack-request.ts";
 import { pooledDecode } from "../pooled-decode.ts";
 import { ApiError } from "../session/api-error.ts";
 import { type BackupServer } from "../session/backup-server.ts";
@@ -57,7 +59,10 @@ export interface OpenPreviousArchive extends Disposable {
 const WHAT = "manifest";
 
 /** Chunks of the previous metadata archive read ahead. */
-const AHEAD_MAX = 3;
+const AHEAD_MAX = 1;
+
+/** Chunks of it in memory: kept by the packing thread, read ahead, asked for, and the one at the other end. */
+const SLOT_COUNT = PREVIOUS_CHUNKS_KEPT + AHEAD_MAX + 2;
 
 /**
  * The newest finished backup of the same group, as a base for the new one (spec metadata-change-detection.md §2).
@@ -141,6 +146,7 @@ export class PreviousBackup {
         metadataIndex: reader.indexFile,
         payloadIndex: indexFile(payloadIndex),
         asking: reader.answering.asking,
+        arena: reader.arena,
       },
       [Symbol.dispose]() {
         reader[Symbol.dispose]();
@@ -153,10 +159,12 @@ export class PreviousBackup {
     return file?.cryptMode === this.#options.cryptMode ? file : undefined;
   }
 
-  async #openReader(
-    file: ManifestFile,
-  ): Promise<
-    | (Disposable & { readonly indexFile: Uint8Array; readonly answering: ChunkAnswering })
+  async #openReader(file: ManifestFile): Promise<
+    | (Disposable & {
+        readonly indexFile: Uint8Array;
+        readonly arena: SharedArenaHandle;
+        readonly answering: ChunkAnswering;
+      })
     | undefined
   > {
     const { server, snapshot, pool, key, cryptMode, signal, onInfo } = this.#options;
@@ -171,15 +179,19 @@ export class PreviousBackup {
       const opened = session;
       const bytes = await opened.downloadIndexFile(file, signal);
       const index = parseDynamicIndex(bytes);
-      const chunks = decoded(new RemoteBlobSource(opened), pooledDecode(pool, key), {
-        expected: cryptMode === "encrypt" ? "encrypted" : "unencrypted",
-      });
+      const blobs = new RemoteBlobSource(opened);
+      const expected = cryptMode === "encrypt" ? "encrypted" : "unencrypted";
+      const arena = SharedArena.create({ slotCount: SLOT_COUNT, slotBytes: CHUNK_BYTES_MAX });
       let isReported = false;
       const answering = answerChunks({
         chunkCount: index.count,
         aheadMax: AHEAD_MAX,
         start: "both ends",
-        readChunk: async (i) => await chunks.readChunk(index.digestAt(i), { signal }),
+        arena,
+        readChunk: async (i, into) => {
+          const chunks = decoded(blobs, pooledDecode(pool, key, into), { expected });
+          return await chunks.readChunk(index.digestAt(i), { signal });
+        },
         onFailure: (error) => {
           if (isReported || signal.aborted) return;
           isReported = true;
@@ -188,6 +200,7 @@ export class PreviousBackup {
       });
       return {
         indexFile: bytes,
+        arena: arena.handle,
         answering,
         [Symbol.dispose]() {
           answering[Symbol.dispose]();
