@@ -1,6 +1,9 @@
 import { type ByteWriter } from "../bytes/byte-writer.ts";
 import { GOODBYE_ROW_BYTES, ITEM_HEADER_BYTES, pxarItems } from "./item.ts";
 
+/** Up to this many rows, a high half and a row number fit into one number: 2^32 · 2^20 is below 2^53. */
+const KEYED_ROWS_MAX = 2 ** 20;
+
 /**
  * Rows of the goodbye tables of all directories that are open in an encoder.
  *
@@ -76,10 +79,29 @@ export class GoodbyeRows {
     const low = this.#hashLow;
     const high = this.#hashHigh;
     const rows = new Uint32Array(rowCount);
-    for (let i = 0; i < rowCount; i++) rows[i] = first + i;
-    return rows.sort(
-      (a, b) => (high[a] ?? 0) - (high[b] ?? 0) || (low[a] ?? 0) - (low[b] ?? 0) || a - b,
-    );
+    if (rowCount > KEYED_ROWS_MAX) {
+      for (let i = 0; i < rowCount; i++) rows[i] = first + i;
+      return rows.sort(
+        (a, b) => (high[a] ?? 0) - (high[b] ?? 0) || (low[a] ?? 0) - (low[b] ?? 0) || a - b,
+      );
+    }
+    // Sorting plain numbers takes a quarter of the time of sorting with a function: high halves with the row behind them.
+    const keys = new Float64Array(rowCount);
+    for (let i = 0; i < rowCount; i++) keys[i] = (high[first + i] ?? 0) * KEYED_ROWS_MAX + i;
+    keys.sort();
+    for (let i = 0; i < rowCount; i++) rows[i] = first + ((keys[i] ?? 0) % KEYED_ROWS_MAX);
+    // Equal high halves are rare; such rows stand beside each other in archive order.
+    for (let i = 1; i < rowCount; i++) {
+      const row = rows[i] ?? 0;
+      let at = i;
+      for (; at > 0; at--) {
+        const before = rows[at - 1] ?? 0;
+        if (high[before] !== high[row] || (low[before] ?? 0) <= (low[row] ?? 0)) break;
+        rows[at] = before;
+      }
+      rows[at] = row;
+    }
+    return rows;
   }
 
   #grow(): void {

@@ -34,6 +34,30 @@ describe("format/pxar/goodbye-table", () => {
     );
   });
 
+  it("sorts by the whole hash, and leaves rows of one hash in archive order", () => {
+    const hash = fc.tuple(fc.constantFrom(0, 1, 0xffffffff), fc.constantFrom(5, 0xfffffffe));
+    fc.assert(
+      fc.property(fc.array(hash, { maxLength: 40 }), (hashes) => {
+        const rows = new GoodbyeRows();
+        for (const [i, [low, high]] of hashes.entries()) rows.push(Uint32Array.of(low, high), i, 1);
+        const writer = new ByteWriter();
+        rows.writeTable(writer, 0, { goodbyeOffset: 100, entryOffset: 0 });
+
+        const table = new DataView(writer.take().buffer);
+        const order = searchTreeOrder(hashes.length);
+        const sorted: number[] = [];
+        for (const [place, rank] of order.entries()) {
+          sorted[rank] = 100 - table.getUint32(16 + 24 * place + 8, true);
+        }
+        const expected = [...hashes.keys()].sort((a, b) => {
+          const [[lowA, highA], [lowB, highB]] = [hashes[a]!, hashes[b]!];
+          return highA - highB || lowA - lowB || a - b;
+        });
+        expect(sorted).to.deep.equal(expected);
+      }),
+    );
+  });
+
   it("keeps the rows of outer directories while inner ones are written, also when it grows", () => {
     const rows = new GoodbyeRows();
     const hash = Uint32Array.of(1, 2);
