@@ -18,6 +18,7 @@ export const ARENA_RESERVED_BYTES = 4096;
 /** Most slots of one arena: their flags share the first page with the reserved bytes. */
 export const ARENA_SLOTS_MAX = 15_000;
 
+/** A flag counts who holds its slot. */
 const FREE = 0;
 const TAKEN = 1;
 
@@ -131,10 +132,23 @@ export class SharedArena {
     }
   }
 
-  /** Gives a slot back; its bytes may be overwritten from now on. Any thread may do this, once per taking. */
+  /** Adds a holder to a slot that the caller holds: one more has to {@link release} it before it is free. */
+  share(slot: number): void {
+    const before = Atomics.add(this.#control, this.#flagOf(slot), 1);
+    assert(before >= TAKEN, `slot ${slot} is not taken`);
+  }
+
+  /**
+   * Gives a slot back; its bytes may be overwritten from now on, unless others hold it.
+   *
+   * Any thread may do this, once per taking and once per sharing.
+   */
   release(slot: number): void {
-    const before = Atomics.compareExchange(this.#control, this.#flagOf(slot), TAKEN, FREE);
-    assert.equal(before, TAKEN, `slot ${slot} is not taken`);
+    const flag = this.#flagOf(slot);
+    const before = Atomics.sub(this.#control, flag, 1);
+    if (before < TAKEN) Atomics.add(this.#control, flag, 1);
+    assert(before >= TAKEN, `slot ${slot} is not taken`);
+    if (before > TAKEN) return;
     Atomics.add(this.#control, 0, 1);
     Atomics.notify(this.#control, 0, 1);
   }
@@ -143,6 +157,12 @@ export class SharedArena {
   view(slot: number, offset: number, size: number): Uint8Array {
     assert(offset >= 0 && size >= 0 && offset + size <= this.slotBytes);
     return new Uint8Array(this.memory.buffer, this.addressOf(slot) + offset, size);
+  }
+
+  /** The slot that a view of {@link memory} lies in. */
+  slotOf(bytes: Uint8Array): number {
+    assert(bytes.buffer === this.memory.buffer, "the bytes are elsewhere");
+    return Math.floor((bytes.byteOffset - WASM_PAGE_BYTES) / this.slotBytes);
   }
 
   /** Address of a slot's first byte in the memory, for WASM modules. */

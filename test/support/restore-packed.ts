@@ -1,10 +1,15 @@
+import { ChunkError } from "../../src/chunks/chunk-error.ts";
 import { SharedCounters } from "../../src/client/shared-counters.ts";
 import { type RestoreProblem } from "../../src/client/target/restore-problem.ts";
 import {
   restoreCounterFields,
   type RestoreOptions,
 } from "../../src/client/target/restore-request.ts";
-import { type RestorableArchive, restoreTree } from "../../src/client/target/restore-tree.ts";
+import {
+  type FileDamage,
+  type RestorableArchive,
+  restoreTree,
+} from "../../src/client/target/restore-tree.ts";
 import { type MemoryUpload } from "./memory-upload.ts";
 import { type Packed } from "./pack-directory.ts";
 
@@ -18,7 +23,11 @@ export const CAREFUL: RestoreOptions = {
 };
 
 /** What of a restore a test may choose. */
-export type RestoreChoices = Partial<RestoreOptions> & { readonly patterns?: readonly string[] };
+export type RestoreChoices = Partial<RestoreOptions> & {
+  readonly patterns?: readonly string[];
+  readonly writerCount?: number;
+  readonly onDamage?: (damage: FileDamage) => void;
+};
 
 /** Restores a packed directory with the real thread. */
 export async function restorePacked(
@@ -36,7 +45,7 @@ export async function restoreRaw(
   target: string,
   choices: RestoreChoices = {},
 ): Promise<readonly RestoreProblem[]> {
-  const { patterns = [], ...options } = choices;
+  const { patterns = [], writerCount = 0, onDamage, ...options } = choices;
   const problems: RestoreProblem[] = [];
   await restoreTree({
     archive: source.archive,
@@ -44,6 +53,11 @@ export async function restoreRaw(
     target: Buffer.from(target),
     patterns,
     options: { ...CAREFUL, ...options },
+    writerCount,
+    isDamage: (error) => error instanceof ChunkError,
+    onDamage: (damage) => {
+      onDamage?.(damage);
+    },
     counters: new SharedCounters(restoreCounterFields).memory,
     onProblem: (problem) => problems.push(problem),
   });

@@ -22,7 +22,7 @@ export interface ChunkRequest {
 export interface ChunkAnswer {
   readonly index: number;
   readonly plain: Uint8Array | undefined;
-  /** Slot of an arena that the plaintext is in, which the asking thread gives back. */
+  /** Slot of an arena that the plaintext is at the front of, which the asking thread gives back. */
   readonly slot: number | undefined;
 }
 
@@ -54,6 +54,7 @@ export class BlockingSource implements ResidentSource {
   readonly #chunks = new Map<number, KeptChunk>();
   #current: Uint8Array = new Uint8Array(0);
   #currentStart = 0;
+  #missingChunk: number | undefined;
 
   /** Reads nothing yet. */
   constructor(index: ChunkIndex, asking: ChunkAsking, options: BlockingSourceOptions) {
@@ -65,6 +66,11 @@ export class BlockingSource implements ResidentSource {
 
   get size(): number {
     return this.#index.size;
+  }
+
+  /** Position of the chunk for which the last read failed; `undefined` when it failed for another reason. */
+  get missingChunk(): number | undefined {
+    return this.#missingChunk;
   }
 
   read(offset: number, size: number): Uint8Array {
@@ -131,6 +137,7 @@ export class BlockingSource implements ResidentSource {
   }
 
   #ask(i: number): KeptChunk {
+    this.#missingChunk = undefined;
     const before = Atomics.load(this.#signal, 0);
     this.#asking.port.postMessage({ index: i } satisfies ChunkRequest);
     Atomics.wait(this.#signal, 0, before);
@@ -138,8 +145,13 @@ export class BlockingSource implements ResidentSource {
     const answer = receiveMessageOnPort(this.#asking.port)?.message as ChunkAnswer | undefined;
     const size = this.#index.endOf(i) - this.#index.startOf(i);
     if (answer?.plain?.length !== size) {
-      throw new FormatError("FORMAT_INVALID", "previous archive", `chunk ${i} cannot be read`);
+      this.#missingChunk = i;
+      throw new FormatError("FORMAT_INVALID", "archive", `chunk ${i} cannot be read`);
     }
-    return { plain: answer.plain, slot: answer.slot };
+    const { arena } = this.#options;
+    const { slot } = answer;
+    // A view of this thread's own: every message brings another buffer object over the same memory.
+    const plain = arena && slot !== undefined ? arena.view(slot, 0, size) : answer.plain;
+    return { plain, slot };
   }
 }

@@ -7,6 +7,8 @@ import { type ChunkAnswer, type ChunkAsking, type ChunkRequest } from "./blockin
 export interface ChunkAnswering extends Disposable {
   /** For the asking thread; its port has to be transferred. */
   readonly asking: ChunkAsking;
+  /** Answers what is asked and will be asked with nothing, so that the asking thread waits no longer. */
+  giveUp(): void;
 }
 
 /** What is answered from. */
@@ -26,13 +28,24 @@ export interface AnsweringOptions {
   /** Which chunks are likely to be asked for first. */
   readonly start: "first chunk" | "both ends";
   /** Told of each chunk that cannot be read; the asking thread goes on without it. */
-  readonly onFailure: (error: unknown) => void;
+  readonly onFailure: (error: unknown, index: number) => void;
 }
 
 interface Delivered {
   readonly plain: Uint8Array | undefined;
   readonly slot: number | undefined;
 }
+
+/** Whether a view from another thread is the front of this memory; its buffer is another object over the same bytes. */
+function isFrontOf(memory: Uint8Array, plain: Uint8Array): boolean {
+  return (
+    plain.byteOffset === memory.byteOffset &&
+    plain.buffer.byteLength === memory.buffer.byteLength &&
+    !(plain.buffer instanceof ArrayBuffer)
+  );
+}
+
+const NOTHING: Delivered = Object.freeze({ plain: undefined, slot: undefined });
 
 /**
  * Answers a thread that reads an archive chunk by chunk and blocks meanwhile; reads ahead of it.
@@ -46,17 +59,27 @@ export function answerChunks(options: AnsweringOptions): ChunkAnswering {
   const signal = new Int32Array(memory);
   const started = new Map<number, Promise<Delivered>>();
   const stop = new AbortController();
+  let giveUp: () => void = () => undefined;
+  const givenUp = new Promise<Delivered>((resolve) => {
+    giveUp = () => {
+      resolve(NOTHING);
+    };
+  });
 
   const read = async (index: number): Promise<Delivered> => {
     let slot: number | undefined;
     try {
       slot = await arena?.acquireAsync({ signal: stop.signal });
       const into = arena && slot !== undefined ? arena.view(slot, 0, arena.slotBytes) : undefined;
-      return { plain: await options.readChunk(index, into), slot };
+      const plain = await options.readChunk(index, into);
+      // Whoever gets a slot finds the plaintext in it.
+      if (!into || isFrontOf(into, plain)) return { plain, slot };
+      into.set(plain);
+      return { plain: into.subarray(0, plain.length), slot };
     } catch (error) {
       if (slot !== undefined) arena?.release(slot);
-      onFailure(error);
-      return { plain: undefined, slot: undefined };
+      onFailure(error, index);
+      return NOTHING;
     }
   };
   const start = (index: number): Promise<Delivered> => {
@@ -79,7 +102,7 @@ export function answerChunks(options: AnsweringOptions): ChunkAnswering {
     for (const old of started.keys()) {
       if (old < index || old > index + aheadMax) void drop(old);
     }
-    mine.postMessage({ index, ...(await wanted) } satisfies ChunkAnswer);
+    mine.postMessage({ index, ...(await Promise.race([wanted, givenUp])) } satisfies ChunkAnswer);
     Atomics.add(signal, 0, 1);
     Atomics.notify(signal, 0);
   };
@@ -90,6 +113,9 @@ export function answerChunks(options: AnsweringOptions): ChunkAnswering {
   if (chunkCount > 0) void start(0);
   return {
     asking: { port: theirs, signal: memory },
+    giveUp: () => {
+      giveUp();
+    },
     [Symbol.dispose]() {
       mine.close();
       stop.abort();

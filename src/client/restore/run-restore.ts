@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { type Writable } from "node:stream";
 
 import { type CodecPool } from "../../chunks/codec-pool.ts";
@@ -38,7 +39,7 @@ import { type RestorableArchive, restoreTree } from "../target/restore-tree.ts";
 import { ImageDevice } from "./image-device.ts";
 import { type ImageTarget } from "./image-target.ts";
 import { NewImageFile, writeNewFile } from "./new-image-file.ts";
-import { type RestoreDamage } from "./restore-damage.ts";
+import { isChunkDamage, type RestoreDamage } from "./restore-damage.ts";
 import { type ByteArchive, restoreToStream, restoreToTarget } from "./restore-image.ts";
 
 /** What to restore, and where. */
@@ -82,6 +83,17 @@ export interface RestoreEvents {
 
 /** Plaintext kept while the head of an archive is looked at. */
 const HEAD_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Archives smaller than this are restored before further threads would have started. */
+const WRITERS_BYTES_MIN = 16 * 1024 * 1024;
+
+/** Threads that make files; more only wait for each other in the kernel. */
+const WRITERS_MAX = 3;
+
+function writerCountFor(archiveBytes: number): number {
+  const cores = availableParallelism();
+  return archiveBytes < WRITERS_BYTES_MIN || cores < 2 ? 0 : Math.min(cores, WRITERS_MAX);
+}
 
 /**
  * Restores one archive of a snapshot.
@@ -151,9 +163,20 @@ class RestoreRun {
     ]);
     if (preludeTarget !== undefined) await this.#writePrelude(archive.index, preludeTarget);
     events.started(this.#counters, (payload ?? archive).index.size);
+    let damagedCount = 0;
     await restoreTree({
       archive,
       payload,
+      writerCount: writerCountFor(archive.index.size + (payload?.index.size ?? 0)),
+      isDamage: isChunkDamage,
+      onDamage: ({ path, archive: which, cause }) => {
+        damagedCount += 1;
+        events.damage({
+          index: (which === "payload" ? files.payload : undefined) ?? files.main,
+          path,
+          cause,
+        });
+      },
       target: Buffer.from(target),
       patterns,
       options: tree,
@@ -163,6 +186,10 @@ class RestoreRun {
       },
       signal,
     });
+    if (damagedCount > 0) {
+      const reason = `${damagedCount} files are damaged and were left out; everything else was restored`;
+      throw new RestoreError("RESTORE_INCOMPLETE", target, reason);
+    }
   }
 
   /** Chunks that are put into the memory given, or into new memory. */

@@ -12,9 +12,18 @@ import { makeDirectoryAt } from "../../linux/name-calls.ts";
 import { SystemError } from "../../linux/system-error.ts";
 import { BlockingSource } from "../archive/blocking-source.ts";
 import { SharedCounters } from "../shared-counters.ts";
+import { FileQueue } from "./file-queue.ts";
+import { FileWriter } from "./file-writer.ts";
+import { JobRing } from "./job-ring.ts";
 import { RestoreError } from "./restore-error.ts";
+import { takeApart } from "./restore-failure.ts";
 import { type RestoreProblem } from "./restore-problem.ts";
-import { type AskedArchive, restoreCounterFields, type RestoreRequest } from "./restore-request.ts";
+import {
+  type AskedArchive,
+  type ContentDamage,
+  restoreCounterFields,
+  type RestoreRequest,
+} from "./restore-request.ts";
 import { TreeRestorer } from "./tree-restorer.ts";
 
 /** Chunks of each archive that this thread holds, besides those the other thread has ready. */
@@ -23,60 +32,92 @@ export const CHUNKS_KEPT = 2;
 const AT_FDCWD = -100;
 const SLASH = 0x2f;
 
+/** Who is told what happens during an extraction. */
+export interface ExtractionEvents {
+  /** The first entry of each kind of problem. */
+  readonly problem: (problem: RestoreProblem) => void;
+  /** A file whose content cannot be had, and which was left out. */
+  readonly damage: (damage: ContentDamage) => void;
+}
+
 /**
- * Restores an archive into a directory; returns when all of it is there.
+ * Restores an archive into a directory.
  *
  * Synchronous, for a thread of its own. Reads front to back, content where the archive says it is; hard links
  * to files that were not wanted become files of their own.
- *
- * @throws {RestoreError} {@link FormatError} For a damaged archive, or a chunk that could not be had.
  */
-export function extractArchive(
-  request: RestoreRequest,
-  report: (problem: RestoreProblem) => void,
-): void {
-  using root = openTarget(request);
-  const arena = SharedArena.attach(request.arena);
-  const archive = sourceOf(request.archive, arena);
-  const payload = request.payload && sourceOf(request.payload, arena);
-  const restorer = new TreeRestorer({
-    root,
-    options: request.options,
-    counters: new SharedCounters(restoreCounterFields, request.counters),
-    report,
-  });
-  try {
-    new Extraction(archive, payload, restorer, request.patterns).run();
-  } finally {
-    restorer.close();
-  }
-}
-
-class Extraction {
+export class ArchiveExtraction {
   readonly #archive: BlockingSource;
   readonly #payload: BlockingSource | undefined;
   readonly #restorer: TreeRestorer;
   readonly #wanted: Wanted;
+  readonly #events: ExtractionEvents;
+  readonly #stop: Int32Array;
+  readonly #target: string;
+  #path: Uint8Array = new Uint8Array(0);
+  #missingChunk: number | undefined;
 
-  constructor(
-    archive: BlockingSource,
-    payload: BlockingSource | undefined,
-    restorer: TreeRestorer,
-    patterns: readonly string[],
-  ) {
-    this.#archive = archive;
-    this.#payload = payload;
-    this.#restorer = restorer;
+  /**
+   * Opens the target.
+   *
+   * @throws {RestoreError} When it cannot be made or may not be used.
+   */
+  constructor(request: RestoreRequest, events: ExtractionEvents) {
+    const { options, counters, rings, patterns } = request;
+    const arena = SharedArena.attach(request.arena);
+    const direct = new FileWriter(options, events.problem);
+    this.#target = Buffer.from(request.target).toString();
+    this.#stop = new Int32Array(request.stop);
+    this.#events = events;
+    this.#archive = sourceOf(request.archive, arena);
+    this.#payload = request.payload && sourceOf(request.payload, arena);
     this.#wanted = new Wanted(patterns);
+    this.#restorer = new TreeRestorer({
+      root: openTarget(request),
+      options,
+      counters: new SharedCounters(restoreCounterFields, counters),
+      report: events.problem,
+      direct,
+      queues: rings.map((memory) => new FileQueue({ ring: JobRing.attach(memory), arena, direct })),
+    });
   }
 
+  /** Path of the entry that an extraction that failed had come to. */
+  get path(): Uint8Array {
+    return this.#path;
+  }
+
+  /** Position of the chunk of the archive that an extraction failed for. */
+  get missingChunk(): number | undefined {
+    return this.#missingChunk;
+  }
+
+  /**
+   * Returns when everything is restored, or stops early when it is told to.
+   *
+   * @throws {RestoreError} {@link FormatError} For a damaged archive, or a chunk of its metadata that could not be had.
+   */
   run(): void {
+    try {
+      this.#extract();
+      this.#restorer.drain();
+    } catch (error) {
+      this.#path = this.#restorer.path.slice();
+      this.#missingChunk = this.#archive.missingChunk;
+      throw error;
+    } finally {
+      this.#restorer.close();
+    }
+  }
+
+  #extract(): void {
     const decoder = new PxarDecoder(this.#archive);
     if (decoder.header().version === 2 && !this.#payload) {
       throw new FormatError("FORMAT_INVALID", "pxar archive", "its payload archive is missing");
     }
     let isRoot = true;
     for (const step of decoder) {
+      this.#throwIfStopped();
       if (step.kind === "directory-end") {
         this.#restorer.leaveDirectory();
         this.#wanted.leave();
@@ -86,6 +127,10 @@ class Extraction {
         this.#restorer.enterRoot(this.#wanted.isEverything ? step.node.metadata : undefined);
       } else this.#add(step.node);
     }
+  }
+
+  #throwIfStopped(): void {
+    if (Atomics.load(this.#stop, 0) !== 0) throw new RestoreError("RESTORE_STOPPED", this.#target);
   }
 
   #add(node: PxarNode): void {
@@ -119,15 +164,35 @@ class Extraction {
     }
   }
 
+  /** A file whose content cannot be had is left out; the archive goes on behind it. */
   #addFile(file: PxarFile): void {
-    const { archive, headerOffset, offset: start } = file.payload;
+    const { archive } = file.payload;
     const source = archive === "payload" ? this.#payload : this.#archive;
     if (!source) throw new TypeError("there is no payload archive");
+    try {
+      this.#copyFile(file, source);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      this.#throwIfStopped();
+      this.#events.damage({
+        path: this.#restorer.pathOf(file.name),
+        archive: archive === "payload" ? "payload" : "archive",
+        chunk: source.missingChunk,
+        failure: takeApart(error),
+      });
+    }
+  }
+
+  #copyFile(file: PxarFile, source: BlockingSource): void {
+    const { archive, headerOffset, offset: start } = file.payload;
     if (archive === "payload") {
       checkRange(source, file);
       checkPayloadHeader(source.read(headerOffset, ITEM_HEADER_BYTES), file.size);
     }
-    this.#restorer.addFile(file, (offset, sizeMax) => source.readPiece(start + offset, sizeMax));
+    this.#restorer.addFile(file, (offset, sizeMax) => {
+      this.#throwIfStopped();
+      return source.readPiece(start + offset, sizeMax);
+    });
   }
 }
 

@@ -63,14 +63,23 @@ export class MetadataWriter {
     });
   }
 
-  /** Completes a regular file or directory that is open and has its content. */
-  finishOpen(fd: number, metadata: PxarMetadata): void {
+  /**
+   * Completes a regular file or directory that is open and has its content.
+   *
+   * @param present What it is known to have already, which need not be set.
+   */
+  finishOpen(
+    fd: number,
+    metadata: PxarMetadata,
+    present: { readonly owner: boolean; readonly mode: boolean },
+  ): void {
     const { mode, uid, gid, mtimeSec, mtimeNanos, flags } = metadata;
     const isOwned =
       !this.#ignore.ownership &&
-      this.#attempt("owner", () => {
-        setOwner(fd, uid, gid);
-      });
+      (present.owner ||
+        this.#attempt("owner", () => {
+          setOwner(fd, uid, gid);
+        }));
     this.#setAttributes(metadata, (name, value) => {
       setAttribute(fd, name, value);
     });
@@ -80,7 +89,7 @@ export class MetadataWriter {
         setProjectId(fd, projectId);
       });
     }
-    if (!this.#ignore.permissions) {
+    if (!this.#ignore.permissions && !present.mode) {
       this.#attempt("mode", () => {
         setMode(fd, mode & (isOwned ? PERMISSION_BITS : UNOWNED_BITS));
       });

@@ -1,7 +1,6 @@
 import { type SharedArenaHandle } from "../../chunks/shared-arena.ts";
-import { type FormatErrorCode } from "../../format/format-error.ts";
 import { type ChunkAsking } from "../archive/blocking-source.ts";
-import { type RestoreErrorCode } from "./restore-error.ts";
+import { type RestoreFailure } from "./restore-failure.ts";
 import { type RestoreProblem } from "./restore-problem.ts";
 
 /** What a restore may do to what is there, and what it leaves out. */
@@ -49,6 +48,10 @@ export interface RestoreRequest {
   readonly arena: SharedArenaHandle;
   /** Memory of `SharedCounters` over {@link restoreCounterFields}. */
   readonly counters: SharedArrayBuffer;
+  /** Memory of a `JobRing` for each thread that makes files; without any, the reading thread makes them. */
+  readonly rings: readonly SharedArrayBuffer[];
+  /** One 32-bit number that is not 0 when the restore is to end. */
+  readonly stop: SharedArrayBuffer;
 }
 
 /** What a restoring thread counts: entries of any kind, and bytes of content. */
@@ -57,19 +60,38 @@ export const restoreCounterFields = ["entries", "bytes"] as const;
 /** One of {@link restoreCounterFields}. */
 export type RestoreCounter = (typeof restoreCounterFields)[number];
 
-/** What the restoring thread says: problems while it works, then one of the others. */
+/** A file whose content cannot be had and which was left out. */
+export interface ContentDamage {
+  /** Path below the target, any bytes. */
+  readonly path: Uint8Array;
+  readonly archive: "archive" | "payload";
+  /** Position of the chunk that was not delivered; absent when the archive contradicts itself. */
+  readonly chunk: number | undefined;
+  readonly failure: RestoreFailure;
+}
+
+/** What the restoring thread says: problems and damage while it works, and why it ended early. */
 export type RestoreAnswer =
   | { readonly kind: "problem"; readonly problem: RestoreProblem }
-  | { readonly kind: "done" }
+  | { readonly kind: "damage"; readonly damage: ContentDamage }
   | {
       readonly kind: "failed";
-      readonly failure:
-        | {
-            readonly kind: "restore";
-            readonly code: RestoreErrorCode;
-            readonly path: string;
-            readonly message: string;
-          }
-        | { readonly kind: "format"; readonly code: FormatErrorCode; readonly message: string }
-        | { readonly kind: "other"; readonly message: string; readonly stack: string };
+      readonly failure: RestoreFailure;
+      /** Where in the archive it happened, as a path below the target. */
+      readonly path: Uint8Array;
+      /** Position of the chunk of the archive that was not delivered, if that is why. */
+      readonly chunk: number | undefined;
     };
+
+/** What a thread that makes files gets. */
+export interface WriterRequest {
+  readonly options: RestoreOptions;
+  /** Memory of its `JobRing`. */
+  readonly ring: SharedArrayBuffer;
+  readonly arena: SharedArenaHandle;
+}
+
+/** What such a thread says. */
+export type WriterAnswer =
+  | { readonly kind: "problem"; readonly problem: RestoreProblem }
+  | { readonly kind: "failed"; readonly failure: RestoreFailure };

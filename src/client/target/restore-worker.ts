@@ -1,8 +1,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 
-import { FormatError } from "../../format/format-error.ts";
-import { extractArchive } from "./extract-archive.ts";
-import { RestoreError } from "./restore-error.ts";
+import { ArchiveExtraction } from "./extract-archive.ts";
+import { endFileJobs } from "./file-queue.ts";
+import { JobRing } from "./job-ring.ts";
+import { takeApart } from "./restore-failure.ts";
 import { type RestoreAnswer, type RestoreRequest } from "./restore-request.ts";
 
 // Thread that restores one archive; see `restoreTree`, which starts it.
@@ -14,22 +15,20 @@ function answer(message: RestoreAnswer): void {
   parentPort?.postMessage(message);
 }
 
+let extraction: ArchiveExtraction | undefined;
 try {
-  extractArchive(request, (problem) => {
-    answer({ kind: "problem", problem });
+  extraction = new ArchiveExtraction(request, {
+    problem: (problem) => {
+      answer({ kind: "problem", problem });
+    },
+    damage: (damage) => {
+      answer({ kind: "damage", damage });
+    },
   });
-  answer({ kind: "done" });
+  extraction.run();
 } catch (error) {
-  answer({ kind: "failed", failure: takeApart(error) });
-}
-
-function takeApart(error: unknown): (RestoreAnswer & { readonly kind: "failed" })["failure"] {
-  if (error instanceof RestoreError) {
-    return { kind: "restore", code: error.code, path: error.path, message: error.message };
-  }
-  if (error instanceof FormatError) {
-    return { kind: "format", code: error.code, message: error.message };
-  }
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
-  return { kind: "other", message: String(error), stack };
+  const { path = new Uint8Array(0), missingChunk: chunk } = extraction ?? {};
+  answer({ kind: "failed", failure: takeApart(error), path, chunk });
+} finally {
+  for (const memory of request.rings) endFileJobs(JobRing.attach(memory));
 }

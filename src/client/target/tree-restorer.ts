@@ -16,22 +16,25 @@ import {
   type PlaceOfName,
   unlinkAt,
 } from "../../linux/name-calls.ts";
-import { closeDescriptor, OPEN_FLAGS, openAt } from "../../linux/open-at.ts";
 import { SystemError } from "../../linux/system-error.ts";
 import { type SharedCounters } from "../shared-counters.ts";
-import { pathOf, pathOfDirectory, ROOT_PATH, type TreePath } from "../source/tree-path.ts";
+import { pathOf, ROOT_PATH } from "../source/tree-path.ts";
+import { type DirectoryPlace, type EntrySink } from "./entry-sink.ts";
+import { type FileQueue } from "./file-queue.ts";
+import { type FileWriter, PRIVATE_FILE } from "./file-writer.ts";
 import { linkBelow, linkTargetNames } from "./link-below.ts";
 import { MetadataWriter } from "./metadata-writer.ts";
 import { RestoreError } from "./restore-error.ts";
 import { type RestoreProblem, type RestoreProblemKind } from "./restore-problem.ts";
 import { type RestoreCounter, type RestoreOptions } from "./restore-request.ts";
 
-import { SparseWriter } from "./sparse-writer.ts";
-
 /** What a {@link TreeRestorer} works with. */
 export interface TreeRestorerOptions {
-  /** Directory to restore into, open; it becomes the root of the archive. */
+  /** Directory to restore into, open; it becomes the root of the archive, and belongs to the restorer. */
   readonly root: DirectoryHandle;
+  /** Threads that make files; without any, this one does. */
+  readonly queues: readonly FileQueue[];
+  readonly direct: FileWriter;
   readonly options: RestoreOptions;
   readonly counters: SharedCounters<RestoreCounter>;
   /** Told of the first entry of each kind of problem. */
@@ -40,21 +43,24 @@ export interface TreeRestorerOptions {
 
 interface OpenDirectory {
   readonly handle: DirectoryHandle;
-  readonly path: TreePath;
+  readonly place: DirectoryPlace;
+  /** Makes the files of this directory. */
+  readonly sink: EntrySink;
   /** Set when the directory is left; `undefined` for those that only lead to what was wanted. */
   readonly metadata: PxarMetadata | undefined;
 }
 
-/** Permission bits while something is being restored: nobody else sees half of it. */
-const PRIVATE_FILE = 0o600;
+/** Permission bits while something is being restored: nobody else reaches into it. */
 const PRIVATE_DIRECTORY = 0o700;
 
 /**
- * Makes the entries of an archive below an open directory, in archive order.
+ * Makes the entries of an archive below an open directory: directories, links and special files here and in archive order,
+ * the files of a directory all in one thread.
  *
  * Every name is used relative to the descriptor of its directory, and nothing on the way is a symbolic link: neither one
  * that was there nor one from the archive can lead out of the target. Files are always made new; what is to be
- * overwritten is removed first. Directories get their metadata when they are left, so that they can be filled.
+ * overwritten is removed first. A directory gets its metadata from the thread that makes its files, after the last of them;
+ * a hard link waits until all files before it are there.
  *
  * @throws {RestoreError} From every method: what is there may not be overwritten, or a system call failed that no other
  *   entry would do better at.
@@ -65,17 +71,19 @@ export class TreeRestorer {
   readonly #counters: SharedCounters<RestoreCounter>;
   readonly #report: (problem: RestoreProblem) => void;
   readonly #metadata: MetadataWriter;
-  readonly #content: SparseWriter;
+  readonly #queues: readonly FileQueue[];
+  readonly #direct: FileWriter;
   readonly #open: OpenDirectory[] = [];
   readonly #reported = new Set<string>();
   #name: Uint8Array = new Uint8Array(0);
 
-  constructor({ root, options, counters, report }: TreeRestorerOptions) {
+  constructor({ root, options, counters, report, queues, direct }: TreeRestorerOptions) {
     this.#root = root;
     this.#options = options;
     this.#counters = counters;
     this.#report = report;
-    this.#content = new SparseWriter(options.zeros);
+    this.#queues = queues;
+    this.#direct = direct;
     this.#metadata = new MetadataWriter(options.ignore, (kind, reason) => {
       this.#reportOnce(kind, reason);
     });
@@ -83,22 +91,27 @@ export class TreeRestorer {
 
   /** Begins; the root gets its metadata in the end, unless it only leads to what is wanted. */
   enterRoot(metadata: PxarMetadata | undefined): void {
-    this.#open.push({ handle: this.#root, path: ROOT_PATH, metadata });
+    const place = { fd: this.#root.fd, path: ROOT_PATH, access: "shared" } as const;
+    this.#open.push({ handle: this.#root, place, sink: this.#idlest(), metadata });
   }
 
   /** Makes a directory, or uses the one that is there, and enters it. */
   enterDirectory({ name }: PxarDirectory, metadata: PxarMetadata | undefined): void {
     this.#name = name;
-    const { handle, path } = this.#top();
+    const { handle, place } = this.#top();
     this.#attempt(() => {
+      let access: DirectoryPlace["access"] = "private";
       try {
         makeDirectoryAt(handle.fd, name, PRIVATE_DIRECTORY);
       } catch (error) {
         if (!isExisting(error)) throw error;
         if (this.#options.existingDirectories === "refuse") throw this.#exists();
+        access = "shared";
       }
       const child = handle.openChild(name);
-      this.#open.push({ handle: child, path: { parent: path, name }, metadata });
+      const path = { parent: place.path, name };
+      const inside = { fd: child.fd, path, access };
+      this.#open.push({ handle: child, place: inside, sink: this.#idlest(), metadata });
     });
     this.#counters.add("entries", 1);
   }
@@ -107,44 +120,54 @@ export class TreeRestorer {
   leaveDirectory(): void {
     const directory = this.#open.pop();
     if (!directory) throw new TypeError("no directory is open");
-    const { handle, metadata, path } = directory;
-    if (metadata) {
-      this.#name = path.name;
-      this.#metadata.finishOpen(handle.fd, metadata);
-    }
-    if (handle !== this.#root) handle.close();
+    directory.sink.leave(directory.place, directory.metadata);
   }
 
   /**
    * Makes a regular file.
    *
-   * @param readPiece Gives the next piece of content from an offset in the file, at least one byte; borrowed.
+   * The first piece is read before the file is made, so that what cannot be read does not replace what is there.
+   *
+   * @param readPiece Gives the next piece of content from an offset in the file, at least one byte; borrowed. When it
+   *   throws, the file is removed.
    */
   addFile(
     { name, metadata, size }: PxarFile,
     readPiece: (offset: number, sizeMax: number) => Uint8Array,
   ): void {
     this.#name = name;
-    const fd = this.#createFile(name);
-    try {
-      this.#metadata.startFile(fd, metadata);
-      this.#content.start();
-      for (let offset = 0; offset < size;) {
-        const piece = readPiece(offset, size - offset);
-        this.#attempt(() => {
-          this.#content.write(fd, piece, offset);
-        });
-        offset += piece.length;
+    const { sink, place } = this.#top();
+    let piece = size > 0 ? readPiece(0, size) : undefined;
+    sink.begin(place, { name, metadata, size });
+    for (let offset = 0; piece;) {
+      sink.write(piece, offset);
+      offset += piece.length;
+      try {
+        piece = offset < size ? readPiece(offset, size - offset) : undefined;
+      } catch (error) {
+        sink.abandon();
+        throw error;
       }
-      this.#attempt(() => {
-        this.#content.finish(fd, size);
-      });
-      this.#metadata.finishOpen(fd, metadata);
-    } finally {
-      closeDescriptor(fd);
     }
+    sink.end();
     this.#counters.add("entries", 1);
     this.#counters.add("bytes", size);
+  }
+
+  /** Path of the entry that was begun last, any bytes. */
+  get path(): Uint8Array {
+    const directory = this.#open.at(-1);
+    return directory ? pathOf(directory.place.path, this.#name) : new Uint8Array(0);
+  }
+
+  /** Path of a name in the directory entered last, any bytes. */
+  pathOf(name: Uint8Array): Uint8Array {
+    return pathOf(this.#top().place.path, name);
+  }
+
+  /** Waits until everything has been made that was asked for. */
+  drain(): void {
+    for (const queue of this.#queues) queue.drain();
   }
 
   /** Makes a symbolic link. */
@@ -177,6 +200,7 @@ export class TreeRestorer {
   /** Gives a restored file a further name. */
   addHardLink({ name, targetPath }: PxarHardLink): void {
     const target = linkTargetNames(targetPath);
+    this.drain();
     try {
       this.#make(name, this.#options.overwrite.hardLinks, (place) => {
         linkBelow(this.#root, target, place);
@@ -188,17 +212,20 @@ export class TreeRestorer {
     }
   }
 
-  /** Closes what is open, after a failure. */
+  /** Gives up what is under way and closes what is open, after a failure. */
   close(): void {
-    for (const { handle } of this.#open.splice(0)) if (handle !== this.#root) handle.close();
+    this.#direct.close();
+    this.drain();
+    for (const { handle } of this.#open.splice(0)) handle.close();
   }
 
-  #createFile(name: Uint8Array): number {
-    let fd = -1;
-    this.#make(name, this.#options.overwrite.files, ({ directoryFd }) => {
-      fd = openAt(directoryFd, name, NEW_FILE, PRIVATE_FILE);
-    });
-    return fd;
+  /** Who makes the files of the next directory. */
+  #idlest(): EntrySink {
+    let idlest: FileQueue | undefined;
+    for (const queue of this.#queues) {
+      if (!idlest || queue.pendingBytes < idlest.pendingBytes) idlest = queue;
+    }
+    return idlest ?? this.#direct;
   }
 
   /** Makes something with a name that is free, or that may be freed. */
@@ -246,23 +273,13 @@ export class TreeRestorer {
     const key = `${kind} ${reason}`;
     if (this.#reported.has(key)) return;
     this.#reported.add(key);
-    this.#report({ kind, path: this.#path(), reason });
-  }
-
-  #path(): Uint8Array {
-    const directory = this.#open.at(-1);
-    if (!directory) return new Uint8Array(0);
-    return this.#name.length === 0
-      ? pathOfDirectory(directory.path)
-      : pathOf(directory.path, this.#name);
+    this.#report({ kind, path: this.path, reason });
   }
 
   #pathText(): string {
-    return Buffer.from(this.#path()).toString();
+    return Buffer.from(this.path).toString();
   }
 }
-
-const NEW_FILE = OPEN_FLAGS.write | OPEN_FLAGS.create | OPEN_FLAGS.exclusive | OPEN_FLAGS.noFollow;
 
 function isExisting(error: unknown): boolean {
   return error instanceof SystemError && error.code === "EEXIST";

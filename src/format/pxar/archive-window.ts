@@ -137,9 +137,20 @@ export class ArchiveWindow {
   #at(offset: number, size: number): number {
     if (offset < this.#start || offset + size > this.#end) {
       if (size > this.limit - offset) throw truncated(offset, size);
-      this.load(offset, offset + Math.min(Math.max(size, WINDOW_BYTES), this.limit - offset));
+      this.#loadAround(offset, size);
     }
     return offset - this.#start;
+  }
+
+  /** What lies behind the wanted bytes may be damaged without harm to them. */
+  #loadAround(offset: number, size: number): void {
+    const windowBytes = Math.min(Math.max(size, WINDOW_BYTES), this.limit - offset);
+    try {
+      this.load(offset, offset + windowBytes);
+    } catch (error) {
+      if (!(error instanceof FormatError) || windowBytes === size) throw error;
+      this.load(offset, offset + size);
+    }
   }
 }
 
