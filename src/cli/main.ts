@@ -33,6 +33,7 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   "garbage-collect": async () =>
     (await import("./commands/garbage-collect.ts")).registerGarbageCollectCommand,
   task: async () => (await import("./commands/task.ts")).registerTaskCommand,
+  "upload-log": async () => (await import("./commands/upload-log.ts")).registerUploadLogCommand,
   catalog: async () => (await import("./commands/catalog.ts")).registerCatalogCommand,
   status: async () => (await import("./commands/status.ts")).registerStatusCommand,
   mount: async () => (await import("./commands/mount.ts")).registerMountCommand,

@@ -148,6 +148,22 @@ describe("amber backup and amber restore, against a server", function () {
     expect([dash.status, dash.stderr.includes("/dev/stdin")]).to.deep.equal([1, true]);
   });
 
+  it("stores the log of a backup with its snapshot, which still verifies and restores", () => {
+    const log = path.join(base, "backup.log");
+    fs.writeFileSync(log, "INFO: done\n");
+    const time = ["--backup-id", "logged", "--backup-time", "1700000000"];
+    expect(amber("backup", "host.conf:/etc/hostname", ...time).status).to.equal(0);
+    const snapshot = "host/logged/2023-11-14T22:13:20Z";
+
+    const run = amber("upload-log", snapshot, log);
+
+    expect(run.status, run.stderr).to.equal(0);
+    expect(amber("snapshot", "files", snapshot).stdout).to.include("client.log.blob");
+    const conf = amber("restore", snapshot, "host.conf", "-").stdout;
+    expect(conf).to.equal(fs.readFileSync("/etc/hostname", "utf8"));
+    expect(amber("snapshot", "upload-log", snapshot, path.join(base, "none")).status).to.equal(1);
+  });
+
   it("leaves out what is excluded, and can tell afterwards what that was", () => {
     const prelude = path.join(base, "prelude");
     const target = path.join(base, "excluded");

@@ -33,6 +33,8 @@ describe("integration/cli usage", () => {
     ["snapshot", "list"],
     ["snapshot", "files"],
     ["snapshot", "forget"],
+    ["snapshot", "upload-log"],
+    ["upload-log"],
     ["snapshot", "notes", "show"],
     ["snapshot", "notes", "update"],
     ["snapshot", "protected", "show"],

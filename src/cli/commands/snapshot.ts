@@ -10,6 +10,7 @@ import {
 } from "../connection-options.ts";
 import { runCommand } from "../run-command.ts";
 import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
+import { registerUploadLogCommand } from "./upload-log.ts";
 
 type SnapshotOptions = ConnectionOptions & NamespaceOption;
 type SnapshotResultOptions = SnapshotOptions & OutputFormatOptions;
@@ -22,6 +23,7 @@ export function registerSnapshotCommand(program: Command): void {
   addListCommand(snapshot);
   addFilesCommand(snapshot);
   addForgetCommand(snapshot);
+  registerUploadLogCommand(snapshot);
   addNotesCommands(snapshot);
   addProtectedCommands(snapshot);
 }

@@ -91,6 +91,23 @@ export class BackupServer implements Disposable {
     return await this.call(method, `admin/datastore/${store}/${path}`, parameters, signal);
   }
 
+  /**
+   * Sends bytes to the API of the datastore, with the parameters in the query.
+   *
+   * @param body Borrowed.
+   */
+  async uploadToStore(
+    path: string,
+    parameters: Readonly<Record<string, QueryValue>>,
+    body: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const headers = await this.#authentication.headers(signal);
+    const { store } = this.repository;
+    const target = `admin/datastore/${store}/${path}`;
+    await this.#rest.upload(target, parameters, body, { headers, signal });
+  }
+
   /** The account in effect. */
   get authId(): string {
     return authIdOf(this.repository);

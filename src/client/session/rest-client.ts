@@ -106,10 +106,35 @@ export class RestClient implements Disposable {
       },
       options.signal,
     );
-    if (answer.statusCode !== 200) {
-      throw new ApiError(answer.statusCode, new TextDecoder().decode(answer.body));
-    }
-    return parseWholeAnswer(answer.body, `${method} ${path}`);
+    return contentOf(answer, `${method} ${path}`);
+  }
+
+  /**
+   * Sends bytes to the API, with the parameters in the query.
+   *
+   * @param body Borrowed.
+   * @throws {ApiError} {@link SessionError}, as {@link call}.
+   */
+  async upload(
+    path: string,
+    parameters: Readonly<Record<string, QueryValue>>,
+    body: Uint8Array,
+    options: ApiOptions,
+  ): Promise<void> {
+    const answer = await this.#exchange(
+      {
+        method: "POST",
+        path: `/api2/json/${path}?${renderQuery(parameters)}`,
+        headers: {
+          "User-Agent": USER_AGENT,
+          "Content-Type": "application/octet-stream",
+          ...options.headers,
+        },
+        body,
+      },
+      options.signal,
+    );
+    contentOf(answer, `POST ${path}`);
   }
 
   /** Closes the kept connections; calls that are running fail. */
@@ -123,7 +148,7 @@ export class RestClient implements Disposable {
       readonly method: ApiMethod;
       readonly path: string;
       readonly headers: Readonly<Record<string, string>>;
-      readonly body: string;
+      readonly body: string | Uint8Array;
     },
     signal: AbortSignal | undefined,
   ): Promise<{ readonly statusCode: number; readonly body: Uint8Array }> {
@@ -143,7 +168,7 @@ export class RestClient implements Disposable {
           headers: {
             Host: `${bracketed(host)}:${port}`,
             ...call.headers,
-            ...(call.body === "" ? {} : { "Content-Length": Buffer.byteLength(call.body) }),
+            ...(call.body.length === 0 ? {} : { "Content-Length": Buffer.byteLength(call.body) }),
           },
         });
         request.on("response", resolve);
@@ -166,6 +191,14 @@ export class RestClient implements Disposable {
       throw new SessionError("SESSION_LOST", message, { cause: error });
     }
   }
+}
+
+function contentOf(
+  { statusCode, body }: { readonly statusCode: number; readonly body: Uint8Array },
+  what: string,
+): WholeAnswer {
+  if (statusCode !== 200) throw new ApiError(statusCode, new TextDecoder().decode(body));
+  return parseWholeAnswer(body, what);
 }
 
 /** How an agent is told about a connection. */
