@@ -142,7 +142,9 @@ class RestoreReport implements RestoreEvents, Disposable {
       const what = path
         ? `${quotedPath(path)} of "${index}"`
         : `bytes ${range?.start ?? 0} to ${range?.end ?? 0} of "${index}"`;
-      commandLog.line("error", describeFailure(new Error(`Cannot restore ${what}`, { cause })));
+      const from = snapshotIdText(this.#plan.snapshot);
+      const error = new Error(`Cannot restore ${what} in ${from}`, { cause });
+      commandLog.line("error", describeFailure(error));
     });
   }
 

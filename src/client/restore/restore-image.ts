@@ -94,7 +94,7 @@ export async function restoreToTarget(
     return;
   }
   const place = await target.finishDamaged();
-  const reason = `${damagedCount} ranges could not be restored and were left out`;
+  const reason = `damaged ranges left out: ${damagedCount}`;
   throw new RestoreError("RESTORE_INCOMPLETE", place, reason);
 }
 

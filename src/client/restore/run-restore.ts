@@ -187,7 +187,7 @@ class RestoreRun {
       signal,
     });
     if (damagedCount > 0) {
-      const reason = `${damagedCount} files are damaged and were left out; everything else was restored`;
+      const reason = `damaged files left out: ${damagedCount}; everything else was restored`;
       throw new RestoreError("RESTORE_INCOMPLETE", target, reason);
     }
   }
