@@ -1,6 +1,7 @@
 /**
- * Renders a path of any bytes in double quotes: valid UTF-8 as it is, quotes and backslashes escaped, control
- * characters as `\u{…}`, other bytes as `\x..`, so that nothing reaches the terminal that could move its cursor.
+ * Renders a path of any bytes in double quotes, as the official client does: valid UTF-8 as it is, quotes and backslashes
+ * escaped, control and combining characters as `\u{…}`, other bytes as `\x..`, so that nothing reaches the terminal that
+ * could move its cursor.
  */
 export function quotedPath(path: Uint8Array): string {
   let text = "";
@@ -37,6 +38,6 @@ function escaped(char: string): string {
   if (char === "\n") return "\\n";
   if (char === "\r") return "\\r";
   if (char === "\t") return "\\t";
-  if (!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(char)) return char;
+  if (!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Grapheme_Extend}]/u.test(char)) return char;
   return `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`;
 }

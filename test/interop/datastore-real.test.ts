@@ -13,6 +13,7 @@ import { join, resolve } from "node:path";
 
 import { expect } from "chai";
 
+import { quotedPath } from "../../src/cli/quoted-path.ts";
 import {
   type MountProcess,
   runAmber,
@@ -56,9 +57,10 @@ interface ExpectedSnapshot {
 const expected = JSON.parse(
   readFileSync(join(fixture, "expected.json"), "utf8"),
 ) as readonly ExpectedSnapshot[];
-const isEncrypted = (snapshot: ExpectedSnapshot): boolean =>
-  snapshot.manifest.files.some((file) => file["crypt-mode"] === "encrypt");
-const open = expected.filter((snapshot) => !isEncrypted(snapshot));
+const isKeyed = ({ manifest }: ExpectedSnapshot): boolean =>
+  manifest.files.some((file) => file["crypt-mode"] !== "none");
+// The known key: opens the encrypted snapshots and checks the signatures of all keyed ones.
+const keyOptions = ["--keyfile", resolve(fixture, "../crypt/known-key-none.json")];
 const sha256 = (path: string): string =>
   createHash("sha256").update(readFileSync(path)).digest("hex");
 const namespacePath = (ns: string): string =>
@@ -68,30 +70,31 @@ const namespacePath = (ns: string): string =>
 function listing(root: string, name: string): string[] {
   const lines = [`d "./${name}"`];
   const firstNames = new Set<number>();
-  const visit = (folder: string, shown: string): void => {
+  const visit = (folder: Buffer, shown: Buffer): void => {
     for (const entry of readdirSync(folder, { encoding: "buffer" }).sort((a, b) =>
       Buffer.compare(a, b),
     )) {
-      const path = Buffer.concat([Buffer.from(`${folder}/`), entry]);
+      const path = Buffer.concat([folder, Buffer.from("/"), entry]);
+      const bytes = Buffer.concat([shown, Buffer.from("/"), entry]);
       const stat = lstatSync(path);
-      const label = `${shown}/${entry.toString("latin1")}`;
+      const label = quotedPath(bytes);
       if (stat.isDirectory()) {
-        lines.push(`d "${label}"`);
-        visit(path.toString("latin1"), label);
+        lines.push(`d ${label}`);
+        visit(path, bytes);
       } else if (stat.isFile() && stat.nlink > 1 && firstNames.has(stat.ino))
-        lines.push(`h "${label}"`);
+        lines.push(`h ${label}`);
       else if (stat.isFile()) {
         if (stat.nlink > 1) firstNames.add(stat.ino);
         lines.push(
-          `f "${label}" ${stat.size} ${new Date(Math.floor(stat.mtimeMs / 1000) * 1000).toISOString().replace(".000", "")}`,
+          `f ${label} ${stat.size} ${new Date(Math.floor(stat.mtimeMs / 1000) * 1000).toISOString().replace(".000", "")}`,
         );
-      } else if (stat.isSymbolicLink()) lines.push(`l "${label}"`);
-      else if (stat.isFIFO()) lines.push(`p "${label}"`);
-      else if (stat.isSocket()) lines.push(`s "${label}"`);
-      else lines.push(`${stat.isBlockDevice() ? "b" : "c"} "${label}"`);
+      } else if (stat.isSymbolicLink()) lines.push(`l ${label}`);
+      else if (stat.isFIFO()) lines.push(`p ${label}`);
+      else if (stat.isSocket()) lines.push(`s ${label}`);
+      else lines.push(`${stat.isBlockDevice() ? "b" : "c"} ${label}`);
     }
   };
-  visit(root, `./${name}`);
+  visit(Buffer.from(root), Buffer.from(`./${name}`));
   return lines;
 }
 
@@ -114,7 +117,7 @@ describe("interop/datastore-real", function () {
         console.log(`      skipped: ${reason}`);
         this.skip();
       }
-      mount = await startMountProcess(["--datastore", store], join(home, "mnt"));
+      mount = await startMountProcess(["--datastore", store, ...keyOptions], join(home, "mnt"));
     });
 
     after(async () => {
@@ -129,7 +132,7 @@ describe("interop/datastore-real", function () {
       expect(missing.map(({ snapshot }) => snapshot)).to.deep.equal([]);
     });
 
-    for (const { ns, snapshot, content, catalog_dump_lines: dump } of open) {
+    for (const { ns, snapshot, content, catalog_dump_lines: dump } of expected) {
       for (const [name, wanted] of Object.entries(content)) {
         const shown = name.replace(/\.mpxar$/, ".pxar");
         it(`gives ${ns === "" ? "" : `${ns}:`}${snapshot} ${name} back as the real client did`, () => {
@@ -167,12 +170,17 @@ describe("interop/datastore-real", function () {
       await server.stop();
     });
 
-    for (const { ns, snapshot, content } of open) {
+    for (const entry of expected) {
+      const { ns, snapshot, content, catalog_dump_lines: dump } = entry;
+      const options = isKeyed(entry) ? [...keyOptions, "--require-signature"] : [];
       for (const [name, wanted] of Object.entries(content).filter(
         ([, wanted]) => wanted.sha256 !== undefined,
       )) {
         it(`restores ${ns === "" ? "" : `${ns}:`}${snapshot} ${name} byte for byte`, () => {
-          const run = runAmber(["restore", snapshot, name, "-", "--ns", ns], server.env);
+          const run = runAmber(
+            ["restore", snapshot, name, "-", "--ns", ns, ...options],
+            server.env,
+          );
 
           expect(run.status, run.stderr).to.equal(0);
           expect(createHash("sha256").update(run.stdoutBytes).digest("hex")).to.equal(
@@ -180,6 +188,48 @@ describe("interop/datastore-real", function () {
           );
         });
       }
+      if (!isKeyed(entry)) continue;
+      it(`lists the names in ${snapshot} as the real client does`, () => {
+        const run = runAmber(["catalog", "dump", snapshot, "--ns", ns, ...options], server.env);
+
+        expect(run.status, run.stderr).to.equal(0);
+        const lines = run.stdout.split("\n").filter((line) => line !== "");
+        const wanted = (dump ?? []).map((line) => line.trimEnd());
+        if (dump) expect(lines.map((line) => line.trimEnd())).to.deep.equal(wanted);
+      });
     }
+
+    it("archives the tree of an encrypted snapshot as the official client did, under the same names", function () {
+      if (process.getuid?.() !== 0) this.skip();
+      const official = "host/v4metaenc/2024-06-05T14:24:36Z";
+      const tree = join(home, "tree");
+      const prelude = join(home, "prelude");
+      const succeed = (...args: readonly string[]): string => {
+        const run = runAmber(args, server.env);
+        expect(run.status, run.stderr).to.equal(0);
+        return run.stdout;
+      };
+      const csums = (snapshot: string): (readonly [string, string])[] => {
+        const manifest = JSON.parse(succeed("restore", snapshot, "index.json", "-")) as {
+          files: { filename: string; csum: string }[];
+        };
+        return manifest.files.map(({ filename, csum }) => [filename, csum] as const);
+      };
+      succeed("restore", official, "mixed.pxar", tree, ...keyOptions, "--prelude-target", prelude);
+      const { "exclude-patterns": patterns } = JSON.parse(readFileSync(prelude, "utf8")) as {
+        "exclude-patterns": string;
+      };
+
+      succeed(
+        ...["backup", `mixed.pxar:${tree}`, "--backup-id", "again", ...keyOptions],
+        ...["--change-detection-mode", "data"],
+        ...patterns
+          .split("\n")
+          .filter((pattern) => pattern !== "")
+          .flatMap((pattern) => ["--exclude", pattern]),
+      );
+
+      expect(csums("host/again")).to.deep.equal(csums(official));
+    });
   });
 });
