@@ -4,9 +4,12 @@ import { resolve } from "node:path";
 import { parseBackupSources } from "../client/backup/backup-source.ts";
 import { type BackupPlan } from "../client/backup/run-backup.ts";
 import { systemClock } from "../format/clock.ts";
+import { parseMasterPublicKey } from "../format/crypto/master-key.ts";
+import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { wrapKey } from "../format/crypto/wrap-key.ts";
 import { parseExcludeArgument } from "../format/patterns/exclude-record.ts";
 import { parseBackupId, parseBackupType } from "../format/snapshot/snapshot-id.ts";
-import { chooseBackupCrypt } from "./choose-crypt.ts";
+import { type BackupCrypt, chooseBackupCrypt } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
 import { type ConnectionOptions, type NamespaceOption } from "./connection-options.ts";
 import { type CryptOptions } from "./crypt-options.ts";
@@ -59,12 +62,9 @@ export async function prepareBackup(
       commandLog.line("warn", `Warning: ${reason}`);
     });
   }
-  const { mode, key, notices, masterPublicKeyPem } = await chooseBackupCrypt(options);
-  if (masterPublicKeyPem) {
-    throw new CliError("CLI_USAGE", "Cannot use a master key: this program cannot wrap keys yet");
-  }
+  const crypt = await chooseBackupCrypt(options);
   return {
-    notices,
+    notices: crypt.notices,
     snapshot: {
       type: parseBackupType(options.backupType),
       id: parseBackupId(options.backupId ?? hostname()),
@@ -88,11 +88,20 @@ export async function prepareBackup(
       oversizedAttributes: options.skipE2bigXattr ? "skip" : "fail",
     },
     chunkBytesAverage: chunkSize(options.chunkSize),
-    cryptMode: mode,
-    key: key?.key,
-    wrappedKey: undefined,
+    cryptMode: crypt.mode,
+    key: crypt.key?.key,
+    wrappedKey: wrappedKeyOf(crypt),
     noCache: !options.cache,
   };
+}
+
+/** The key for whoever has the private master key, if there is one. */
+function wrappedKeyOf({ key, masterPublicKeyPem }: BackupCrypt): Uint8Array | undefined {
+  if (!key || !masterPublicKeyPem) return undefined;
+  const master = parseMasterPublicKey(new TextDecoder().decode(masterPublicKeyPem));
+  const { createdSec } = key.file;
+  const times = { createdSec, modifiedSec: systemClock.nowSec() };
+  return wrapKey(createNativeProvider(), master, key.key, times);
 }
 
 function chunkSize(text: string): number {

@@ -61,6 +61,9 @@ export const EXCLUDE_FILE_PATTERNS_MAX = 10_000;
 /** Longest key file or PEM file of a key in bytes; ours: an encrypted RSA-16384 private key has some 13 KiB. */
 export const KEY_FILE_BYTES_MAX: number = 64 * 1024;
 
+/** Longest page that a key was printed from in bytes; ours: its QR code is a picture in it. */
+export const PAPER_KEY_BYTES_MAX: number = 1024 * 1024;
+
 /** Most memory that deriving a key from a passphrase may take in bytes (spec keyfile.md §2.2). */
 export const SCRYPT_MEMORY_BYTES_MAX: number = 1025 * 1024 * 1024;
 

@@ -53,6 +53,7 @@ export interface ServerProcess {
 export async function startServerProcess(
   home: string,
   storePath = join(home, "store"),
+  args: readonly string[] = [],
 ): Promise<ServerProcess> {
   const ready = join(home, "ready.json");
   writeFileSync(join(home, "password"), "test-password\n", { mode: 0o600 });
@@ -66,6 +67,7 @@ export async function startServerProcess(
       ...["--listen", "127.0.0.1:0"],
       ...["--admin-password-file", join(home, "password")],
       ...["--ready-file", ready],
+      ...args,
     ],
     { stdio: ["ignore", "ignore", "pipe"] },
   );

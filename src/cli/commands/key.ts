@@ -2,6 +2,14 @@ import { type Command, Option } from "commander";
 
 import type { KeptKey } from "../../client/keys/make-key.ts";
 import type { KeyDerivationName } from "../../format/crypto/key-derivation.ts";
+import {
+  addConnectionOptions,
+  addNamespaceOption,
+  chooseNamespace,
+  type ConnectionOptions,
+  type NamespaceOption,
+  withServer,
+} from "../connection-options.ts";
 import { commandLog } from "../log.ts";
 import { addOutputFormatOption, type OutputFormatOptions } from "../output-format.ts";
 import { runCommand } from "../run-command.ts";
@@ -24,6 +32,7 @@ export function registerKeyCommand(program: Command): void {
   addImportMasterPubkeyCommand(key);
   addImportWithMasterKeyCommand(key);
   addShowMasterPubkeyCommand(key);
+  addVerifyRecoveryCommand(key);
 }
 
 function addCreateCommand(parent: Command): void {
@@ -190,6 +199,39 @@ function addShowMasterPubkeyCommand(parent: Command): void {
         const place = await existingMasterKey(keyTools().config, path);
         const { key } = await readMasterPublicKey(place);
         process.stdout.write(masterKeyInfo(place, key, { format, style: tableStyle() }));
+      });
+    },
+  );
+}
+
+interface VerifyOptions extends ConnectionOptions, NamespaceOption, OutputFormatOptions {
+  readonly paperkey?: string;
+  readonly masterKeyfile?: string;
+  readonly all?: true;
+}
+
+function addVerifyRecoveryCommand(parent: Command): void {
+  const command = parent
+    .command("verify-recovery")
+    .description("prove that a paper key or the private master key alone opens a snapshot")
+    .argument("<snapshot>", "snapshot, as type/id/time, or type/id for the newest of a group")
+    .option("--paperkey <file>", "paper key: its text, or the page it was printed from")
+    .option("--master-keyfile <file>", "private master key, in PEM form")
+    .option("--all", "read every chunk, not only some of every archive");
+  addOutputFormatOption(addNamespaceOption(addConnectionOptions(command))).action(
+    async (snapshot: string, options: VerifyOptions) => {
+      await runCommand(async (signal) => {
+        const { recoveryMeans, verifyRecovery } = await import("../verify-recovery.ts");
+        const { findSnapshot } = await import("../snapshot-argument.ts");
+        const means = recoveryMeans(options);
+        const namespace = await chooseNamespace(options);
+        const { outputFormat } = options;
+        const chunks = options.all === true ? "all" : "some";
+        await withServer(options, async (server) => {
+          const found = await findSnapshot(server, namespace, snapshot, signal);
+          const what = { server, snapshot: { ...found, namespace }, means, chunks } as const;
+          await verifyRecovery({ ...what, outputFormat, signal });
+        });
       });
     },
   );

@@ -6,7 +6,7 @@ import { type Fingerprint } from "../../format/crypto/fingerprint.ts";
 import { KeyError } from "../../format/crypto/key-error.ts";
 import { type KeyFile, parseKeyFile } from "../../format/crypto/key-file.ts";
 import { unlockKeyFile } from "../../format/crypto/lock-key.ts";
-import { KEY_FILE_BYTES_MAX } from "../../format/limits.ts";
+import { KEY_FILE_BYTES_MAX, PAPER_KEY_BYTES_MAX } from "../../format/limits.ts";
 import { readDescriptor } from "../session/read-descriptor.ts";
 import { keyFileOfPaper } from "./read-paper-key.ts";
 
@@ -126,7 +126,7 @@ export function keyOrigin(source: KeySource): string {
   }
 }
 
-/** Reads at most {@link KEY_FILE_BYTES_MAX} bytes; a pipe will do. */
+/** Reads at most {@link PAPER_KEY_BYTES_MAX} bytes; a pipe will do. */
 async function readFileBytes(
   path: string,
   warn: ((text: string) => void) | undefined,
@@ -137,11 +137,11 @@ async function readFileBytes(
     const bits = (mode & 0o777).toString(8).padStart(4, "0");
     warn?.(`others than its owner may use the key file '${path}' (mode ${bits}): chmod 600 it`);
   }
-  const bytes = Buffer.alloc(KEY_FILE_BYTES_MAX + 1);
+  const bytes = Buffer.alloc(PAPER_KEY_BYTES_MAX + 1);
   let size = 0;
   for (let read = -1; read !== 0 && size < bytes.length; size += read) {
     read = (await handle.read(bytes, size, bytes.length - size)).bytesRead;
   }
-  if (size > KEY_FILE_BYTES_MAX) throw new RangeError("the file is too long");
+  if (size > PAPER_KEY_BYTES_MAX) throw new RangeError("the file is too long");
   return bytes.subarray(0, size);
 }

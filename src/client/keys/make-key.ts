@@ -87,6 +87,32 @@ export async function changePassphrase(
   return { path: source.path, fingerprint };
 }
 
+/**
+ * Gets a key back with the private master key, without writing it anywhere.
+ *
+ * @param wrapped Content of `rsa-encrypted.key`, borrowed.
+ * @throws {KeyError} those of master keys, of their passphrase, and of unwrapping.
+ */
+export async function openWrappedKey(
+  { config, prompts, provider, warn }: Pick<KeyTools, "config" | "prompts" | "provider" | "warn">,
+  masterKeyPath: string,
+  wrapped: Uint8Array,
+): Promise<{ readonly key: CryptKey; readonly file: KeyFile }> {
+  const pem = await readKeyText({ kind: "file", path: masterKeyPath }, warn);
+  const passphrase = needsMasterPassphrase(pem)
+    ? await keyPassphrase(config.masterPassword, prompts, {
+        question: "Master Key Password:",
+        variable: "AMBER_MASTER_PASSWORD",
+      })
+    : new Uint8Array(0);
+  try {
+    const file = unwrapKey(openMasterPrivateKey(pem, passphrase), wrapped);
+    return { key: unlockKeyFile(provider, file, new Uint8Array(0)), file };
+  } finally {
+    passphrase.fill(0);
+  }
+}
+
 /** What a key is got back from: files of the private master key and of the wrapped key. */
 export interface WrappedKeyPaths {
   readonly masterKeyPath: string;
@@ -105,22 +131,8 @@ export async function importWrappedKey(
   path: string | undefined,
   { masterKeyPath, wrappedKeyPath, ...wishes }: WrappedKeyPaths & KeepWishes,
 ): Promise<KeptKey> {
-  const { config, prompts, provider } = tools;
-  const pem = await readKeyText({ kind: "file", path: masterKeyPath }, tools.warn);
   const wrapped = await readKeyBytes(wrappedKeyPath, undefined);
-  const passphrase = needsMasterPassphrase(pem)
-    ? await keyPassphrase(config.masterPassword, prompts, {
-        question: "Master Key Password:",
-        variable: "AMBER_MASTER_PASSWORD",
-      })
-    : new Uint8Array(0);
-  let file: KeyFile;
-  try {
-    file = unwrapKey(openMasterPrivateKey(pem, passphrase), wrapped);
-  } finally {
-    passphrase.fill(0);
-  }
-  const key = unlockKeyFile(provider, file, new Uint8Array(0));
+  const { key, file } = await openWrappedKey(tools, masterKeyPath, wrapped);
   return await keepNewKey(tools, path, key, wishes, file.createdSec);
 }
 

@@ -11,8 +11,9 @@ export function parseJson(text: string, what: string): Json {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    throw new FormatError("FORMAT_INVALID", what, "it is not JSON", { cause: error });
+  } catch {
+    // Not with the platform's error as its cause: that quotes the text, which may be a key.
+    throw new FormatError("FORMAT_INVALID", what, "it is not JSON");
   }
   return asJson(value, what, 0);
 }
