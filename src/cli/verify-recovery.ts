@@ -9,7 +9,7 @@ import { type CryptKey, keyFingerprint } from "../format/crypto/crypt-key.ts";
 import { type Fingerprint } from "../format/crypto/fingerprint.ts";
 import { snapshotIdText } from "../format/snapshot/snapshot-id.ts";
 import { codecThreadCount } from "./backup-tools.ts";
-import { byteText } from "./byte-text.ts";
+import { byteText } from "../format/bytes/byte-text.ts";
 import { CliError } from "./cli-error.ts";
 import { keyTools } from "./key-tools.ts";
 import { type OutputFormat, renderJson } from "./output-format.ts";

@@ -11,6 +11,7 @@ import { systemClock } from "../../src/format/clock.ts";
 import { LocalBackend } from "../../src/server/store/local-backend.ts";
 import { amberProgram } from "../support/amber-program.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { newVerifyMemory } from "../../src/server/store/verify-memory.ts";
 import { datastoreOn } from "../support/make-backup.ts";
 import { rawCall } from "../support/raw-client.ts";
 import { mountSmallDisk, type SmallDisk } from "../support/small-disk.ts";
@@ -182,8 +183,7 @@ describe("integration/full-disk", function () {
     await using backend = await LocalBackend.open(server.storePath, access);
     const store = datastoreOn(backend, new FakeClock());
     const snapshot = parseSnapshotId(snapshotName(time));
-    const memory = { good: new Map(), bad: new Map() };
-    const { faults } = await store.verifySnapshot(rootNamespace, snapshot, memory);
+    const { faults } = await store.verifySnapshot(rootNamespace, snapshot, newVerifyMemory());
     expect(faults).to.deep.equal([]);
   }
 });
