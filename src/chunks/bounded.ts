@@ -1,30 +1,52 @@
 import { type ChunkSource } from "./chunk-source.ts";
 
+/** What a chunk of unknown length counts for: the usual average. */
+const USUAL_BYTES = 4 * 1024 * 1024;
+
+/** Bounds of {@link bounded}. */
+export interface ReadBounds {
+  /** Reads under way at the same time. */
+  readonly readsMax: number;
+  /** Bytes of memory that reads under way may need; one read may always go on. */
+  readonly bytesMax: number;
+}
+
 /**
- * Lets at most `inFlightMax` reads reach the inner source; the others wait in the order in which they came.
+ * Makes a bound that sources share: only so many reads reach them, the others wait in the order in which they came.
  *
- * For readers that ask for much at once, such as a mount that will read a whole archive. Whoever aborts while waiting
- * is let go when their turn comes.
+ * For readers that ask for much at once, such as a mount that will read a whole archive. A read counts twice the length of its
+ * chunk, which is in memory as a blob and as plaintext. Whoever aborts while waiting is let go when their turn comes.
  */
-export function bounded(inner: ChunkSource, inFlightMax: number): ChunkSource {
-  const waiting: (() => void)[] = [];
-  let inFlight = 0;
-  return {
+export function bounded({ readsMax, bytesMax }: ReadBounds): (inner: ChunkSource) => ChunkSource {
+  const waiting: { readonly bytes: number; readonly start: () => void }[] = [];
+  let reads = 0;
+  let bytesUnderWay = 0;
+  const startWaiting = (): void => {
+    for (let next = waiting[0]; next; next = waiting[0]) {
+      const fits = reads < readsMax && bytesUnderWay + next.bytes <= bytesMax;
+      if (!fits && reads > 0) return;
+      waiting.shift();
+      reads++;
+      bytesUnderWay += next.bytes;
+      next.start();
+    }
+  };
+
+  return (inner) => ({
     async readChunk(digest, options) {
-      if (inFlight >= inFlightMax) {
-        await new Promise<void>((resolve) => {
-          waiting.push(resolve);
-        });
-      } else inFlight++;
+      const bytes = 2 * (options?.loanBytes ?? USUAL_BYTES);
+      await new Promise<void>((start) => {
+        waiting.push({ bytes, start });
+        startWaiting();
+      });
       try {
         options?.signal?.throwIfAborted();
         return await inner.readChunk(digest, options);
       } finally {
-        // The place goes to whoever has waited longest, or becomes free.
-        const next = waiting.shift();
-        if (next) next();
-        else inFlight--;
+        reads--;
+        bytesUnderWay -= bytes;
+        startWaiting();
       }
     },
-  };
+  });
 }

@@ -42,10 +42,10 @@ import { type MountLog } from "./mount-log.ts";
 import { type MountSubject, parseMountSubject } from "./mount-subject.ts";
 import { parseSize } from "./transfer-options.ts";
 
-/** Chunks of one snapshot that are fetched and decoded at the same time. */
-const IN_FLIGHT_MAX = 24;
+/** What may be fetched and decoded at the same time: six chunks of the usual 4 MiB, or more smaller ones. */
+const READ_BOUNDS = { readsMax: 24, bytesMax: 48 * 1024 * 1024 };
 
-/** Bytes for chunks that are being received and decoded. */
+/** Bytes for chunks that are being received and decoded, and for those on their way back from the cache. */
 const UNDER_WAY_BYTES = 64 * 1024 * 1024;
 
 /** One run of a mount, from start to unmount. */
@@ -93,12 +93,12 @@ export async function runMount(run: MountRun): Promise<void> {
       // A blob that is kept on disk afterwards must stay as it is.
       ownership: diskCache ? "borrowed" : "given",
     });
+  const bound = bounded(READ_BOUNDS);
   const chunksOf = (blobs: BlobSource, expected: ExpectedEncryption): ChunkSource =>
-    bounded(
+    bound(
       diskCache
         ? diskCached({ blobs, cache: diskCache, prove: (source) => prove(source, expected) })
         : prove(blobs, expected),
-      IN_FLIGHT_MAX,
     );
   using opened = await openView(run, { provider, key, unsigned, chunksOf });
   const { view, sourceName } = opened;
