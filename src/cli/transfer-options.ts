@@ -1,5 +1,6 @@
 import { type Command } from "commander";
 
+import { parseSizeText } from "../format/bytes/size-text.ts";
 import { CliError } from "./cli-error.ts";
 import type { RateLimit } from "../client/rate-limit.ts";
 
@@ -12,9 +13,6 @@ export interface RateOptions {
 /** Lowest rate and burst (spec client-cli.md §2.1). */
 const RATE_MIN = 100_000;
 const BURST_MIN = 1000;
-
-const SIZE = /^(?<number>\d+(?:\.\d+)?)\s*(?<unit>[kmgt]?)(?<binary>i?)b?(?:\/s)?$/i;
-const EXPONENTS = ["", "k", "m", "g", "t"];
 
 /** Adds `--rate` and `--burst`. */
 export function addRateOptions(command: Command): Command {
@@ -40,14 +38,12 @@ export async function chooseRateLimit(
 }
 
 /**
- * Parses a size of a command line: bytes, or with a unit like `MB` (1000²) or `MiB` (1024²).
+ * Parses a size of a command line; see `parseSizeText`.
  *
  * @throws {CliError} `CLI_USAGE`.
  */
 export function parseSize(option: string, text: string, min: number): number {
-  const { number = "", unit = "", binary = "" } = SIZE.exec(text.trim())?.groups ?? {};
-  const base = binary === "" ? 1000 : 1024;
-  const size = Math.floor(Number(number) * base ** EXPONENTS.indexOf(unit.toLowerCase()));
-  if (number !== "" && size >= min && Number.isSafeInteger(size)) return size;
+  const size = parseSizeText(text);
+  if (size !== undefined && size >= min) return size;
   throw new CliError("CLI_USAGE", `Cannot use "${text}" for ${option}: a size of at least ${min}`);
 }

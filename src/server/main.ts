@@ -21,6 +21,7 @@ import { addPruneRoutes } from "./api/prune-routes.ts";
 import { addJobConfigRoutes } from "./api/job-config-routes.ts";
 import { addRemoteConfigRoutes } from "./api/remote-config-routes.ts";
 import { addSnapshotRoutes } from "./api/snapshot-routes.ts";
+import { addSyncRoutes } from "./api/sync-routes.ts";
 import { addTaskRoutes } from "./api/task-routes.ts";
 import { addTicketRoutes } from "./api/ticket-routes.ts";
 import { addTokenRoutes } from "./api/token-routes.ts";
@@ -50,6 +51,7 @@ import { addBackupRoute } from "./session/backup-session.ts";
 import { UploadMemory } from "./session/upload-memory.ts";
 import { pooledChunkVerifier } from "./session/pooled-chunk-verifier.ts";
 import { addReaderRoute } from "./session/reader-session.ts";
+import { type RemoteAccess } from "./sync/sync-source.ts";
 import { TaskRegistry } from "./tasks/task-registry.ts";
 import { certificateFingerprint, loadServerCertificate } from "./tls/server-certificate.ts";
 
@@ -62,6 +64,8 @@ export interface ServerEnvironment {
   readonly adminPassword?: string;
   /** Whether replies are held against their schemas, which costs time; tests have it `checked`. */
   readonly replies?: "checked" | "trusted";
+  /** How other servers are reached, to pull from them; without it that is refused. */
+  readonly remotes?: RemoteAccess;
 }
 
 /** A server that answers requests. */
@@ -148,7 +152,8 @@ export async function startServer(
       logger,
       running: new Set<Promise<void>>(),
     };
-    const stores = { datastores, files, changes, jobs };
+    const { remotes } = environment;
+    const stores = { datastores, files, changes, jobs, remotes };
     const node = { clock, history, recorder, certificatePem: certificate.certificatePem };
     const services = { authenticator, accounts, access, tasks, pool, ...stores, ...node };
     const app = await buildApp(
@@ -229,6 +234,7 @@ interface Services {
   readonly history: MetricHistory;
   readonly recorder: MetricRecorder;
   readonly certificatePem: string;
+  readonly remotes: RemoteAccess | undefined;
   readonly product: Product;
 }
 
@@ -264,6 +270,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
       addDatastoreConfigRoutes(api, services);
       addJobConfigRoutes(api, services);
       addRemoteConfigRoutes(api, services);
+      addSyncRoutes(api, services);
     },
     sessions,
   ];

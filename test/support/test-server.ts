@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 
+import { remoteAccess } from "../../src/cli/remote-access.ts";
 import { type Clock, systemClock } from "../../src/format/clock.ts";
 import { type Login } from "../../src/server/auth/authenticator.ts";
 import { type RouteDescription } from "../../src/server/http/route.ts";
@@ -77,6 +78,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       product: { name: "amber", version: "test" },
       adminPassword: password,
       replies: "checked",
+      remotes: remoteAccess(options.clock ?? systemClock),
     },
   );
   const call = async <Data>(

@@ -58,11 +58,12 @@ export function registerServerCommand(program: Command): void {
 }
 
 async function runServer(options: ServerOptions, signal: AbortSignal): Promise<void> {
-  const [{ startServer }, config, { makeServerLog }, { systemClock }] = await Promise.all([
+  const [{ startServer }, config, { makeServerLog }, { systemClock }, remote] = await Promise.all([
     import("../../server/main.ts"),
     import("../../server/config.ts"),
     import("../../server/server-log.ts"),
     import("../../format/clock.ts"),
+    import("../remote-access.ts"),
   ]);
   const adminPassword = await firstPassword(options, config.adminPasswordFromEnvironment());
   const server = await startServer(config.readServerConfig(options), {
@@ -72,6 +73,7 @@ async function runServer(options: ServerOptions, signal: AbortSignal): Promise<v
       form: options.logFormat,
       write: (line) => process.stderr.write(line),
     }),
+    remotes: remote.remoteAccess(systemClock),
     product: { name: "amber", version: await readProgramVersion() },
     ...(adminPassword === undefined ? {} : { adminPassword }),
   });

@@ -7,14 +7,8 @@ import {
   snapshotIdText,
 } from "../../format/snapshot/snapshot-id.ts";
 import { BackupTarget } from "./backup-target.ts";
-import {
-  groupLockKey,
-  groupPath,
-  OWNER_FILE,
-  snapshotLockKey,
-  snapshotPath,
-  typePath,
-} from "./store-path.ts";
+import { createGroup } from "./create-group.ts";
+import { groupLockKey, groupPath, snapshotLockKey, snapshotPath } from "./store-path.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { type Lock } from "./lock-table.ts";
 import { SessionClaims } from "./session-claims.ts";
@@ -78,35 +72,15 @@ function lockGroup({ locks }: DatastoreParts, { namespace, snapshot }: BackupReq
 
 /** Creates the group or checks whose it is; says whether it is new. */
 async function claimGroup(parts: DatastoreParts, request: BackupRequest): Promise<boolean> {
-  const { backend, listing } = parts;
   const { namespace, snapshot, authId } = request;
-  const durability = folderDurability(parts);
-  await backend.createFolders(typePath(namespace, snapshot.type), durability);
-  const folder = groupPath(namespace, snapshot);
-  const isNew = await backend.createFolder(folder, durability);
-  if (isNew || (await isOrphan(parts, request))) {
-    await backend.writeFile(`${folder}/${OWNER_FILE}`, new TextEncoder().encode(`${authId}\n`), {
-      onExisting: "refuse",
-      durability,
-    });
-    return isNew;
-  }
+  const outcome = await createGroup(parts, { namespace, group: snapshot, owner: authId });
+  if (outcome !== "present") return outcome === "created";
   if (request.ownerCheck === "skipped") return false;
-  const owner = await listing.readOwner(namespace, snapshot);
+  const owner = await parts.listing.readOwner(namespace, snapshot);
   if (!isOwnedBy(owner, authId)) {
     throw new StoreError("STORE_NOT_OWNER", `backup owner check failed (${authId} != ${owner})`);
   }
   return false;
-}
-
-/** Whether a crash between creating the folder and naming the owner left a group that belongs to nobody. */
-async function isOrphan(
-  { backend, listing }: DatastoreParts,
-  { namespace, snapshot }: BackupRequest,
-): Promise<boolean> {
-  const entries = (await backend.listFolder(groupPath(namespace, snapshot))) ?? [];
-  if (entries.some((entry) => entry.name === OWNER_FILE)) return false;
-  return (await listing.listSnapshots(namespace, snapshot)).length === 0;
 }
 
 /** The last finished snapshot, locked against removal; `undefined` when there is none that is good (spec backup-protocol.md §2.3). */

@@ -42,6 +42,8 @@ import {
 import { type CollectionOptions, collectGarbage } from "./collect-garbage.ts";
 import { type CollectionStatus } from "./collection-status.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
+import { type WantedGroup } from "./create-group.ts";
+import { GroupImport } from "./import-group.ts";
 import { describeSnapshot, type SnapshotDescription } from "./describe-snapshot.ts";
 import { type ChunkUsers, findChunkUsers } from "./find-chunk-users.ts";
 import { LiveChunks } from "./live-chunks.ts";
@@ -252,6 +254,11 @@ export class Datastore implements AsyncDisposable {
   }
 
   // Snapshots
+
+  /** Begins to copy snapshots of another datastore into a group; see `GroupImport.begin`. */
+  async beginImport(request: WantedGroup): Promise<GroupImport> {
+    return await GroupImport.begin(this.#parts, request);
+  }
 
   /** Snapshots of a group, oldest first, finished or not; none for a group that does not exist. */
   async listSnapshots(namespace: Namespace, group: BackupGroup): Promise<SnapshotId[]> {

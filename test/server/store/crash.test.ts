@@ -12,10 +12,12 @@ import { type Datastore } from "../../../src/server/store/datastore.ts";
 import { LocalBackend } from "../../../src/server/store/local-backend.ts";
 import { type SyncLevel } from "../../../src/server/store/sync-level.ts";
 import { newVerifyMemory } from "../../../src/server/store/verify-memory.ts";
+import { localSource } from "../../../src/server/sync/local-source.ts";
+import { pullGroup } from "../../../src/server/sync/pull-group.ts";
 import { emptyDatastore } from "../../support/empty-datastore.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { killedDisk } from "../../support/killed-disk.ts";
-import { codec, datastoreOn, makeBackup, snapshotAt } from "../../support/make-backup.ts";
+import { codec, datastoreOn, makeBackup, snapshotAt, tester } from "../../support/make-backup.ts";
 import { type Fate, PowerLossBackend } from "../../support/power-loss-backend.ts";
 import { prng } from "../../support/prng.ts";
 
@@ -89,8 +91,55 @@ async function killAtEveryStep(
   throw new Error("the action never gets through");
 }
 
+/** Copies the group from one datastore into another. */
+async function pullAll(source: Datastore, target: Datastore): Promise<void> {
+  await pullGroup(
+    {
+      source: localSource(source, { authId: tester, scopeOf: () => "every group" }),
+      target,
+      codec,
+      owner: tester,
+      transferLast: undefined,
+      vanished: "keep",
+    },
+    { group, from: rootNamespace, to: rootNamespace },
+    {
+      task: { log: () => undefined, signal: new AbortController().signal },
+      stats: { chunkCount: 0, bytes: 0 },
+      vanished: { snapshots: 0, groups: 0, namespaces: 0 },
+    },
+  );
+}
+
 describe("server/store, killed in every step", function () {
   this.timeout(60_000);
+
+  it("shows no half snapshot after a copy from another datastore, and completes it the next time", async () => {
+    await using folder = await emptyDatastore();
+    await using source = await openLocal(folder.path);
+    await makeBackup(source, snapshotAt(0), prng(1, 4000));
+    await makeBackup(source, snapshotAt(1), prng(2, 4000));
+    const steps = await killAtEveryStep(
+      async () => {
+        await Promise.resolve();
+      },
+      async (store) => {
+        await pullAll(source, store);
+      },
+      async (store, isDone, path) => {
+        const before = await wholeSnapshots(store);
+        await checkFinalNames(path, store);
+        await pullAll(source, store);
+        const after = await wholeSnapshots(store);
+
+        if (isDone) expect(before).to.deep.equal([0, 1]);
+        else expect(before.join()).to.be.oneOf(["", "0", "0,1"]);
+        expect(after).to.deep.equal([0, 1]);
+      },
+    );
+
+    expect(steps).to.be.greaterThan(20);
+  });
 
   it("shows no snapshot or a whole one, and takes the next backup", async () => {
     const steps = await killAtEveryStep(

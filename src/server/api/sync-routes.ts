@@ -1,0 +1,238 @@
+import { type FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+
+import { parseSizeText } from "../../format/bytes/size-text.ts";
+import { createNativeProvider } from "../../format/crypto/native-provider.ts";
+import { type AuthId } from "../../format/snapshot/auth-id.ts";
+import { parseNamespace } from "../../format/snapshot/namespace.ts";
+import { type AccessControl, datastorePath } from "../auth/access-control.ts";
+import { type ConfigFiles } from "../configuration/config-files.ts";
+import { type Datastores } from "../datastores.ts";
+import { refused } from "../http/api-error.ts";
+import {
+  configId,
+  datastoreName,
+  optionalFlag,
+  optionalNamespace,
+} from "../http/parameter-schema.ts";
+import { decidedInside, needs } from "../http/permission.ts";
+import { addRoute } from "../http/route.ts";
+import { type JobRunner } from "../jobs/job-runner.ts";
+import { parseGroupFilter } from "../sync/group-filter.ts";
+import { localSource } from "../sync/local-source.ts";
+import { pullDatastore } from "../sync/pull-datastore.ts";
+import { readRemote } from "./read-remote.ts";
+import { type RemoteAccess, type SyncSource } from "../sync/sync-source.ts";
+import { type Task } from "../tasks/task.ts";
+import { jobScope } from "./job-scope.ts";
+
+/** What the routes of synchronisation work on. */
+export interface SyncRouteOptions {
+  readonly datastores: Datastores;
+  readonly access: AccessControl;
+  readonly files: ConfigFiles;
+  readonly jobs: JobRunner;
+  /** How other servers are reached; without it only datastores of this server can be pulled from. */
+  readonly remotes: RemoteAccess | undefined;
+}
+
+const rate = Type.Optional(Type.String({ maxLength: 32 }));
+
+/** Parameters of a pull, those of a manual one and of a job (spec retention-gc-verify-sync.md §5.1). */
+export const pullParameters = {
+  store: datastoreName,
+  ns: optionalNamespace,
+  remote: Type.Optional(configId("remote")),
+  "remote-store": datastoreName,
+  "remote-ns": optionalNamespace,
+  "remove-vanished": optionalFlag,
+  "max-depth": Type.Optional(Type.Integer({ minimum: 0, maximum: 7 })),
+  "group-filter": Type.Optional(Type.Array(Type.String({ maxLength: 512 }))),
+  "transfer-last": Type.Optional(Type.Integer({ minimum: 1 })),
+  "rate-in": rate,
+  "burst-in": rate,
+  "rate-out": rate,
+  "burst-out": rate,
+};
+
+const pullSchema = Type.Object(pullParameters);
+
+/** Values of {@link pullParameters}. */
+export type PullValues = Static<typeof pullSchema>;
+
+/** Pulling from other datastores and servers, and looking at the latter (spec rest-api.md §6, §7). */
+export function addSyncRoutes(api: FastifyInstance, options: SyncRouteOptions): void {
+  addRoute(api, {
+    method: "POST",
+    path: "/pull",
+    description: "Pulls snapshots of another datastore, of this server or of a remote one.",
+    permit: decidedInside(
+      "Datastore.Backup on the target, Datastore.Prune there to remove what vanished; Remote.Read on the remote's datastore, or Datastore.Backup or Datastore.Read on a local source.",
+    ),
+    parameters: pullSchema,
+    reply: Type.String(),
+    handle: async (values, { caller }) => {
+      requirePull(options.access, caller, values);
+      const work = await preparePull(options, caller, values);
+      const job = await options.jobs.start(
+        { type: "sync", id: values.store, authId: caller },
+        work,
+      );
+      return job.upid;
+    },
+  });
+  addScanRoutes(api, options);
+}
+
+/** Demands what a caller needs for a pull in its own name (spec retention-gc-verify-sync.md §5.1). */
+function requirePull(access: AccessControl, caller: AuthId, values: PullValues): void {
+  const target = datastorePath(values.store, values.ns ?? "");
+  access.require(caller, target, ["Datastore.Backup"]);
+  if (values["remove-vanished"] === true) access.require(caller, target, ["Datastore.Prune"]);
+  if (values.remote === undefined) {
+    const source = datastorePath(values["remote-store"], values["remote-ns"] ?? "");
+    access.require(caller, source, ["Datastore.Backup", "Datastore.Read"]);
+  } else {
+    const source = `/remote/${values.remote}/${values["remote-store"]}`;
+    access.require(caller, source, ["Remote.Read"]);
+  }
+}
+
+/**
+ * Checks everything about a pull that can be checked before it begins, and gives the work.
+ *
+ * @param owner In whose name it is: whom new groups belong to, and whose privileges count here.
+ * @throws {ApiError} `API_REFUSED`
+ * @throws {FormatError} For a filter that is none.
+ */
+export async function preparePull(
+  { datastores, access, files, remotes }: SyncRouteOptions,
+  owner: AuthId,
+  values: PullValues,
+): Promise<(task: Task) => Promise<void>> {
+  const { store } = values;
+  const target = datastores.require(store, "write");
+  if (values.remote === undefined && values["remote-store"] === store) {
+    throw refused("source and target datastore can't be the same");
+  }
+  const filter = parseGroupFilter(values["group-filter"] ?? []);
+  const limits = {
+    bytesPerSec: sizeOf("rate-in", values["rate-in"]),
+    burstBytes: sizeOf("burst-in", values["burst-in"]),
+  };
+  const sourceStore = values["remote-store"];
+  let open: () => Promise<SyncSource>;
+  if (values.remote === undefined) {
+    const source = datastores.require(sourceStore, "read");
+    const wanted = { full: ["Datastore.Read"], own: ["Datastore.Backup"] } as const;
+    const scopeOf = jobScope(access, { authId: owner, store: sourceStore }, wanted);
+    open = async () => await Promise.resolve(localSource(source, { authId: owner, scopeOf }));
+  } else {
+    if (!remotes) throw refused("this server cannot reach other servers");
+    const remote = await readRemote(files, values.remote);
+    open = async () => await remotes.open(remote, sourceStore, limits);
+  }
+  return async (task) => {
+    const source = await open();
+    try {
+      task.log(`sync datastore '${store}' from ${source.name}`);
+      await pullDatastore(
+        {
+          source,
+          target,
+          codec: createNativeProvider(),
+          owner,
+          transferLast: values["transfer-last"],
+          vanished: values["remove-vanished"] === true ? "remove" : "keep",
+          sourceNamespace: parseNamespace(values["remote-ns"] ?? ""),
+          targetNamespace: parseNamespace(values.ns ?? ""),
+          depthMax: values["max-depth"],
+          filter,
+          mayBackUp: (ns) => access.hasAny(owner, datastorePath(store, ns), ["Datastore.Backup"]),
+          mayCreateBelow: (ns) =>
+            access.hasAny(owner, datastorePath(store, ns), ["Datastore.Modify"]),
+        },
+        task,
+      );
+    } finally {
+      await source[Symbol.asyncDispose]();
+    }
+  };
+}
+
+function sizeOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const size = parseSizeText(text);
+  if (size === undefined) throw refused(`'${name}': '${text}' is no size`);
+  return size;
+}
+
+function addScanRoutes(
+  api: FastifyInstance,
+  { files, remotes }: Pick<SyncRouteOptions, "files" | "remotes">,
+): void {
+  const reach = (): RemoteAccess => {
+    if (!remotes) throw refused("this server cannot reach other servers");
+    return remotes;
+  };
+  const permit = needs("/remote/{name}", "Remote.Audit");
+  const limits = { bytesPerSec: undefined, burstBytes: undefined };
+  addRoute(api, {
+    method: "GET",
+    path: "/config/remote/:name/scan",
+    description: "Datastores of a remote server.",
+    permit,
+    parameters: Type.Object({ name: configId("remote") }),
+    reply: Type.Array(Type.Object({ store: Type.String(), comment: Type.Optional(Type.String()) })),
+    handle: async ({ name }) => {
+      const signal = AbortSignal.timeout(SCAN_TIMEOUT_MS);
+      const stores = await reach().listDatastores(await readRemote(files, name), signal);
+      return stores.map(({ store, comment }) => ({
+        store,
+        ...(comment === undefined ? {} : { comment }),
+      }));
+    },
+  });
+  addRoute(api, {
+    method: "GET",
+    path: "/config/remote/:name/scan/:store/namespaces",
+    description: "Namespaces of a datastore of a remote server.",
+    permit,
+    parameters: Type.Object({ name: configId("remote"), store: datastoreName }),
+    reply: Type.Array(Type.Object({ ns: Type.String() })),
+    handle: async ({ name, store }) => {
+      const source = await reach().open(await readRemote(files, name), store, limits);
+      try {
+        const signal = AbortSignal.timeout(SCAN_TIMEOUT_MS);
+        return (await source.listNamespaces(parseNamespace(""), 7, signal)).map((ns) => ({ ns }));
+      } finally {
+        await source[Symbol.asyncDispose]();
+      }
+    },
+  });
+  addRoute(api, {
+    method: "GET",
+    path: "/config/remote/:name/scan/:store/groups",
+    description: "Groups of a namespace of a datastore of a remote server.",
+    permit,
+    parameters: Type.Object({
+      name: configId("remote"),
+      store: datastoreName,
+      namespace: optionalNamespace,
+    }),
+    reply: Type.Array(Type.Object({ "backup-type": Type.String(), "backup-id": Type.String() })),
+    handle: async ({ name, store, namespace }) => {
+      const source = await reach().open(await readRemote(files, name), store, limits);
+      try {
+        const signal = AbortSignal.timeout(SCAN_TIMEOUT_MS);
+        const groups = await source.listGroups(parseNamespace(namespace ?? ""), signal);
+        return groups.map(({ type, id }) => ({ "backup-type": type, "backup-id": id }));
+      } finally {
+        await source[Symbol.asyncDispose]();
+      }
+    },
+  });
+}
+
+/** Time for another server to say what it has, in milliseconds; ours. */
+const SCAN_TIMEOUT_MS = 60_000;
