@@ -26,6 +26,7 @@ import { mountForTest } from "../support/test-mount.ts";
 import { type BlockNeed, LISTED_USER } from "../support/memory-file-system.ts";
 import { rejection } from "../support/rejection.ts";
 import { waitsInFuse } from "../support/waits-in-fuse.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 /** Abilities that transports differ in. */
 export interface LifecycleLimits {
@@ -204,56 +205,58 @@ export function itMountsAndUnmounts(
     expect((await ended(reader)).code).to.equal(1);
   });
 
-  it("lets a process be killed while it waits for something that never comes", async function () {
-    if (!limits.canKillWaiting) this.skip();
-    const { mount } = await mountForTest(transport, { mountPoint: directory });
-    for (const path of ["never.bin", "never.bin"]) {
-      const reader = start("/bin/cat", [join(directory, path)]);
+  if (limits.canKillWaiting) {
+    it("lets a process be killed while it waits for something that never comes", async function () {
+      const { mount } = await mountForTest(transport, { mountPoint: directory });
+      for (const path of ["never.bin", "never.bin"]) {
+        const reader = start("/bin/cat", [join(directory, path)]);
+        await waitsInFuse(reader);
+
+        reader.kill("SIGINT");
+
+        expect((await ended(reader)).signal).to.equal("SIGINT");
+      }
+      await mount.unmount();
+    });
+  }
+
+  if (limits.canKillWaiting) {
+    it("does not disturb a process by signals that it handles, and lets it be killed later", async function () {
+      let release: () => void = () => undefined;
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const { mount } = await mountForTest(transport, {
+        mountPoint: directory,
+        resolve: async (need) => {
+          await ((need as BlockNeed).file === "never" ? new Promise(() => undefined) : released);
+          return new Uint8Array(1);
+        },
+      });
+      const program =
+        "$| = 1; $SIG{USR1} = sub {}; -e $ARGV[0] or die; print 'found'; -e $ARGV[1]; print 'odd'";
+      const paths = ["fetched-directory", "never-directory"].map((name) =>
+        join(directory, name, "inside"),
+      );
+      const reader = start("perl", ["-e", program, ...paths]);
       await waitsInFuse(reader);
+      const signal = async (): Promise<void> => {
+        reader.kill("SIGUSR1");
+        await new Promise((resolve) => setTimeout(resolve, 30));
+      };
 
-      reader.kill("SIGINT");
+      for (let i = 0; i < 3; i++) await signal();
+      release();
+      expect(await firstLine(reader)).to.equal("found");
 
-      expect((await ended(reader)).signal).to.equal("SIGINT");
-    }
-    await mount.unmount();
-  });
-
-  it("does not disturb a process by signals that it handles, and lets it be killed later", async function () {
-    if (!limits.canKillWaiting) this.skip();
-    let release: () => void = () => undefined;
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
+      await waitsInFuse(reader);
+      await signal();
+      expect(reader.exitCode).to.equal(null);
+      reader.kill("SIGTERM");
+      expect((await ended(reader)).signal).to.equal("SIGTERM");
+      await mount.unmount();
     });
-    const { mount } = await mountForTest(transport, {
-      mountPoint: directory,
-      resolve: async (need) => {
-        await ((need as BlockNeed).file === "never" ? new Promise(() => undefined) : released);
-        return new Uint8Array(1);
-      },
-    });
-    const program =
-      "$| = 1; $SIG{USR1} = sub {}; -e $ARGV[0] or die; print 'found'; -e $ARGV[1]; print 'odd'";
-    const paths = ["fetched-directory", "never-directory"].map((name) =>
-      join(directory, name, "inside"),
-    );
-    const reader = start("perl", ["-e", program, ...paths]);
-    await waitsInFuse(reader);
-    const signal = async (): Promise<void> => {
-      reader.kill("SIGUSR1");
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    };
-
-    for (let i = 0; i < 3; i++) await signal();
-    release();
-    expect(await firstLine(reader)).to.equal("found");
-
-    await waitsInFuse(reader);
-    await signal();
-    expect(reader.exitCode).to.equal(null);
-    reader.kill("SIGTERM");
-    expect((await ended(reader)).signal).to.equal("SIGTERM");
-    await mount.unmount();
-  });
+  }
 
   it("unmounts when its process exits or fails without doing so", async () => {
     for (const order of ["exit\n", "throw\n"]) {
@@ -289,7 +292,7 @@ export function itMountsAndUnmounts(
   });
 
   it("mounts for an ordinary user, who may read what is not readable for all", async function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     const deviceMode = statSync("/dev/fuse").mode & 0o777;
     await chown(directory, NOBODY, NOBODY);
     chmodSync("/dev/fuse", 0o666);
@@ -312,7 +315,7 @@ export function itMountsAndUnmounts(
   });
 
   it("shows others only what its permissions allow them when they may see it at all", async function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     chmodSync(directory, 0o755);
     const { mount } = await mountForTest(transport, { mountPoint: directory, allowOther: true });
 

@@ -13,6 +13,7 @@ import { reasonWithoutFuse } from "../support/fuse-here.ts";
 import { rejection } from "../support/rejection.ts";
 import { mountForTest } from "../support/test-mount.ts";
 import { waitsInFuse } from "../support/waits-in-fuse.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 describe("fs/fuse-transport", function () {
   // Real processes and threads are started, which takes long on a busy machine.
@@ -32,7 +33,8 @@ describe("fs/fuse-transport", function () {
 
   describe("when its thread fails", function () {
     before(function () {
-      if (reasonWithoutFuse() !== undefined) this.skip();
+      const reason = reasonWithoutFuse();
+      if (reason !== undefined) skipBecause(this, reason);
     });
 
     it("ends the mount with errors instead of hanging, and says so", async () => {

@@ -14,6 +14,7 @@ import {
 } from "../support/amber-program.ts";
 import { describeTree } from "../support/describe-tree.ts";
 import { makeOddTree, removeOddTree } from "../support/odd-tree.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 describe("amber backup and amber restore, against a server", function () {
   this.timeout(120_000);
@@ -192,7 +193,7 @@ describe("amber backup and amber restore, against a server", function () {
   });
 
   it("ends with status 3 when something could not be read", function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     const readable = path.join(base, "readable");
     fs.mkdirSync(readable, { mode: 0o755 });
     fs.writeFileSync(path.join(readable, "public"), "yes", { mode: 0o644 });
@@ -206,7 +207,9 @@ describe("amber backup and amber restore, against a server", function () {
       uid: 65_534,
       gid: 65_534,
     });
-    if (run.status === 1 && !run.stderr.toString().includes("Upload")) this.skip(); // Cannot see the program.
+    if (run.status === 1 && !run.stderr.toString().includes("Upload")) {
+      skipBecause(this, "another user cannot see the program");
+    }
 
     expect(run.stderr.toString()).to.include('"secret": EACCES');
     expect(run.status).to.equal(3);

@@ -19,6 +19,7 @@ import {
 
 import { describeTree } from "../support/describe-tree.ts";
 import { filesHolding } from "../support/files-holding.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 const fixtures = path.resolve(import.meta.dirname, "../../fixtures");
 const FINGERPRINT = "0e:ab:d4:46:0b:6e:b9:ca";
@@ -276,8 +277,7 @@ describe("amber backup, restore, catalog and mount with a key", function () {
     before(function () {
       const reason = whyNoMount();
       if (reason === undefined) return;
-      console.log(`      skipped: ${reason}`);
-      this.skip();
+      skipBecause(this, reason);
     });
 
     it("shows what the key opens, and names the key that the rest needs", async () => {

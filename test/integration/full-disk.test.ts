@@ -9,6 +9,7 @@ import { rootNamespace } from "../../src/format/snapshot/namespace.ts";
 import { parseSnapshotId } from "../../src/format/snapshot/snapshot-id.ts";
 import { systemClock } from "../../src/format/clock.ts";
 import { LocalBackend } from "../../src/server/store/local-backend.ts";
+import { skipBecause } from "../support/skip-because.ts";
 import { amberProgram } from "../support/amber-program.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { newVerifyMemory } from "../../src/server/store/verify-memory.ts";
@@ -33,10 +34,7 @@ describe("integration/full-disk", function () {
     try {
       disk = mountSmallDisk(home.path, 48 * MIB);
     } catch (error) {
-      console.log(
-        `      skipped: no file system can be made here: ${String(error).split("\n")[0]}`,
-      );
-      this.skip();
+      skipBecause(this, `no file system can be made here: ${String(error).split("\n")[0]}`);
     }
     tree = join(home.path, "tree");
     mkdirSync(tree);

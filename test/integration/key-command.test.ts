@@ -15,6 +15,7 @@ import { expect } from "chai";
 
 import { amberProgram, eventually, hasEnded, runAmber } from "../support/amber-program.ts";
 import { keyFixture } from "../support/key-vectors.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 const fixtures = resolve(import.meta.dirname, "../../fixtures");
 
@@ -125,8 +126,7 @@ describe("the program: amber key", () => {
 
   it("asks twice for a new passphrase on a terminal, and shows neither", async function () {
     if (spawnSync("which", ["script"]).status !== 0) {
-      console.log("      needs script(1)");
-      this.skip();
+      skipBecause(this, "needs script(1)");
     }
     const path = join(home, "k.json");
     const command = `'${process.execPath}' '${amberProgram}' key create '${path}' --kdf pbkdf2`;

@@ -14,6 +14,7 @@ import {
   whyNoMount,
 } from "../support/amber-program.ts";
 import { makeOddTree, removeOddTree } from "../support/odd-tree.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 /** What rsync would have to change to make `to` equal to `from`: nothing, if they are equal. */
 function rsyncDifference(from: string, to: string): string {
@@ -44,8 +45,7 @@ describe("integration/main-job", function () {
     const reason =
       whyNoMount() ?? (spawnSync("which", ["rsync"]).status === 0 ? undefined : "no rsync");
     if (reason !== undefined) {
-      console.log(`      skipped: ${reason}`);
-      this.skip();
+      skipBecause(this, reason);
     }
     home = mkdtempSync(join(tmpdir(), "amber-main-job-"));
     source = join(home, "source");

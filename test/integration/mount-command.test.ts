@@ -11,6 +11,7 @@ import { eventually } from "../support/amber-program.ts";
 import { reasonWithoutFuse } from "../support/fuse-here.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { startTestServer } from "../support/test-server.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 const store = fileURLToPath(new URL("../../fixtures/datastore-real/store", import.meta.url));
 const program = fileURLToPath(new URL("../support/program-from-source.ts", import.meta.url));
@@ -60,8 +61,7 @@ describe("integration/mount-command", function () {
   before(function () {
     const reason = reasonWithoutFuse();
     if (reason === undefined) return;
-    console.log(`skipped: ${reason}`);
-    this.skip();
+    skipBecause(this, reason);
   });
 
   it("mounts a local datastore, returns, and unmounts", async () => {

@@ -16,6 +16,7 @@ import { type MemoryStore } from "../support/memory-upload.ts";
 import { atPath, makeOddTree, removeOddTree, seededBytes } from "../support/odd-tree.ts";
 import { packDirectory } from "../support/pack-directory.ts";
 import { tempDir } from "../support/temp-dir.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 const snapshot: SnapshotKey = { namespace: "", type: "host", id: "odd", timeSec: 1_700_000_000 };
 
@@ -93,8 +94,7 @@ describe("integration/mount", function () {
   before(function () {
     const reason = reasonWithoutFuse();
     if (reason === undefined) return;
-    console.log(`skipped: ${reason}`);
-    this.skip();
+    skipBecause(this, reason);
   });
 
   for (const mode of ["data", "legacy"] as const) {

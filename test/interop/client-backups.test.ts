@@ -9,6 +9,7 @@ import { startRecordedServer } from "../support/recorded-server.ts";
 import { fixtures, recordedOutput } from "../support/recording.ts";
 import { runAgainst } from "../support/run-against.ts";
 import { tempDir } from "../support/temp-dir.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 const TINY = "tiny.pxar:HOME/src/tiny";
 const CONF = "conf.conf:HOME/src/qemu-server.conf";
@@ -94,7 +95,7 @@ describe("interop/client-backups", function () {
 
   before(async function () {
     // What the recorded archives hold belongs to root, and so it has to here.
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     folder = await tempDir();
     home = folder.path;
     program = join(home, "proxmox-backup-client");

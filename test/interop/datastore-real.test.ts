@@ -22,6 +22,7 @@ import {
   startServerProcess,
   whyNoMount,
 } from "../support/amber-program.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 const fixture = resolve(import.meta.dirname, "../../fixtures/datastore-real");
 
@@ -114,8 +115,7 @@ describe("interop/datastore-real", function () {
     before(async function () {
       const reason = whyNoMount();
       if (reason !== undefined) {
-        console.log(`      skipped: ${reason}`);
-        this.skip();
+        skipBecause(this, reason);
       }
       mount = await startMountProcess(["--datastore", store, ...keyOptions], join(home, "mnt"));
     });
@@ -200,7 +200,7 @@ describe("interop/datastore-real", function () {
     }
 
     it("archives the tree of an encrypted snapshot as the official client did, under the same names", function () {
-      if (process.getuid?.() !== 0) this.skip();
+      if (process.getuid?.() !== 0) skipBecause(this, "needs root");
       const official = "host/v4metaenc/2024-06-05T14:24:36Z";
       const tree = join(home, "tree");
       const prelude = join(home, "prelude");

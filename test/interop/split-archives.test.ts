@@ -13,6 +13,7 @@ import { describeTree } from "../support/describe-tree.ts";
 import { type MemoryStore, MemoryUpload } from "../support/memory-upload.ts";
 import { packDirectory, type Packed } from "../support/pack-directory.ts";
 import { restorePacked } from "../support/restore-packed.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 const store = new URL("../../fixtures/datastore-real/store/", import.meta.url);
 const provider = createNativeProvider();
@@ -54,7 +55,7 @@ describe("interop, split archives of the official client", function () {
 
   for (const { dir, content } of snapshots) {
     it(`restores ${dir} as the official client does`, async function () {
-      if (process.getuid?.() !== 0) this.skip();
+      if (process.getuid?.() !== 0) skipBecause(this, "needs root");
       const target = path.join(base, "back");
 
       const problems = await restorePacked(await open(dir, new Map()), target);
@@ -70,7 +71,7 @@ describe("interop, split archives of the official client", function () {
     });
 
     it(`takes ${dir} over whole when nothing changed since`, async function () {
-      if (process.getuid?.() !== 0) this.skip();
+      if (process.getuid?.() !== 0) skipBecause(this, "needs root");
       const target = path.join(base, "back");
       const chunks: MemoryStore = new Map();
       const previous = await open(dir, chunks);
@@ -91,7 +92,7 @@ describe("interop, split archives of the official client", function () {
   }
 
   it("makes the archives of the official client from the same tree", async function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     const target = path.join(base, "back");
     const official = await open("host/v4data/2024-06-05T14:24:36Z", new Map());
     await restorePacked(official, target);

@@ -11,12 +11,13 @@ import {
 } from "../../src/linux/descriptor-passing.ts";
 import { scratchMemory } from "../../src/linux/scratch-memory.ts";
 import { thrown } from "../support/thrown.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 
 describe("linux/descriptor-passing", () => {
   it("receives a descriptor that another process sent", function () {
-    if (!hasPython) this.skip();
+    if (!hasPython) skipBecause(this, "needs python3");
     const [ours, theirs] = openSocketPair();
     const program =
       "import os, socket\n" +

@@ -15,6 +15,7 @@ import { makeNodeAt, readLinkAt, unlinkAt } from "../../src/linux/name-calls.ts"
 import { closeDescriptor, openForReading } from "../../src/linux/open-at.ts";
 import { SystemError } from "../../src/linux/system-error.ts";
 import { makeOddTree, removeOddTree } from "../support/odd-tree.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 describe("linux, calls relative to a directory", () => {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), "amber-linux-"));
@@ -99,7 +100,9 @@ describe("linux, calls relative to a directory", () => {
   });
 
   it("lists and reads extended attributes, none for most", function () {
-    if (unsupported.some((what) => what.startsWith("user."))) this.skip();
+    if (unsupported.some((what) => what.startsWith("user."))) {
+      skipBecause(this, "this file system has no attributes of users");
+    }
     inside("attributes", ({ fd }) => {
       const names = listAttributesAt(fd, bytes("user"));
       expect(names).to.include.members(["user.a", "user.b", "user.binary", "user.long"]);
@@ -115,9 +118,13 @@ describe("linux, calls relative to a directory", () => {
   });
 
   it("reads inode flags by name as it does from an open file", function () {
-    if (unsupported.some((what) => what.startsWith("chattr"))) this.skip();
+    if (unsupported.some((what) => what.startsWith("chattr"))) {
+      skipBecause(this, "this file system has no inode flags");
+    }
     inside("flags", ({ fd }) => {
-      if (flagsAt(fd, bytes("sync")) === undefined) this.skip();
+      if (flagsAt(fd, bytes("sync")) === undefined) {
+        skipBecause(this, "this file system has no inode flags");
+      }
       for (const name of ["no-dump", "no-atime", "sync", "append", "immutable", "project"]) {
         const open = openForReading(fd, bytes(name));
         const expected = flagsOf(open);
@@ -128,7 +135,9 @@ describe("linux, calls relative to a directory", () => {
   });
 
   it("changes only the inode flags it is asked to", function () {
-    if (unsupported.some((what) => what.startsWith("chattr"))) this.skip();
+    if (unsupported.some((what) => what.startsWith("chattr"))) {
+      skipBecause(this, "this file system has no inode flags");
+    }
     inside("flags", ({ fd }) => {
       const open = openForReading(fd, bytes("no-dump"));
       setFlags(open, CHATTR.noAccessTime, CHATTR.noAccessTime);
@@ -148,7 +157,7 @@ describe("linux, calls relative to a directory", () => {
   });
 
   it("makes device nodes with large numbers", function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     inside("special", ({ fd }) => {
       const name = bytes("larger");
       const mode = FILE_TYPE.blockDevice | 0o600;

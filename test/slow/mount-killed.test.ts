@@ -10,6 +10,7 @@ import { cleanStaleMount } from "../../src/fs/clean-stale-mount.ts";
 import { readMountTable } from "../../src/linux/mount-table.ts";
 import { reasonWithoutFuse } from "../support/fuse-here.ts";
 import { prng } from "../support/prng.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 const ROUNDS = Number(process.env["AMBER_SOAK_ROUNDS"] ?? 10);
 const SEED = Number(process.env["AMBER_SOAK_SEED"] ?? 20_261_120);
@@ -31,8 +32,7 @@ describe("slow/mount-killed", function () {
   it(`leaves no process hanging and nothing mounted in ${ROUNDS} rounds (seed ${SEED})`, async function () {
     const reason = reasonWithoutFuse();
     if (reason !== undefined) {
-      console.log(`      skipped: ${reason}`);
-      this.skip();
+      skipBecause(this, reason);
     }
     const directory = await mkdtemp(join(tmpdir(), "amber-soak-"));
     const chance = prng(SEED, ROUNDS * 4);

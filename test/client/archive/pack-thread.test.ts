@@ -19,6 +19,7 @@ import { pxarFixture } from "../../support/pxar-fixtures.ts";
 import { rawArchive } from "../../support/raw-archive.ts";
 import { rejection } from "../../support/rejection.ts";
 import { restoreRaw } from "../../support/restore-packed.ts";
+import { skipBecause } from "../../support/skip-because.ts";
 
 describe("client/archive/pack-thread", function () {
   this.timeout(30_000);
@@ -91,7 +92,7 @@ describe("client/archive/pack-thread", function () {
   });
 
   it("makes the archive of the official program again, with its patterns", async function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     // Excluded files are not in the archive, so packing what is in it with the same patterns gives it again.
     const bytes = pxarFixture("v1/exclude-cli-only.pxar");
     const target = path.join(root, "restored");

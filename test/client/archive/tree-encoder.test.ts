@@ -21,6 +21,7 @@ import { PxarTree } from "../../../src/format/pxar/tree-reader.ts";
 import { DirectoryHandle } from "../../../src/linux/directory-handle.ts";
 import { statusAt } from "../../../src/linux/file-status.ts";
 import { metadataOf } from "../../support/pxar-fixtures.ts";
+import { skipBecause } from "../../support/skip-because.ts";
 
 describe("client/archive/tree-encoder", () => {
   let root = "";
@@ -92,7 +93,7 @@ describe("client/archive/tree-encoder", () => {
   });
 
   it("reports a file that the user may not read", function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     fs.chmodSync(root, 0o755);
     fs.writeFileSync(path.join(root, "secret"), "x", { mode: 0o600 });
     fs.writeFileSync(path.join(root, "public"), "x", { mode: 0o644 });

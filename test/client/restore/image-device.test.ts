@@ -9,6 +9,7 @@ import { ImageDevice } from "../../../src/client/restore/image-device.ts";
 import { RestoreError } from "../../../src/client/target/restore-error.ts";
 import { seededBytes } from "../../support/odd-tree.ts";
 import { rejection } from "../../support/rejection.ts";
+import { skipBecause } from "../../support/skip-because.ts";
 
 const DEVICE_BYTES = 8 * 1024 * 1024;
 
@@ -24,8 +25,7 @@ describe("client/restore/image-device", () => {
     fs.writeFileSync(backing, Buffer.alloc(DEVICE_BYTES, "old content "));
     const made = spawnSync("losetup", ["--find", "--show", backing], { encoding: "utf8" });
     if (made.status !== 0) {
-      // Needs root and loop devices.
-      this.skip();
+      skipBecause(this, "needs root and loop devices");
     }
     device = made.stdout.trim();
   });

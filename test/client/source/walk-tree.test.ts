@@ -14,6 +14,7 @@ import { parseExcludeArgument } from "../../../src/format/patterns/exclude-recor
 import { DirectoryHandle } from "../../../src/linux/directory-handle.ts";
 import { statusOfPath } from "../../../src/linux/file-status.ts";
 import { thrown } from "../../support/thrown.ts";
+import { skipBecause } from "../../support/skip-because.ts";
 
 describe("client/source/walk-tree", () => {
   let root = "";
@@ -129,7 +130,7 @@ describe("client/source/walk-tree", () => {
   });
 
   it("reports directories that cannot be opened and leaves them out", function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     make("a/x", "b");
     fs.chmodSync(path.join(root, "a"), 0o700);
     fs.chmodSync(root, 0o755);
@@ -170,8 +171,7 @@ describe("client/source/walk-tree", () => {
         fs.writeFileSync(path.join(root, name, "inside"), "x");
       }
     } catch {
-      console.log("      cannot mount here");
-      this.skip();
+      skipBecause(this, "cannot mount here");
     }
     try {
       const device = statusOfPath(Buffer.from(path.join(root, "n"))).device;

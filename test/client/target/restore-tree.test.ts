@@ -16,6 +16,7 @@ import { metadataOf } from "../../support/pxar-fixtures.ts";
 import { rawArchive } from "../../support/raw-archive.ts";
 import { rejection } from "../../support/rejection.ts";
 import { type RestoreChoices, restoreRaw } from "../../support/restore-packed.ts";
+import { skipBecause } from "../../support/skip-because.ts";
 
 const sinks = new WeakMap<PxarEncoder, ByteWriter>();
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -256,7 +257,7 @@ function describeRestore(writerCount: number): void {
     });
 
     it("leaves out the metadata that is to be ignored", async function () {
-      if (uid() !== 0) this.skip();
+      if (uid() !== 0) skipBecause(this, "needs root");
       const archive = encode((encoder) => {
         encoder.startFile(bytes("f"), { ...FILE, mode: 0o104751, uid: 1234, gid: 1234 }, 0);
         encoder.endFile();

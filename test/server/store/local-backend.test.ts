@@ -8,6 +8,7 @@ import { parseDigest } from "../../../src/format/chunk/digest.ts";
 import { LocalBackend } from "../../../src/server/store/local-backend.ts";
 import { StoreError } from "../../../src/server/store/store-error.ts";
 import { itIsAStoreBackend } from "../../contract/store-backend.contract.ts";
+import { skipBecause } from "../../support/skip-because.ts";
 import { emptyDatastore } from "../../support/empty-datastore.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { rejection } from "../../support/rejection.ts";
@@ -140,7 +141,7 @@ describe("server/store/local-backend", () => {
     try {
       execFileSync("python3", ["-c", "import fcntl"]);
     } catch {
-      this.skip(); // no python3 to play the other process
+      skipBecause(this, "needs python3, to play the other process");
     }
     await using folder = await emptyDatastore();
     await using backend = await LocalBackend.open(folder.path, writable);
