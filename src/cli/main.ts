@@ -56,7 +56,7 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
   const name = args[0] ?? "";
   const named = commandModules[name];
   await register(program, named ? [name] : Object.keys(commandModules));
-  if (completionCommands.includes(name)) await answerCompletions(program);
+  if (completionCommands.includes(name)) await answerCompletions(program, args);
   else if (!named) {
     registerCompletionCommand(program);
     program.addHelpText("after", OFFICIAL_NAMES_HELP);

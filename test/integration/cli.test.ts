@@ -353,6 +353,19 @@ describe("integration/cli", () => {
     expect(after.stderr).to.match(/^Error: Cannot authenticate as "admin@pbs": no password/);
   });
 
+  it("completes what the server has, and asks nobody for a password", () => {
+    const complete = (env: NodeJS.ProcessEnv, ...words: string[]): string[] =>
+      runAmber(["complete", "--", ...words], { ...server.env, ...env })
+        .stdout.split("\n")
+        .map((line) => line.split("\t")[0] ?? "");
+
+    expect(complete({}, "snapshot", "files", "")).to.include.members([trace, "host/trace"]);
+    expect(complete({}, "prune", "host/v4m")).to.include("host/v4meta");
+    expect(complete({}, "restore", trace, "")).to.include.members(["tiny.pxar", "index.json"]);
+    const nowhere = { PBS_PASSWORD: undefined, XDG_CACHE_HOME: join(home, "other") };
+    expect(complete(nowhere, "snapshot", "files", "")).to.not.include(trace);
+  });
+
   it("prints a catalogue as JSON", () => {
     expect(json("catalog", "dump", trace)).to.deep.include({
       path: "./tiny.pxar.didx/a.txt",

@@ -14,9 +14,14 @@ export function registerCompletionCommand(program: Command): void {
 }
 
 /**
- * Adds `amber completion SHELL` and the hidden `amber complete -- …` for all commands that the program has by now.
+ * Adds `amber completion SHELL` and the hidden `amber complete -- …` for all commands that the program has by now; what only
+ * the server knows is asked of it first.
  */
-export async function answerCompletions(program: Command): Promise<void> {
+export async function answerCompletions(program: Command, args: readonly string[]): Promise<void> {
+  if (args[0] !== NAME) {
+    const { addServerCandidates } = await import("../completion-candidates.ts");
+    await addServerCandidates(program, args.slice(args.indexOf("--") + 1));
+  }
   const { default: tab } = await import("@bomb.sh/tab/commander");
   tab(program, { completionCommandName: NAME });
 }
