@@ -1,5 +1,3 @@
-import { once } from "node:events";
-
 import { coalesced } from "../chunks/coalesced.ts";
 import { decodeChunkWith, decoded } from "../chunks/decoded.ts";
 import { ResidentChunks } from "../chunks/resident-chunks.ts";
@@ -24,15 +22,13 @@ import {
 } from "./listed-entry.ts";
 import { commandLog } from "./log.ts";
 import { type OutputFormat } from "./output-format.ts";
+import { writeBatched, writeOutput } from "./write-batched.ts";
 
 /** Plaintext that a listing keeps, in bytes: some chunks of metadata. */
 const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Chunks fetched at the same time. */
 const IN_FLIGHT_MAX = 4;
-
-/** Entries written at once. */
-const ENTRIES_PER_WRITE = 500;
 
 /** What to list, and with what. */
 export interface DumpCatalogOptions {
@@ -81,7 +77,9 @@ export async function dumpCatalog(options: DumpCatalogOptions): Promise<void> {
       });
     const names = opened.manifest.files.map(({ filename }) => filename);
     const entries = entriesOf(names, open, signal);
-    await (outputFormat === "text" ? writeLines(entries, signal) : writeArray(entries, signal));
+    await (outputFormat === "text"
+      ? writeBatched(entries, listedEntryLine, signal)
+      : writeArray(entries, signal));
   } finally {
     opened[Symbol.dispose]();
   }
@@ -101,38 +99,17 @@ async function* entriesOf(
   }
 }
 
-async function writeLines(entries: AsyncIterable<ListedEntry>, signal: AbortSignal): Promise<void> {
-  for await (const batch of batchesOf(entries)) {
-    await write(batch.map((entry) => `${listedEntryLine(entry)}\n`).join(""), signal);
-  }
-}
-
 /** A JSON array with an entry a line, so that it can be long. */
 async function writeArray(entries: AsyncIterable<ListedEntry>, signal: AbortSignal): Promise<void> {
   let separator = "[\n";
-  for await (const batch of batchesOf(entries)) {
-    const items = batch.map((entry) => JSON.stringify(listedEntryJson(entry)));
-    await write(`${separator}${items.join(",\n")}`, signal);
-    separator = ",\n";
-  }
-  await write(separator === ",\n" ? "\n]\n" : "[]\n", signal);
-}
-
-async function* batchesOf(
-  entries: AsyncIterable<ListedEntry>,
-): AsyncGenerator<readonly ListedEntry[], void, void> {
-  let batch: ListedEntry[] = [];
-  for await (const entry of entries) {
-    batch.push(entry);
-    if (batch.length < ENTRIES_PER_WRITE) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
-}
-
-/** Waits for a slow reader; one that has gone ends the wait through the signal. */
-async function write(text: string, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  if (!process.stdout.write(text)) await once(process.stdout, "drain", { signal });
+  await writeBatched(
+    entries,
+    (entry) => {
+      const before = separator;
+      separator = ",";
+      return `${before}${JSON.stringify(listedEntryJson(entry))}`;
+    },
+    signal,
+  );
+  await writeOutput(separator === "," ? "]\n" : "[]\n", signal);
 }

@@ -5,6 +5,7 @@ import {
   completionCommands,
   registerCompletionCommand,
 } from "./commands/completion.ts";
+import { type CommandAliases } from "./official/official-arguments.ts";
 import { officialExitStatus } from "./official/official-exit-status.ts";
 import { personalityOf } from "./official/personality.ts";
 import { reportFailure, usageHint } from "./run-command.ts";
@@ -39,6 +40,7 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   mount: async () => (await import("./commands/mount.ts")).registerMountCommand,
   umount: async () => (await import("./commands/umount.ts")).registerUmountCommand,
   key: async () => (await import("./commands/key.ts")).registerKeyCommand,
+  pxar: async () => (await import("./commands/pxar.ts")).registerPxarCommand,
   login: async () => (await import("./commands/login.ts")).registerLoginCommand,
   logout: async () => (await import("./commands/logout.ts")).registerLogoutCommand,
   "server-identity": async () =>
@@ -65,8 +67,8 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
 }
 
 const OFFICIAL_NAMES_HELP = `
-Under the name proxmox-backup-client, or with that name as its first argument, this program takes the
-arguments of the official one.`;
+Under the name proxmox-backup-client or pxar, or with that name as its first argument, this program
+takes the arguments of the official one.`;
 
 /** Runs the program; the outcome is in `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -88,18 +90,31 @@ async function runAsAmber(args: readonly string[]): Promise<void> {
 }
 
 async function runAsOfficial(
-  name: "proxmox-backup-client",
+  name: "proxmox-backup-client" | "pxar",
   args: readonly string[],
 ): Promise<void> {
+  const { translateArguments } = await import("./official/official-arguments.ts");
+  const { program, aliases } = await buildOfficialProgram(name);
+  const translated = translateArguments(program, aliases, args);
+  if (translated.length === 0) program.help({ error: true });
+  await program.parseAsync(translated, { from: "user" });
+}
+
+async function buildOfficialProgram(
+  name: "proxmox-backup-client" | "pxar",
+): Promise<{ readonly program: Command; readonly aliases: CommandAliases }> {
+  if (name === "pxar") {
+    const { addPxarCommands } = await import("./commands/pxar.ts");
+    const program = await makeProgram(name, "make and read archives in plain files");
+    addPxarCommands(program);
+    return { program, aliases: {} };
+  }
   const { applyOfficialDefaults, officialAliases, officialCommandNames } =
     await import("./official/official-client.ts");
-  const { translateArguments } = await import("./official/official-arguments.ts");
   const program = await makeProgram(name, "back up to, and restore from, a backup server");
   await register(program, officialCommandNames);
   applyOfficialDefaults(program);
-  const translated = translateArguments(program, officialAliases, args);
-  if (translated.length === 0) program.help({ error: true });
-  await program.parseAsync(translated, { from: "user" });
+  return { program, aliases: officialAliases };
 }
 
 async function makeProgram(name: string, description: string): Promise<Command> {

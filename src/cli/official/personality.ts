@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 
 /** Programs that this one can be. */
-export const programNames = ["amber", "proxmox-backup-client"] as const;
+export const programNames = ["amber", "proxmox-backup-client", "pxar"] as const;
 
 /** Which program a run is, and what it was told. */
 export interface Personality {
@@ -29,6 +29,6 @@ export function programStyle(argv: readonly string[] = process.argv): "amber" | 
   return personalityOf(argv).name === "amber" ? "amber" : "official";
 }
 
-function officialName(text: string): "proxmox-backup-client" | undefined {
-  return text === "proxmox-backup-client" ? text : undefined;
+function officialName(text: string): "proxmox-backup-client" | "pxar" | undefined {
+  return text === "proxmox-backup-client" || text === "pxar" ? text : undefined;
 }

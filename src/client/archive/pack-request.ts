@@ -2,6 +2,7 @@ import { type Cut } from "../../chunks/chunk-cutter.ts";
 import { type SharedArenaHandle } from "../../chunks/shared-arena.ts";
 import { type SourceProblem } from "../source/source-problem.ts";
 import { type ChunkAsking } from "./blocking-source.ts";
+import { type LeftOut } from "./leaving-out.ts";
 import { type CarriedFailure } from "./carried-failure.ts";
 import { type WalkStreamEnd } from "./walk-stream.ts";
 
@@ -32,6 +33,8 @@ export interface PackRequest {
   /** Most directory entries held in memory. */
   readonly entriesMax: number;
   readonly oversizedAttributes: "fail" | "skip";
+  /** Kinds of entries and of metadata that the archive is made without; none when left out. */
+  readonly leaveOut?: readonly LeftOut[];
   /** Memory of `SharedCounters` over `packCounterFields`. */
   readonly counters: SharedArrayBuffer;
   /** The previous split archive, for `metadata`. */

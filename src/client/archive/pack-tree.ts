@@ -15,6 +15,7 @@ import { type TreeVisitor } from "../source/walk-tree.ts";
 import { BlockingSource } from "./blocking-source.ts";
 import { ContentCopier } from "./content-copier.ts";
 import { EXCLUDE_RECORD_NAME, excludeRecordMetadata } from "./exclude-record.ts";
+import { leavingOut } from "./leaving-out.ts";
 import { packCounterFields } from "./pack-counter.ts";
 import {
   type PackRequest,
@@ -63,7 +64,8 @@ export function packTree(request: PackRequest, output: PackOutput): void {
   using files = new SourceFiles(root, { oversizedAttributes, report: output.report });
   const job = new PackJob(request, output, files);
   try {
-    walk.replay(job.visitor);
+    const { leaveOut = [] } = request;
+    walk.replay(leaveOut.length > 0 ? leavingOut(job.visitor, leaveOut) : job.visitor);
     job.finish();
   } catch (error) {
     job.discard();
