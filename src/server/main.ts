@@ -79,7 +79,7 @@ export interface RunningServer {
   readonly createdAdmin: { readonly user: AuthId; readonly password?: string } | undefined;
   /** Every route of the API. */
   readonly routes: readonly RouteDescription[];
-  /** Reads users, tokens and roles again, for an administrator who edited the files. */
+  /** Reads users, tokens, roles and settings of datastores again, for an administrator who edited the files. */
   reload(): Promise<void>;
   /** Ends all sessions (unfinished backups are removed) and closes everything. Idempotent. */
   close(): Promise<void>;
@@ -191,6 +191,7 @@ export async function startServer(
       reload: async () => {
         await accounts.reload();
         await access.reload();
+        for (const { entry } of datastores.all()) await changes.follow(entry.name);
         logger.info("configuration read again");
       },
       close: async () => {
