@@ -70,7 +70,16 @@ const path = Type.String({
   description: "Folder, absolute.",
 });
 const stored = Type.Object({ path, ...settings });
-const entryReply = Type.Object({ name: Type.String(), path: Type.String(), ...settings });
+const text = Type.Optional(Type.String());
+// Property strings are checked on their way in only: the serializer of replies knows no such formats.
+const entryReply = Type.Object({
+  name: Type.String(),
+  path: Type.String(),
+  ...settings,
+  notify: text,
+  tuning: text,
+  "maintenance-mode": text,
+});
 
 /** `/config/datastore` (spec rest-api.md §7). */
 export function addDatastoreConfigRoutes(
