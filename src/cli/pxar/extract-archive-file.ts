@@ -49,6 +49,10 @@ export async function extractArchiveFile(
   await restoreTree({
     archive,
     payload,
+    // Pieces of a file are no chunks: what cannot be read of it ends the command.
+    writerCount: 0,
+    isDamage: () => false,
+    onDamage: () => undefined,
     target: Buffer.from(plan.target),
     patterns: [...plan.patterns, ...listed],
     options: plan.options,
