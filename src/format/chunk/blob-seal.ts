@@ -2,7 +2,7 @@ import { type CodecProvider } from "../crypto/codec-provider.ts";
 import { parseBlobHeader } from "./data-blob.ts";
 
 /** Bytes of a seal's digest. */
-export const SEAL_BYTES = 32;
+const SEAL_BYTES = 32;
 
 /** What a blob is, byte for byte, when its header has the right checksum. */
 export interface BlobSeal {
