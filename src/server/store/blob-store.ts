@@ -155,14 +155,16 @@ export class BlobStore implements BlobSource {
     return { isDuplicate: false, storedBytes: chunk.bytes.length };
   }
 
-  /** Decides between the stored blob and the new one. */
+  /** Decides between the stored blob and the new one; a plain one is proven, an encrypted one never is. */
   async #keepsOld(chunk: AcceptedChunk, old: ChunkStat): Promise<boolean> {
-    if (old.size === chunk.bytes.length) return true;
     if (old.size === 0) return false;
-    if (!chunk.kind.isEncrypted) return old.size < chunk.bytes.length;
+    if (chunk.kind.isEncrypted && old.size === chunk.bytes.length) return true;
     const head = await this.#chunks.readChunkHead(chunk.digest, BLOB_MAGIC_BYTES);
     const oldKind = head && blobKindOf(head);
     if (!oldKind) return false; // What is there is no blob at all: the upload heals it.
+    // Under the digest of a plaintext nothing encrypted can be right: somebody put it there to be in the way. The official
+    // server compares lengths alone here, and would keep it (spec datastore.md §4).
+    if (!chunk.kind.isEncrypted) return !oldKind.isEncrypted && old.size <= chunk.bytes.length;
     if (!oldKind.isEncrypted) {
       throw new StoreError(
         "STORE_UPLOAD_REFUSED",

@@ -5,6 +5,7 @@ import { ChunkError } from "../../../src/chunks/chunk-error.ts";
 import { encodeBlob } from "../../../src/format/chunk/data-blob.ts";
 import { type Digest, parseDigest } from "../../../src/format/chunk/digest.ts";
 import { cryptKeyOf } from "../../../src/format/crypto/crypt-key.ts";
+import { BLOB_ENCRYPTED_HEADER_BYTES, BLOB_HEADER_BYTES } from "../../../src/format/limits.ts";
 import {
   type AcceptedChunk,
   acceptChunk,
@@ -98,6 +99,31 @@ describe("server/store/blob-store", () => {
     const error = await rejection(store.insert(await encrypted(chunk.digest, 500, false)));
 
     expect(error).to.be.instanceOf(StoreError).with.property("code", "STORE_UPLOAD_REFUSED");
+    expect(await store.readBlob(chunk.digest)).to.deep.equal(chunk.bytes);
+  });
+
+  for (const [than, size] of [
+    ["shorter than", 1],
+    ["as long as", plain.length + BLOB_HEADER_BYTES - BLOB_ENCRYPTED_HEADER_BYTES],
+    ["longer than", 2 * plain.length],
+  ] as const) {
+    it(`puts a plain chunk in the place of an encrypted one ${than} it, which cannot be right`, async () => {
+      const chunk = await accepted(false);
+      await store.insert(await encrypted(chunk.digest, size, false));
+
+      const result = await store.insert(chunk);
+
+      expect(result).to.deep.equal({ isDuplicate: false, storedBytes: chunk.bytes.length });
+      expect(await store.readBlob(chunk.digest)).to.deep.equal(chunk.bytes);
+    });
+  }
+
+  it("heals what is no blob at all by a plain upload", async () => {
+    const chunk = await accepted(true);
+    await backend.writeChunk(chunk.digest, new Uint8Array(13).fill(1));
+
+    await store.insert(chunk);
+
     expect(await store.readBlob(chunk.digest)).to.deep.equal(chunk.bytes);
   });
 
