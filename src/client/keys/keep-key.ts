@@ -1,8 +1,8 @@
-import { lstat, mkdir } from "node:fs/promises";
+import { lstat, mkdir, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import { KeyError } from "../../format/crypto/key-error.ts";
-import { createFile, replacePrivateFile } from "../session/private-file.ts";
+import { createFile, type FileOwner, replacePrivateFile } from "../session/private-file.ts";
 
 /** Who may read a file of keys: its owner, or anyone. */
 export type KeyFileAccess = "private" | "public";
@@ -26,14 +26,47 @@ export async function createKeyText(
   }
 }
 
+/** A key file that can be replaced. */
+export interface ReplaceableFile {
+  /** Where it really lies. */
+  readonly path: string;
+  readonly owner: FileOwner;
+}
+
 /**
- * Replaces a private key file: the old one is there until the new one is complete and durable.
+ * Finds the file that a path leads to, over links: they stay, so that every name of the file gets the new content.
  *
+ * @throws {KeyError} `KEY_UNREADABLE` with the cause; `KEY_UNWRITABLE` for a pipe, a device or a descriptor, in whose place a
+ *   file would be of no use.
+ */
+export async function replaceableFile(path: string): Promise<ReplaceableFile> {
+  let real: string;
+  let status: Awaited<ReturnType<typeof stat>>;
+  try {
+    status = await stat(path);
+    real = status.isFile() ? await realpath(path) : path;
+  } catch (cause) {
+    throw new KeyError("KEY_UNREADABLE", `Cannot read a key from '${path}'`, { cause });
+  }
+  if (status.isFile() && !real.startsWith("/proc/")) {
+    return { path: real, owner: { uid: status.uid, gid: status.gid } };
+  }
+  throw unwritable(path, new TypeError("it is no file that can be replaced"));
+}
+
+/**
+ * Replaces a private key file: the old one is there until the new one is complete and durable. Its owner stays.
+ *
+ * @param suffix Never used before: what a killed process left must not be in the way.
  * @throws {KeyError} `KEY_UNWRITABLE` with the cause.
  */
-export async function replaceKeyText(path: string, text: string): Promise<void> {
+export async function replaceKeyText(
+  { path, owner }: ReplaceableFile,
+  text: string,
+  suffix: string,
+): Promise<void> {
   try {
-    await replacePrivateFile(path, text, String(process.pid));
+    await replacePrivateFile(path, text, suffix, owner);
   } catch (error) {
     throw unwritable(path, error);
   }

@@ -1,3 +1,4 @@
+import { toHex } from "../../format/bytes/hex.ts";
 import { type Clock } from "../../format/clock.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { type CryptKey, cryptKeyOf, keyFingerprint } from "../../format/crypto/crypt-key.ts";
@@ -16,7 +17,13 @@ import { unwrapKey } from "../../format/crypto/wrap-key.ts";
 import { type ClientConfig, type SettingSources } from "../config.ts";
 import { type Prompts } from "../session/terminal-prompts.ts";
 import { firstDefault } from "./choose-keys.ts";
-import { createKeyText, makeFolder, replaceKeyText, requireAbsent } from "./keep-key.ts";
+import {
+  createKeyText,
+  makeFolder,
+  replaceableFile,
+  replaceKeyText,
+  requireAbsent,
+} from "./keep-key.ts";
 import { keyPassphrase } from "./key-passphrase.ts";
 import { type KeySource, loadKey, readKeyBytes, readKeyText } from "./load-key.ts";
 import { newPassphrase } from "./new-passphrase.ts";
@@ -59,7 +66,8 @@ export async function makeKey(
 }
 
 /**
- * Writes a key file anew with another passphrase or derivation; the old one is there until the new one is complete.
+ * Writes a key file anew with another passphrase or derivation; the old one is there until the new one is complete. Links to
+ * it stay links, and its owner keeps it.
  *
  * @param path `undefined` for the default key.
  * @throws {KeyError} those of opening a key, of the new passphrase, and `KEY_UNWRITABLE`.
@@ -72,19 +80,21 @@ export async function changePassphrase(
   const { provider, config, prompts, warn } = tools;
   checkLock(wishes);
   const source = await existingKey(config, path);
+  const file = await replaceableFile(source.path);
   const passphrase = async (): Promise<Uint8Array> =>
     await keyPassphrase(config.encryptionPassword, prompts);
-  const { key, file, fingerprint } = await loadKey({ provider, passphrase, warn }, source);
+  const loaded = await loadKey({ provider, passphrase, warn }, source);
   const settings = config.newEncryptionPassword;
   const variable = "AMBER_NEW_ENCRYPTION_PASSWORD";
-  const changed = await lockAgain(tools, key, {
+  const changed = await lockAgain(tools, loaded.key, {
     ...wishes,
     settings,
     variable,
-    createdSec: file.createdSec,
+    createdSec: loaded.file.createdSec,
   });
-  await replaceKeyText(source.path, printKeyFile(changed, "compact"));
-  return { path: source.path, fingerprint };
+  const suffix = toHex(provider.randomBytes(8));
+  await replaceKeyText(file, printKeyFile(changed, "compact"), suffix);
+  return { path: source.path, fingerprint: loaded.fingerprint };
 }
 
 /**

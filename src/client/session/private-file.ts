@@ -1,5 +1,11 @@
-import { chmod, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { chmod, chown, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+
+/** Whose a file is. */
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
 
 /**
  * Replaces a file that only its owner may read (mode 0600), creating its folder (0700) if needed.
@@ -8,17 +14,20 @@ import { dirname } from "node:path";
  * renamed.
  *
  * @param suffix Ending of the temporary name, unique among concurrent writers.
+ * @param owner Who gets the file; this process's user when left out.
  */
 export async function replacePrivateFile(
   path: string,
   content: string,
   suffix: string,
+  owner?: FileOwner,
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.tmp-${suffix}`;
   await writeNew(temporary, content, 0o600);
   try {
     await chmod(temporary, 0o600);
+    if (owner && owner.uid !== process.getuid?.()) await chown(temporary, owner.uid, owner.gid);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

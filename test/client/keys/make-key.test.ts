@@ -1,4 +1,15 @@
-import { copyFile, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import {
+  chown,
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -152,6 +163,55 @@ describe("client/keys/make-key", () => {
         .that.matches(/^KEY_(WRONG_PASSPHRASE|PASSPHRASE_MISMATCH)$/);
       expect(await readFile(path, "utf8")).to.equal(before);
     }
+  });
+
+  it("changes the file that a link leads to, and leaves the link", async () => {
+    const link = join(folder.path, "link.json");
+    await writeFile(path, keyFixture("crypt/known-key-pbkdf2.json"), { mode: 0o600 });
+    await symlink("k.json", link);
+    const tools = fakeKeyTools(folder.path, { answers: ["hunter22", "swordfish", "swordfish"] });
+
+    const kept = await changePassphrase(tools, link, { derivation: "pbkdf2", hint: undefined });
+
+    expect((await opened("swordfish")).fingerprint).to.equal(kept.fingerprint);
+    expect((await lstat(link)).isSymbolicLink()).to.equal(true);
+    expect(await readdir(folder.path)).to.have.members(["k.json", "link.json"]);
+  });
+
+  it("puts no file in the place of a pipe or a device, and asks nothing first", async () => {
+    const pipe = join(folder.path, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    for (const source of [pipe, "/dev/null", "/proc/self/status"]) {
+      const tools = fakeKeyTools(folder.path, { answers: [] });
+
+      expect(await rejection(changePassphrase(tools, source, scrypt)), source).to.have.property(
+        "code",
+        "KEY_UNWRITABLE",
+      );
+    }
+    expect((await lstat(pipe)).isFIFO()).to.equal(true);
+    expect(await readdir(folder.path)).to.deep.equal(["pipe"]);
+  });
+
+  it("is not stopped by what a killed process of the same number left", async () => {
+    await writeFile(path, keyFixture("crypt/known-key-pbkdf2.json"), { mode: 0o600 });
+    await writeFile(`${path}.tmp-${process.pid}`, "half a key");
+    const tools = fakeKeyTools(folder.path, { answers: ["hunter22", "swordfish", "swordfish"] });
+
+    await changePassphrase(tools, path, { derivation: "pbkdf2", hint: undefined });
+
+    expect((await opened("swordfish")).fingerprint).to.match(/^0e:ab:d4/);
+  });
+
+  it("leaves the file to its owner when an administrator changes it", async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    await writeFile(path, keyFixture("crypt/known-key-pbkdf2.json"), { mode: 0o600 });
+    await chown(path, 1234, 5678);
+    const tools = fakeKeyTools(folder.path, { answers: ["hunter22", "swordfish", "swordfish"] });
+
+    await changePassphrase(tools, path, { derivation: "pbkdf2", hint: undefined });
+
+    expect(await stat(path)).to.include({ uid: 1234, gid: 5678, mode: 0o100600 });
   });
 
   it("changes the default key when none is named, and fails without one", async () => {
