@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { describeFailure } from "../../../src/cli/run-command.ts";
 import { readClientConfig } from "../../../src/client/config.ts";
 import { readSetting, splitWords } from "../../../src/client/session/read-setting.ts";
 import { rejection } from "../../support/rejection.ts";
@@ -58,10 +59,40 @@ describe("client/session/read-setting", () => {
   });
 
   it("does not repeat a secret when its source fails", async () => {
-    const error = await rejection(readSetting({ command: "false s3cret" }, "password"));
+    for (const [command, reason] of [
+      ["false s3cret", '"false" failed: exit status 1'],
+      [`sh -c "echo s3cret; echo s3cret >&2; exit 3"`, '"sh" failed: exit status 3'],
+      ["/no/such/program s3cret", '"/no/such/program" failed: ENOENT'],
+    ] as const) {
+      const error = await rejection(readSetting({ command }, "password"));
 
-    expect(error).to.have.property("code", "SESSION_CREDENTIALS_UNREADABLE");
-    expect((error as Error).message).to.equal("Cannot read the password");
+      expect(error).to.have.property("code", "SESSION_CREDENTIALS_UNREADABLE");
+      expect(describeFailure(error)).to.equal(
+        `Error: Cannot read the password\n  Caused by: ${reason}`,
+      );
+    }
+  });
+
+  it("refuses what is not UTF-8, wherever it comes from", async () => {
+    const file = join(folder, "latin");
+    writeFileSync(file, Buffer.from("gr\xfc\xdfe", "latin1"));
+    const descriptor = String(openSync(file, "r"));
+    const command = `cat ${file}`;
+
+    for (const sources of [{ file }, { descriptor }, { command }, { credentialFile: file }]) {
+      const error = await rejection(readSetting(sources, "password"));
+
+      expect(error).to.have.property("code", "SESSION_CREDENTIALS_UNREADABLE");
+      expect((error as Error).cause).to.have.property("message", "it is not UTF-8");
+    }
+    writeFileSync(file, "größe");
+    expect(await readSetting({ file }, "password")).to.equal("größe");
+  });
+
+  it("reads no more of a file than a password can be long", async () => {
+    const error = await rejection(readSetting({ file: "/dev/zero" }, "password"));
+
+    expect((error as Error).cause).to.have.property("message", "the value is too long");
   });
 
   it("splits words with quotes and backslashes", () => {
