@@ -210,6 +210,22 @@ describe("amber backup, restore, catalog and mount with a key", function () {
     expect(succeed("snapshot", "list", "--output-format", "json").stdout).to.not.include("refused");
   });
 
+  it("gives out the wrapped key without the passphrase of the key that lies here", () => {
+    const group = "ct/777";
+    const stored = path.join(fixtures, "datastore-real/store", group);
+    fs.cpSync(stored, path.join(base, "home/store", group), { recursive: true });
+
+    const wrapped = succeed(
+      "restore",
+      group,
+      "rsa-encrypted.key",
+      "-",
+      ...["--keyfile", protectedKeyFile],
+    );
+
+    expect(wrapped.stdoutBytes).to.have.length(512);
+  });
+
   it("signs without encrypting in mode sign-only", () => {
     const args = ["backup", `root.pxar:${source}`, "--backup-id", "signed", ...keyed];
     succeed(...args, "--crypt-mode", "sign-only");

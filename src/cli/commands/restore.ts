@@ -61,7 +61,9 @@ export function registerRestoreCommand(program: Command): void {
         const { restoreArchive, treeOptions } = await import("../restore-archive.ts");
         const { findSnapshot } = await import("../snapshot-argument.ts");
         const { chooseReadKey } = await import("../choose-crypt.ts");
-        const key = await chooseReadKey(options);
+        const { isWrappedKey } = await import("../../client/restore/run-restore.ts");
+        // Whoever wants the wrapped key may have lost the passphrase of the one that lies here.
+        const key = isWrappedKey(archive) ? undefined : await chooseReadKey(options);
         const namespace = await chooseNamespace(options);
         const rateLimit = await chooseRateLimit(options, signal);
         await withServer(options, async (server) => {

@@ -117,7 +117,8 @@ export async function runRestore(plan: RestorePlan, tools: RestoreTools): Promis
   await new RestoreRun(plan, tools, opened).run();
 }
 
-function isWrappedKey(archive: string): boolean {
+/** Whether a user asks for the key that is wrapped for the master key, which needs no key to be read. */
+export function isWrappedKey(archive: string): boolean {
   return archive === RSA_KEY_NAME || `${archive}.blob` === RSA_KEY_NAME;
 }
 
