@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 
+import { type ClientConfig, readClientConfig, type SettingSources } from "../client/config.ts";
 import { type Prompts, terminalPrompts } from "../client/session/terminal-prompts.ts";
 import { parseFingerprint } from "../format/crypto/fingerprint.ts";
 import { type ExitCode, exitCodes } from "./run-command.ts";
@@ -9,6 +10,9 @@ export const BACKGROUND_CHILD_OPTION = "--background-child";
 
 /** Descriptor that a key comes from in the process that stays, whatever its number was before. */
 export const BACKGROUND_KEY_DESCRIPTOR = "4";
+
+/** Descriptors from here on are those of variables, such as `PBS_PASSWORD_FD`. */
+const VARIABLE_DESCRIPTOR_MIN = Number(BACKGROUND_KEY_DESCRIPTOR) + 1;
 
 /** What the process that stays tells or asks the one that started it. */
 type ChildMessage =
@@ -30,7 +34,8 @@ interface ParentMessage {
 /**
  * Runs this very command again as a process that stays, and returns when it has mounted, or has failed to.
  *
- * Until then its messages are shown and its questions are asked here, as it has no terminal of its own.
+ * Until then its messages are shown and its questions are asked here, as it has no terminal of its own. Descriptors that
+ * variables name are handed over, under new numbers.
  *
  * @param options The descriptor that a key comes from; the other process has it as {@link BACKGROUND_KEY_DESCRIPTOR}.
  */
@@ -39,11 +44,19 @@ export async function mountInBackground(
   { keyfd }: { readonly keyfd?: string | undefined },
 ): Promise<ExitCode> {
   const [, program = "", command = "", ...args] = process.argv;
+  const settings = descriptorSettings(readClientConfig());
   const child = spawn(
     process.execPath,
     // Not last: after "--", as fstab's helper writes it, it would be one more argument.
     [...process.execArgv, program, command, BACKGROUND_CHILD_OPTION, ...args],
-    { detached: true, stdio: ["ignore", "ignore", "pipe", "ipc", inherited(keyfd)] },
+    {
+      detached: true,
+      stdio: [
+        ...(["ignore", "ignore", "pipe", "ipc", inherited(keyfd)] as const),
+        ...settings.map(({ descriptor }) => inherited(descriptor)),
+      ],
+      env: { ...process.env, ...newNumbers(settings) },
+    },
   );
   child.stderr?.pipe(process.stderr, { end: false });
   const prompts = terminalPrompts();
@@ -73,9 +86,36 @@ export async function mountInBackground(
   }
 }
 
-/** The descriptor that a key comes from, if there is one, as the process that stays gets it. */
-function inherited(keyfd: string | undefined): number | "ignore" {
-  return keyfd !== undefined && /^\d{1,9}$/.test(keyfd) ? Number(keyfd) : "ignore";
+/** A descriptor that something is read from, if there is one, as the process that stays gets it. */
+function inherited(descriptor: string | undefined): number | "ignore" {
+  return descriptor !== undefined && /^\d{1,9}$/.test(descriptor) ? Number(descriptor) : "ignore";
+}
+
+/** A variable that names a descriptor. */
+interface DescriptorSetting {
+  readonly variable: string;
+  readonly descriptor: string;
+}
+
+/** The variables by which a mount reads something from a descriptor. */
+function descriptorSettings(config: ClientConfig): DescriptorSetting[] {
+  const { repository, fingerprint, password, encryptionPassword } = config;
+  const settings: readonly [string, SettingSources][] = [
+    ["PBS_REPOSITORY_FD", repository],
+    ["PBS_FINGERPRINT_FD", fingerprint],
+    ["PBS_PASSWORD_FD", password],
+    ["PBS_ENCRYPTION_PASSWORD_FD", encryptionPassword],
+  ];
+  return settings.flatMap(([variable, { value, descriptor }]) =>
+    value === undefined && descriptor !== undefined ? [{ variable, descriptor }] : [],
+  );
+}
+
+/** What those variables are in the process that stays. */
+function newNumbers(settings: readonly DescriptorSetting[]): Record<string, string> {
+  return Object.fromEntries(
+    settings.map(({ variable }, i) => [variable, String(VARIABLE_DESCRIPTOR_MIN + i)]),
+  );
 }
 
 function reasonOf({ reason }: AbortSignal): Error {

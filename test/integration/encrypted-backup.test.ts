@@ -374,6 +374,29 @@ describe("amber backup, restore, catalog and mount with a key", function () {
       }
     });
 
+    it("reads passwords from descriptors in the background, too", () => {
+      const point = path.join(base, "by-descriptor");
+      fs.mkdirSync(point);
+      const [password, passphrase] = [path.join(base, "password"), path.join(base, "passphrase")];
+      fs.writeFileSync(password, "test-password\n");
+      fs.writeFileSync(passphrase, "hunter22\n");
+      const descriptors = [password, passphrase].map((file) => fs.openSync(file, "r"));
+      const variables = { PBS_PASSWORD_FD: "3", PBS_ENCRYPTION_PASSWORD_FD: "4" };
+      const words = ["mount", "host/metadata", "root.pxar", point, "--keyfile", protectedKeyFile];
+      try {
+        const run = spawnSync(process.execPath, [amberProgram, ...words], {
+          env: { ...process.env, ...server.env, PBS_PASSWORD: undefined, ...variables },
+          stdio: ["ignore", "inherit", "pipe", ...descriptors],
+        });
+
+        expect(run.status, run.stderr.toString()).to.equal(0);
+        expect(fs.readdirSync(point)).to.include("marked");
+      } finally {
+        for (const descriptor of descriptors) fs.closeSync(descriptor);
+        runAmber(["umount", point]);
+      }
+    });
+
     it("opens a datastore folder with the key, without a server", async () => {
       const folder = path.join(base, "home/store");
       const args = ["--datastore", folder, ...keyed];
