@@ -1,9 +1,6 @@
 import { type CodecProvider } from "../crypto/codec-provider.ts";
 import { parseBlobHeader } from "./data-blob.ts";
 
-/** Bytes of a seal's digest. */
-const SEAL_BYTES = 32;
-
 /** What a blob is, byte for byte, when its header has the right checksum. */
 export interface BlobSeal {
   /** CRC-32 over everything behind the header (spec blob.md §1.3). */
