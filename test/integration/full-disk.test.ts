@@ -9,6 +9,7 @@ import { rootNamespace } from "../../src/format/snapshot/namespace.ts";
 import { parseSnapshotId } from "../../src/format/snapshot/snapshot-id.ts";
 import { systemClock } from "../../src/format/clock.ts";
 import { LocalBackend } from "../../src/server/store/local-backend.ts";
+import { eventually } from "../support/eventually.ts";
 import { skipBecause } from "../support/skip-because.ts";
 import { amberProgram } from "../support/amber-program.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -65,7 +66,8 @@ describe("integration/full-disk", function () {
         XDG_CONFIG_HOME: home.path,
       };
       execFile(process.execPath, [amberProgram, ...args], { env }, (error, stdout, stderr) => {
-        resolve({ status: Number(error?.code ?? 0), text: `${stdout}${stderr}` });
+        const status = error ? Number(error.code ?? -1) : 0;
+        resolve({ status, text: `${stdout}${stderr}${error?.signal ?? ""}` });
       });
     });
   }
@@ -107,9 +109,11 @@ describe("integration/full-disk", function () {
 
     const failed = await backup();
 
-    expect(failed.status).to.equal(1);
+    expect(failed.status, failed.text).to.equal(1);
     expect(failed.text).to.include("no space left on the disk");
     expect(await taskLog()).to.include("507 Insufficient Storage: datastore: no space left");
+    // The server notices on its own that the client is gone.
+    await eventually(async () => (await snapshotTimes()).length === kept.length);
     expect(await snapshotTimes()).to.deep.equal(kept);
     const folders = readdirSync(join(disk!.path, "store/host/a"));
     expect(folders.filter((name) => name.endsWith("Z"))).to.have.length(1);

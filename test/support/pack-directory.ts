@@ -51,7 +51,7 @@ export async function packDirectory(
   const { arena } = thread;
   const consumer = (upload: MemoryUpload) => (cuts: Parameters<typeof uploadCuts>[0]) =>
     uploadCuts(cuts, { arena, pool, upload, expected: previous ? "known" : "new" });
-  const previousArena = SharedArena.create({ slotCount: 8, slotBytes: 4096 });
+  const previousArena = SharedArena.create({ slotCount: 8, slotBytes: 1024 * 1024 });
   using answering =
     previous &&
     answerChunks({

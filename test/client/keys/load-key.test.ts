@@ -6,6 +6,7 @@ import { expect } from "chai";
 
 import { type KeyAccess, loadKey, readKeyText } from "../../../src/client/keys/load-key.ts";
 import { createNativeProvider } from "../../../src/format/crypto/native-provider.ts";
+import { PAPER_KEY_BYTES_MAX } from "../../../src/format/limits.ts";
 import { documentedKey } from "../../support/key-vectors.ts";
 import { rejection } from "../../support/rejection.ts";
 import { tempDir } from "../../support/temp-dir.ts";
@@ -89,7 +90,7 @@ describe("client/keys/load-key", () => {
   });
 
   it("rejects with KEY_UNREADABLE, and the cause, what is not there or too long", async () => {
-    await writeFile(path, "x".repeat(70_000));
+    await writeFile(path, "x".repeat(PAPER_KEY_BYTES_MAX + 1));
 
     const missing = await rejection(readKeyText({ kind: "file", path: "/nowhere/k" }, undefined));
     expect(missing).to.have.property("code", "KEY_UNREADABLE");
