@@ -6,7 +6,6 @@ const VOLATILE = new Set([
   "pid",
   "pstart",
   "starttime",
-  "endtime",
   "node",
   "repoid",
 ]);
@@ -40,10 +39,13 @@ function normal(value: unknown): unknown {
     return { ...value, files: normal(files), size: Number(value.size) - manifest };
   }
   return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [
-      name,
-      VOLATILE.has(name) && typeof member !== "object" ? typeof member : normal(member),
-    ]),
+    // Newer servers say when a task ended, the recorded one does not.
+    Object.entries(value)
+      .filter(([name]) => name !== "endtime")
+      .map(([name, member]) => [
+        name,
+        VOLATILE.has(name) && typeof member !== "object" ? typeof member : normal(member),
+      ]),
   );
 }
 

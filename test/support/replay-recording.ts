@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 
+import { eventually } from "./eventually.ts";
 import { normalAnswer } from "./normal-answer.ts";
-import { rawConnect, RawSession, readAnswer, type SessionAnswer } from "./raw-client.ts";
+import { rawCall, rawConnect, RawSession, readAnswer, type SessionAnswer } from "./raw-client.ts";
 
 interface Body {
   readonly len: number;
@@ -102,6 +103,7 @@ class Replay {
 
   async #send({ first_line: first = "", headers = [], body }: RecordedEvent): Promise<void> {
     this.#socket ??= await rawConnect(this.#context.port);
+    if (/\/tasks\/[^/]+\/status /.test(first)) await this.#taskEnded(this.#translated(first));
     const lines = headers.map(([name, value]) => {
       if (name === "cookie") return `cookie: PBSAuthCookie=${this.#context.ticket}`;
       if (name === "csrfpreventiontoken") return `csrfpreventiontoken: ${this.#context.csrf}`;
@@ -142,7 +144,18 @@ class Replay {
     }
   }
 
-  /** A request line with our tasks instead of the recorded ones, after the task has come as far as it had there. */
+  /** The recorded client had waited until its task had ended; ours may take longer. */
+  async #taskEnded(line: string): Promise<void> {
+    const headers = { cookie: `PBSAuthCookie=${this.#context.ticket}` };
+    await eventually(async () => {
+      const { text } = await rawCall(this.#context.port, line.replace(" HTTP/1.1", ""), {
+        headers,
+      });
+      return text.includes('"stopped"');
+    });
+  }
+
+  /** A request line with our tasks instead of the recorded ones. */
   #translated(line: string): string {
     let text = line;
     for (const [recorded, ours] of this.#context.upids) {

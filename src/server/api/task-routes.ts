@@ -139,6 +139,7 @@ function addOneTaskRoutes(api: FastifyInstance, { tasks, access }: TaskRouteOpti
     path: "/nodes/:node/tasks/:upid/log",
     description: "Log of a task, by lines or as a whole.",
     permit: taskReader,
+    jsonType: "bare",
     parameters: Type.Object({
       node,
       upid,

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { type IncomingMessage } from "node:http";
 import { type Readable } from "node:stream";
 
-import { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type onSendHookHandler,
+} from "fastify";
 import { Type, type Static, type TObject, type TSchema } from "typebox";
 
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
@@ -83,6 +88,8 @@ export interface Route<Parameters extends TObject, Reply extends TSchema> {
   readonly body?: "parameters" | "stream";
   /** Content type of results that are bytes; without it the result is JSON. */
   readonly produces?: string;
+  /** `bare`: JSON goes without a charset in its content type, as the genuine server sends what it streams. */
+  readonly jsonType?: "bare";
   /** Does the work. */
   readonly handle: (
     parameters: Static<Parameters>,
@@ -170,6 +177,7 @@ export function addRoute<Parameters extends TObject, Reply extends TSchema>(
     url: path,
     config: { access: permit.kind === "world" ? "world" : "login", bodyKind: body },
     schema: { response: { 200: envelope(replySchema) } },
+    ...(route.jsonType === "bare" ? { onSend: dropCharset } : {}),
     handler: async (request, reply) => {
       const call = makeCall(request, reply);
       requirePermission(permit, call, environment);
@@ -179,6 +187,13 @@ export function addRoute<Parameters extends TObject, Reply extends TSchema>(
     },
   });
 }
+
+/** Comes last, because Fastify adds a charset to JSON that has none. */
+const dropCharset: onSendHookHandler = (_request, reply, payload, done) => {
+  const isJson = reply.getHeader("content-type") === JSON_CONTENT_TYPE;
+  if (isJson && reply.statusCode === 200) reply.header("content-type", "application/json");
+  done(null, payload);
+};
 
 /** Step 6 of the order of checks (spec auth.md §7). */
 function requirePermission(permit: Permission, call: Call, environment: RouteEnvironment): void {
