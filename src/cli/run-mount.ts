@@ -43,10 +43,10 @@ import { type MountSubject, parseMountSubject } from "./mount-subject.ts";
 import { parseSize } from "./transfer-options.ts";
 
 /** What may be fetched and decoded at the same time: six chunks of the usual 4 MiB, or more smaller ones. */
-const READ_BOUNDS = { readsMax: 24, bytesMax: 48 * 1024 * 1024 };
+const READ_BOUNDS = { readsMax: 24, bytesMax: 32 * 1024 * 1024 };
 
 /** Bytes for chunks that are being received and decoded, and for those on their way back from the cache. */
-const UNDER_WAY_BYTES = 64 * 1024 * 1024;
+const UNDER_WAY_BYTES = 48 * 1024 * 1024;
 
 /** One run of a mount, from start to unmount. */
 export interface MountRun {

@@ -25,7 +25,7 @@ export function registerMountCommand(program: Command): void {
         .choices(["fuse", "fuse-native"])
         .default("fuse"),
     )
-    .option("--cache-size <bytes>", "decoded data kept in memory", "128MiB")
+    .option("--cache-size <bytes>", "decoded data kept in memory", "64MiB")
     .option("--disk-cache <folder>", "keep what was read in this folder, for the next time too")
     .option("--disk-cache-size <bytes>", "data kept in that folder", "10GiB")
     .option("--password-file <file>", "file with the password or token secret")
