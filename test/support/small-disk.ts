@@ -23,6 +23,9 @@ export interface SmallDisk extends Disposable {
   repair(): void;
 }
 
+const RESERVE = "reserve";
+const RESERVE_BYTES = 8 * 1024 * 1024;
+
 /** Makes an ext4 of `bytes` in a file below `folder` and mounts it; throws where that is not allowed. */
 export function mountSmallDisk(folder: string, bytes: number): SmallDisk {
   const image = join(folder, "disk.img");
@@ -36,6 +39,8 @@ export function mountSmallDisk(folder: string, bytes: number): SmallDisk {
     run("mount", "-o", "loop,errors=remount-ro", image, path);
   };
   mount();
+  // What a failed backup has stored stays until it is collected; this much can be given back whatever that was.
+  writeFileSync(join(path, RESERVE), Buffer.alloc(RESERVE_BYTES, 1));
   return {
     path,
     fill() {
@@ -49,7 +54,8 @@ export function mountSmallDisk(folder: string, bytes: number): SmallDisk {
       }
     },
     free() {
-      rmSync(ballast);
+      rmSync(ballast, { force: true });
+      rmSync(join(path, RESERVE), { force: true });
     },
     breakDown() {
       const device = run("findmnt", "-no", "SOURCE", path).trim();
