@@ -7,6 +7,7 @@ import { expect } from "chai";
 import { amberProgram, runAmber, whyNoMount } from "../support/amber-program.ts";
 import { fixtures } from "../support/recording.ts";
 import { tempDir } from "../support/temp-dir.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 /** Archives whose tree has everything that decides their bytes; the others left something out when they were made. */
 const whole = [
@@ -41,7 +42,7 @@ describe("integration/pxar", function () {
   for (const name of whole) {
     it(`makes the official archive ${name} again from what it holds`, function () {
       // Owners, devices and inode flags are root's business.
-      if (process.getuid?.() !== 0) this.skip();
+      if (process.getuid?.() !== 0) skipBecause(this, "needs root");
 
       const extracted = run(["extract", v1(name), name]);
       const created = run(["create", `${name}.pxar`, name]);
@@ -55,7 +56,7 @@ describe("integration/pxar", function () {
   }
 
   it("makes an archive with excludes again, with the record of them", function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     run(["extract", v1("exclude-cli-only"), "only"]);
     const { atime, mtime } = statSync(join(home, "only"), { bigint: false });
     rmSync(join(home, "only/.pxarexclude-cli"));
@@ -136,7 +137,7 @@ describe("integration/pxar", function () {
 
   it("mounts an archive and goes to the background", function () {
     const reason = whyNoMount();
-    if (reason !== undefined) this.skip();
+    if (reason !== undefined) skipBecause(this, reason);
     const point = join(home, "mnt");
     spawnSync("mkdir", [point]);
 

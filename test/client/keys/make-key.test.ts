@@ -23,6 +23,7 @@ import { fakeKeyTools } from "../../support/key-tools.ts";
 import { keyFixture } from "../../support/key-vectors.ts";
 import { rejection } from "../../support/rejection.ts";
 import { tempDir } from "../../support/temp-dir.ts";
+import { skipBecause } from "../../support/skip-because.ts";
 
 const provider = createNativeProvider();
 const scrypt = { derivation: "scrypt", hint: "fish" } as const;
@@ -204,7 +205,7 @@ describe("client/keys/make-key", () => {
   });
 
   it("leaves the file to its owner when an administrator changes it", async function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipBecause(this, "needs root");
     await writeFile(path, keyFixture("crypt/known-key-pbkdf2.json"), { mode: 0o600 });
     await chown(path, 1234, 5678);
     const tools = fakeKeyTools(folder.path, { answers: ["hunter22", "swordfish", "swordfish"] });
