@@ -16,6 +16,7 @@ import { type CryptOptions } from "./crypt-options.ts";
 import { commandLog } from "./log.ts";
 import { type OutputFormatOptions } from "./output-format.ts";
 import { type RateOptions } from "./transfer-options.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 /** Everything `amber backup` can be told. */
 export interface BackupCommandOptions
@@ -71,7 +72,7 @@ export async function prepareBackup(
       timeSec:
         options.backupTime === undefined
           ? systemClock.nowSec()
-          : integer("--backup-time", options.backupTime, { min: 1, max: 253_402_300_799 }),
+          : wholeNumber("--backup-time", options.backupTime, { min: 1, max: 253_402_300_799 }),
     },
     sources: parseBackupSources(sources).map((source) => ({
       ...source,
@@ -84,7 +85,7 @@ export async function prepareBackup(
       mounts: options.allFileSystems
         ? "all"
         : options.includeDev.map((path) => Buffer.from(resolve(path))),
-      entriesMax: integer("--entries-max", options.entriesMax, { min: 1, max: 2 ** 31 }),
+      entriesMax: wholeNumber("--entries-max", options.entriesMax, { min: 1, max: 2 ** 31 }),
       oversizedAttributes: options.skipE2bigXattr ? "skip" : "fail",
     },
     chunkBytesAverage: chunkSize(options.chunkSize),
@@ -105,22 +106,9 @@ function wrappedKeyOf({ key, masterPublicKeyPem }: BackupCrypt): Uint8Array | un
 }
 
 function chunkSize(text: string): number {
-  const sizeKib = integer("--chunk-size", text, { min: 64, max: 4096 });
+  const sizeKib = wholeNumber("--chunk-size", text, { min: 64, max: 4096 });
   if ((sizeKib & (sizeKib - 1)) !== 0) {
     throw new CliError("CLI_USAGE", `Cannot use "${text}" for --chunk-size: not a power of two`);
   }
   return sizeKib * KIB;
-}
-
-function integer(
-  option: string,
-  text: string,
-  { min, max }: { readonly min: number; readonly max: number },
-): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw new CliError(
-    "CLI_USAGE",
-    `Cannot use "${text}" for ${option}: a whole number from ${min} to ${max}`,
-  );
 }
