@@ -62,13 +62,45 @@ export class TimeZone {
       second: part("second"),
     };
   }
+
+  /**
+   * The moments at which the clock shows a time, the earliest first: one, or two when the hour comes twice.
+   *
+   * A time that is left out, in the hour that is skipped in spring, counts as one as much later.
+   *
+   * @param wallSec As {@link wallSeconds} gives it.
+   */
+  momentsOf(wallSec: number): readonly [number, ...number[]] {
+    const before = this.#offsetSec(wallSec - DAY_SEC);
+    const after = this.#offsetSec(wallSec + DAY_SEC);
+    const [first, second] = [wallSec - Math.max(before, after), wallSec - Math.min(before, after)];
+    if (first === second) return [first];
+    const shown = [first, second].filter((moment) => moment + this.#offsetSec(moment) === wallSec);
+    const [earlier = wallSec - before, ...later] = shown;
+    return [earlier, ...later];
+  }
+
+  /** How far the clock is ahead of UTC at a moment. */
+  #offsetSec(timeSec: number): number {
+    return wallSeconds(this.wallTime(timeSec)) - timeSec;
+  }
+}
+
+/** A wall time as the seconds since 1970-01-01 00:00 on the same clock; fields that are too large run over. */
+export function wallSeconds({ year, month, day, hour, minute, second }: WallTime): number {
+  return Date.UTC(year, month - 1, day, hour, minute, second) / 1000;
+}
+
+/** The day of the week, Monday is 0; a day that is too large runs over. */
+export function weekdayOf({ year, month, day }: Pick<WallTime, "year" | "month" | "day">): number {
+  const days = Date.UTC(year, month - 1, day) / (DAY_SEC * 1000);
+  return (((days + EPOCH_WEEKDAY) % 7) + 7) % 7;
 }
 
 /** The ISO week of a day: weeks start on Monday and belong to the year that has their Thursday. */
 export function isoWeekOf({ year, month, day }: WallTime): IsoWeek {
   const days = Date.UTC(year, month - 1, day) / (DAY_SEC * 1000);
-  const weekday = (days + EPOCH_WEEKDAY) % 7;
-  const thursday = days - weekday + 3;
+  const thursday = days - weekdayOf({ year, month, day }) + 3;
   const weekYear = new Date(thursday * DAY_SEC * 1000).getUTCFullYear();
   const firstDay = Date.UTC(weekYear, 0, 1) / (DAY_SEC * 1000);
   return { year: weekYear, week: Math.floor((thursday - firstDay) / 7) + 1 };

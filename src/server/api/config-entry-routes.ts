@@ -15,6 +15,7 @@ import { requireConfigDigest } from "../http/config-digest.ts";
 import { configId, optionalConfigDigest } from "../http/parameter-schema.ts";
 import { type Permission } from "../http/permission.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
+import { shownText } from "../http/text-format.ts";
 
 /** One kind of configuration entry: where it lies, what it holds, who may do what. */
 export interface EntryKind {
@@ -197,7 +198,7 @@ function replySchema({ idName, properties, secret = [] }: EntryKind): TObject {
   const shown = Object.entries(properties).filter(([name]) => !secret.includes(name));
   return Type.Object({
     [idName]: Type.String(),
-    ...Object.fromEntries(shown.map(([name, schema]) => [name, Type.Optional(schema)])),
+    ...Object.fromEntries(shown.map(([name, schema]) => [name, Type.Optional(shownText(schema))])),
   });
 }
 

@@ -24,6 +24,7 @@ import {
 import { decidedInside, needs } from "../http/permission.ts";
 import { optionalPropertyString } from "../http/property-string.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
+import { calendarEvent } from "../http/text-format.ts";
 import { type JobRunner } from "../jobs/job-runner.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
 import { keepProperties } from "./job-config-routes.ts";
@@ -38,7 +39,7 @@ export interface DatastoreConfigOptions {
   readonly tasks: TaskRegistry;
 }
 
-const schedule = Type.String({ minLength: 1, maxLength: 128, description: "A calendar event." });
+const schedule = calendarEvent("A calendar event.");
 const keep = Type.Optional(Type.Integer({ minimum: 1, description: "See `/config/prune`." }));
 
 const settings = {
@@ -71,11 +72,13 @@ const path = Type.String({
 });
 const stored = Type.Object({ path, ...settings });
 const text = Type.Optional(Type.String());
-// Property strings are checked on their way in only: the serializer of replies knows no such formats.
+// Formats are checked on their way in only: the serializer of replies knows none of them.
 const entryReply = Type.Object({
   name: Type.String(),
   path: Type.String(),
   ...settings,
+  "gc-schedule": text,
+  "prune-schedule": text,
   notify: text,
   tuning: text,
   "maintenance-mode": text,

@@ -17,6 +17,8 @@ import {
   singleLineComment,
 } from "../http/parameter-schema.ts";
 import { decidedInside } from "../http/permission.ts";
+import { byteSize, calendarEvent } from "../http/text-format.ts";
+import { parseGroupFilter } from "../sync/group-filter.ts";
 import { addConfigEntryRoutes, type EntryKind } from "./config-entry-routes.ts";
 import { retentionParameters } from "./retention-parameters.ts";
 
@@ -27,18 +29,14 @@ export interface JobConfigOptions {
   readonly datastores: Datastores;
 }
 
-const schedule = Type.String({
-  minLength: 1,
-  maxLength: 128,
-  description: "When the job runs, as a calendar event.",
-});
+const schedule = calendarEvent("When the job runs, as a calendar event.");
 const depthMax = Type.Integer({
   minimum: 0,
   maximum: 7,
   description: "How many levels of namespaces below are included.",
 });
 const keepCount = Type.Integer({ minimum: 1, description: "How many snapshots this rule keeps." });
-const rate = Type.String({ maxLength: 32, description: "Bytes a second, with a unit." });
+const rate = byteSize("Bytes a second, with a unit.");
 
 /** {@link retentionParameters} as properties of a section. */
 export const keepProperties: Readonly<Record<string, typeof keepCount>> = Object.fromEntries(
@@ -163,6 +161,8 @@ function syncKind({ files, access, datastores }: JobConfigOptions): EntryKind {
       requireSyncChange(access, caller, values);
     },
     check: async (_id, values) => {
+      const filter = values["group-filter"];
+      if (typeof filter === "object") parseGroupFilter(filter); // It throws for what is no regular expression.
       requireKnown(datastores, textOf(values["store"]));
       const remote = values["remote"];
       if (remote === undefined) {

@@ -17,6 +17,7 @@ import {
 } from "../http/parameter-schema.ts";
 import { decidedInside, needs } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
+import { byteSize } from "../http/text-format.ts";
 import { type JobRunner } from "../jobs/job-runner.ts";
 import { parseGroupFilter } from "../sync/group-filter.ts";
 import { localSource } from "../sync/local-source.ts";
@@ -36,7 +37,7 @@ export interface SyncRouteOptions {
   readonly remotes: RemoteAccess | undefined;
 }
 
-const rate = Type.Optional(Type.String({ maxLength: 32 }));
+const rate = Type.Optional(byteSize("Bytes a second, with a unit."));
 
 /** Parameters of a pull, those of a manual one and of a job (spec retention-gc-verify-sync.md §5.1). */
 export const pullParameters = {
@@ -117,8 +118,8 @@ export async function preparePull(
   }
   const filter = parseGroupFilter(values["group-filter"] ?? []);
   const limits = {
-    bytesPerSec: sizeOf("rate-in", values["rate-in"]),
-    burstBytes: sizeOf("burst-in", values["burst-in"]),
+    bytesPerSec: parseSizeText(values["rate-in"] ?? ""),
+    burstBytes: parseSizeText(values["burst-in"] ?? ""),
   };
   const sourceStore = values["remote-store"];
   let open: () => Promise<SyncSource>;
@@ -158,13 +159,6 @@ export async function preparePull(
       await source[Symbol.asyncDispose]();
     }
   };
-}
-
-function sizeOf(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const size = parseSizeText(text);
-  if (size === undefined) throw refused(`'${name}': '${text}' is no size`);
-  return size;
 }
 
 function addScanRoutes(

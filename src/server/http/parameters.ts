@@ -2,7 +2,7 @@ import { type Static, type TObject, type TSchema } from "typebox";
 import { Compile, type Validator } from "typebox/compile";
 
 import { ApiError } from "./api-error.ts";
-import { propertyStringProblems } from "./property-string.ts";
+import { textFormatProblems } from "./text-format.ts";
 
 /** Parameters as they arrive: texts, repeated texts, or JSON values. */
 export type RawParameters = Readonly<Record<string, unknown>>;
@@ -22,7 +22,7 @@ export type UnknownParameters = "refuse" | "ignore";
 export interface ParameterCheck<Schema extends TObject> {
   readonly schema: Schema;
   /**
-   * Turns texts of a query or form into the schema's types and checks everything, property strings too.
+   * Turns texts of a query or form into the schema's types and checks everything, formats of texts too.
    *
    * `_dc` is dropped (spec auth.md §8.2). Members that are absent stay absent.
    *
@@ -42,7 +42,7 @@ export function parameterCheck<Schema extends TObject>(
     verify(given) {
       const problems = new Map<string, string>();
       const value = coerceAll(schema, given, unknown, problems);
-      for (const [name, problem] of propertyStringProblems(schema, value)) {
+      for (const [name, problem] of textFormatProblems(schema, value)) {
         problems.set(name, problem);
       }
       compiled ??= compile(schema);

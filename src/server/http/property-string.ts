@@ -1,4 +1,4 @@
-import { Type, type TObject, type TOptional, type TSchema, type TString } from "typebox";
+import { Type, type TOptional, type TString } from "typebox";
 
 import { parsePropertyString } from "../configuration/property-string.ts";
 
@@ -43,23 +43,10 @@ export function optionalPropertyString(
   return Type.Optional(Type.String({ format, description }));
 }
 
-/** Names of property strings among the values that break their format, and what is wrong. */
-export function* propertyStringProblems(
-  schema: TObject,
-  values: Readonly<Record<string, unknown>>,
-): Generator<readonly [name: string, problem: string]> {
-  const properties: Readonly<Record<string, TSchema>> = schema.properties;
-  for (const [name, property] of Object.entries(properties)) {
-    const value = values[name];
-    const format = "format" in property ? formatOf(property.format) : undefined;
-    if (!format || typeof value !== "string") continue;
-    const problem = problemOf(format, value);
-    if (problem !== undefined) yield [name, problem];
-  }
-}
-
-function formatOf(name: unknown): PropertyStringFormat | undefined {
-  return Object.entries(propertyStringFormats).find(([each]) => each === name)?.[1];
+/** What is wrong with a value of a format of property strings; `undefined` if nothing, or if the format is another one. */
+export function propertyStringProblem(name: string, text: string): string | undefined {
+  const format = Object.entries(propertyStringFormats).find(([each]) => each === name)?.[1];
+  return format && problemOf(format, text);
 }
 
 function problemOf(format: PropertyStringFormat, text: string): string | undefined {

@@ -274,4 +274,35 @@ describe("server/api configuration", () => {
     expect(answer.text).to.contain(gone);
     expect(await readdir(folder.path)).not.to.contain("gone");
   });
+
+  describe("formats", () => {
+    it("refuses a schedule that is no calendar event, wherever one is given", async () => {
+      const wrong = { store: "store1", schedule: "every day" };
+      const lines: readonly (readonly [string, object, string])[] = [
+        ["POST /config/prune", { id: "wrong", ...wrong, "keep-last": 1 }, "schedule"],
+        ["POST /config/verify", { id: "wrong", ...wrong }, "schedule"],
+        ["POST /config/sync", { id: "wrong", ...wrong, "remote-store": "other" }, "schedule"],
+        ["PUT /config/datastore/store1", { "gc-schedule": "24" + ":61" }, "gc-schedule"],
+      ];
+      for (const [line, body, name] of lines) {
+        const { status, text } = await call(line, body);
+
+        expect(status, line).to.equal(400);
+        expect(text).to.match(
+          new RegExp(`^parameter verification failed - '${name}': unable to parse calendar event`),
+        );
+      }
+    });
+
+    it("refuses a rate that is no size and a filter that is no regular expression", async () => {
+      const job = { id: "wrong", store: "store1", "remote-store": "other" };
+
+      const rate = await call("POST /config/sync", { ...job, "rate-in": "fast" });
+      const filter = await call("POST /config/sync", { ...job, "group-filter": ["regex:("] });
+
+      expect(rate.text).to.contain("'rate-in': unable to parse byte size 'fast'");
+      expect(filter.status).to.equal(400);
+      expect(filter.text).to.contain('"regex:("');
+    });
+  });
 });
