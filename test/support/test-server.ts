@@ -27,6 +27,8 @@ export interface TestServer extends AsyncDisposable {
   readonly configPath: string;
   /** Every route of its API. */
   readonly routes: readonly RouteDescription[];
+  /** Makes the server read its configuration files again. */
+  reload(): Promise<void>;
   /** Ends the server and starts it again on the same data, on another port. */
   close(): Promise<void>;
 }
@@ -114,6 +116,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     storePath,
     configPath,
     routes: server.routes,
+    reload: async () => {
+      await server.reload();
+    },
     close: async () => {
       await server.close();
     },
