@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -32,7 +33,7 @@ export async function cachedAnswer(
   if (found) return found.values;
   const values = await ask();
   const next = [{ key, atMs: nowMs, values }, ...kept].slice(0, ANSWERS_MAX);
-  await replacePrivateFile(path, JSON.stringify(next), String(process.pid)).catch(() => undefined);
+  await replacePrivateFile(path, JSON.stringify(next), randomUUID()).catch(() => undefined);
   return values;
 }
 

@@ -1,6 +1,8 @@
 import { lstat, mkdir, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
+import { toHex } from "../../format/bytes/hex.ts";
+import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { KeyError } from "../../format/crypto/key-error.ts";
 import { createFile, type FileOwner, replacePrivateFile } from "../session/private-file.ts";
 
@@ -9,21 +11,33 @@ export type KeyFileAccess = "private" | "public";
 
 const MODES: Readonly<Record<KeyFileAccess, number>> = { private: 0o600, public: 0o644 };
 
+/** How a new file of keys is written. */
+export interface NewKeyFile {
+  readonly access: KeyFileAccess;
+  /** Never used before: what a killed process left must not be in the way. */
+  readonly suffix: string;
+}
+
 /**
- * Writes a new file of keys, durably; nothing that exists is touched.
+ * Writes a new file of keys, durably; nothing that exists is touched, and a file that is there is complete.
  *
  * @throws {KeyError} `KEY_EXISTS`, `KEY_UNWRITABLE` with the cause.
  */
 export async function createKeyText(
   path: string,
   text: string,
-  fileAccess: KeyFileAccess,
+  { access, suffix }: NewKeyFile,
 ): Promise<void> {
   try {
-    await createFile(path, text, MODES[fileAccess]);
+    await createFile(path, text, { mode: MODES[access], suffix });
   } catch (error) {
     throw codeOf(error) === "EEXIST" ? exists(path) : unwritable(path, error);
   }
+}
+
+/** Ending of a temporary name that nobody had before. */
+export function temporarySuffix(provider: Pick<CodecProvider, "randomBytes">): string {
+  return toHex(provider.randomBytes(8));
 }
 
 /** A key file that can be replaced. */

@@ -1,4 +1,3 @@
-import { toHex } from "../../format/bytes/hex.ts";
 import { type Clock } from "../../format/clock.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { type CryptKey, cryptKeyOf, keyFingerprint } from "../../format/crypto/crypt-key.ts";
@@ -23,6 +22,7 @@ import {
   replaceableFile,
   replaceKeyText,
   requireAbsent,
+  temporarySuffix,
 } from "./keep-key.ts";
 import { keyPassphrase } from "./key-passphrase.ts";
 import { type KeySource, loadKey, readKeyBytes, readKeyText } from "./load-key.ts";
@@ -92,8 +92,7 @@ export async function changePassphrase(
     variable,
     createdSec: loaded.file.createdSec,
   });
-  const suffix = toHex(provider.randomBytes(8));
-  await replaceKeyText(file, printKeyFile(changed, "compact"), suffix);
+  await replaceKeyText(file, printKeyFile(changed, "compact"), temporarySuffix(provider));
   return { path: source.path, fingerprint: loaded.fingerprint };
 }
 
@@ -176,7 +175,8 @@ async function keepNewKey(
   const settings = tools.config.encryptionPassword;
   const variable = "PBS_ENCRYPTION_PASSWORD";
   const file = await lockAgain(tools, key, { ...wishes, settings, variable, createdSec });
-  await createKeyText(target, printKeyFile(file, "compact"), "private");
+  const suffix = temporarySuffix(tools.provider);
+  await createKeyText(target, printKeyFile(file, "compact"), { access: "private", suffix });
   return { path: target, fingerprint: keyFingerprint(tools.provider, key) };
 }
 

@@ -9,7 +9,7 @@ import {
 import { checkWrapCapacity } from "../../format/crypto/wrap-key.ts";
 import { type ClientConfig } from "../config.ts";
 import { firstDefault } from "./choose-keys.ts";
-import { createKeyText, makeFolder, requireAbsent } from "./keep-key.ts";
+import { createKeyText, makeFolder, requireAbsent, temporarySuffix } from "./keep-key.ts";
 import { readKeyText } from "./load-key.ts";
 import { type KeyTools } from "./make-key.ts";
 import { newPassphrase } from "./new-passphrase.ts";
@@ -29,7 +29,7 @@ export const masterKeyNames = {
  * @throws {KeyError} `KEY_EXISTS`, `KEY_UNWRITABLE`, and those of the new passphrase.
  */
 export async function makeMasterKey(
-  { config, prompts }: KeyTools,
+  { config, prompts, provider }: KeyTools,
   folder: string,
 ): Promise<{ readonly publicPath: string; readonly privatePath: string }> {
   const publicPath = join(folder, masterKeyNames.public);
@@ -44,8 +44,9 @@ export async function makeMasterKey(
   });
   try {
     const { publicPem, privatePem } = await newMasterKey(passphrase);
-    await createKeyText(privatePath, privatePem, "private");
-    await createKeyText(publicPath, publicPem, "public");
+    const suffix = temporarySuffix(provider);
+    await createKeyText(privatePath, privatePem, { access: "private", suffix });
+    await createKeyText(publicPath, publicPem, { access: "public", suffix });
   } finally {
     passphrase.fill(0);
   }
@@ -61,7 +62,7 @@ export async function makeMasterKey(
  * @throws {KeyError} `KEY_MASTER_UNUSABLE`, `KEY_EXISTS`, `KEY_UNREADABLE`, `KEY_UNWRITABLE`.
  */
 export async function importMasterPublicKey(
-  { config }: Pick<KeyTools, "config">,
+  { config, provider }: Pick<KeyTools, "config" | "provider">,
   path: string,
 ): Promise<string> {
   const { pem, key } = await readMasterPublicKey(path);
@@ -69,7 +70,8 @@ export async function importMasterPublicKey(
   const [target] = config.masterKeyFiles;
   await makeFolder(target);
   try {
-    await createKeyText(target, pem, "public");
+    const suffix = temporarySuffix(provider);
+    await createKeyText(target, pem, { access: "public", suffix });
   } catch (error) {
     const isTaken = error instanceof KeyError && error.code === "KEY_EXISTS";
     if (!isTaken || (await readKeyText({ kind: "file", path: target }, undefined)) !== pem) {

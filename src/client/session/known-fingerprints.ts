@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 
 import { type Fingerprint, parseFingerprint } from "../../format/crypto/fingerprint.ts";
@@ -33,7 +34,7 @@ export function fingerprintsFile(path: string): KnownFingerprints {
     store: async (server, fingerprint) => {
       const others = (await readLines()).filter((line) => !line.startsWith(`${server} `));
       const lines = [...others, `${server} ${fingerprint}`];
-      await replacePrivateFile(path, `${lines.join("\n")}\n`, String(process.pid));
+      await replacePrivateFile(path, `${lines.join("\n")}\n`, randomUUID());
     },
   };
 }

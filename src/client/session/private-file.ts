@@ -1,4 +1,4 @@
-import { chmod, chown, type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { chmod, chown, type FileHandle, link, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Whose a file is. */
@@ -39,12 +39,34 @@ export async function replacePrivateFile(
 /**
  * Writes a file that does not exist yet, in a folder that does, and syncs both.
  *
+ * It gets its name when it is complete, so that a process that is killed leaves nothing in the way of the next. Where a
+ * file cannot have two names, as on FAT, it has its name from the beginning.
+ *
  * @param mode Its permission bits; the process's mask may take some away.
+ * @param suffix Ending of the temporary name, never used before.
  * @throws {Error} with the code `EEXIST` when there is anything of that name: it stays as it is.
  */
-export async function createFile(path: string, content: string, mode: number): Promise<void> {
-  await writeNew(path, content, mode);
+export async function createFile(
+  path: string,
+  content: string,
+  { mode, suffix }: { readonly mode: number; readonly suffix: string },
+): Promise<void> {
+  const temporary = `${path}.tmp-${suffix}`;
+  await writeNew(temporary, content, mode);
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if (!hasNoLinks(error)) throw error;
+    await writeNew(path, content, mode);
+  } finally {
+    await rm(temporary, { force: true });
+  }
   await syncFolder(path);
+}
+
+function hasNoLinks(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "EPERM" || code === "ENOTSUP" || code === "ENOSYS" || code === "EMLINK";
 }
 
 async function writeNew(path: string, content: string, mode: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 
 import { type Clock } from "../../format/clock.ts";
@@ -72,7 +73,7 @@ export class TicketCache {
   async #write(entries: Entries): Promise<void> {
     const filled = Object.entries(entries).filter(([, users]) => Object.keys(users).length > 0);
     const content = JSON.stringify(Object.fromEntries(filled));
-    await replacePrivateFile(this.#path, content, String(process.pid));
+    await replacePrivateFile(this.#path, content, randomUUID());
   }
 
   #isYoung(ticket: CachedTicket): boolean {
