@@ -16,11 +16,12 @@ import {
 import { type Prompts, terminalPrompts } from "../client/session/terminal-prompts.ts";
 import { shortFingerprint } from "../format/crypto/fingerprint.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { KeyError } from "../format/crypto/key-error.ts";
 import { parseMasterPublicKey } from "../format/crypto/master-key.ts";
 import { checkWrapCapacity } from "../format/crypto/wrap-key.ts";
 import { type CryptMode } from "../format/manifest/manifest.ts";
 import { CliError } from "./cli-error.ts";
-import { type CryptOptions } from "./crypt-options.ts";
+import { type CryptOptions, type ReadKeyOptions } from "./crypt-options.ts";
 import { commandLog } from "./log.ts";
 
 /** How a backup is protected. */
@@ -65,19 +66,35 @@ export async function chooseBackupCrypt(options: CryptOptions): Promise<BackupCr
 /**
  * Opens the key that things are read with: the given one, else the default one, else none.
  *
- * May ask for a passphrase, so call it only when something encrypted or signed may be read.
+ * A default key whose passphrase nobody gives is warned about and left alone, unless the options want a key: what is not
+ * encrypted can be read without it. May ask for a passphrase, so call it only when something encrypted or signed may be read.
  *
  * @param prompts Who is asked; the terminal when left out.
  *
  * @throws {KeyError} `FormatError`, `SessionError`; {@link CliError} for options that exclude each other.
  */
 export async function chooseReadKey(
-  options: CryptOptions,
+  options: ReadKeyOptions,
   prompts: Prompts | undefined = terminalPrompts(),
 ): Promise<LoadedKey | undefined> {
   const config = readClientConfig();
   const source = await chooseReadKeySource(keyWishes(options), config);
-  return source === undefined ? undefined : await loadKey(keyAccess(config, prompts), source);
+  if (source === undefined) return undefined;
+  try {
+    return await loadKey(keyAccess(config, prompts), source);
+  } catch (error) {
+    const isWanted = options.cryptMode !== undefined || options.requireSignature === true;
+    if (source.kind !== "default" || isWanted || !isPassphraseMissing(error)) throw error;
+    const place = keyOrigin(source);
+    const consequence = "only what is not encrypted can be read, and no signature is checked";
+    commandLog.line("warn", `Warning: the key from ${place} stays locked: ${consequence}`);
+    commandLog.line("warn", `  ${error.message}`);
+    return undefined;
+  }
+}
+
+function isPassphraseMissing(error: unknown): error is KeyError {
+  return error instanceof KeyError && error.code === "KEY_PASSPHRASE_MISSING";
 }
 
 /** How the official client says which key it uses. */

@@ -5,8 +5,11 @@ import { type Prompts, terminalPrompts } from "../client/session/terminal-prompt
 import { parseFingerprint } from "../format/crypto/fingerprint.ts";
 import { type ExitCode, exitCodes } from "./run-command.ts";
 
-/** Hidden option that marks the process that stays. */
+/** Hidden option that marks the process that stays, and says whether the one that started it can ask somebody. */
 export const BACKGROUND_CHILD_OPTION = "--background-child";
+
+/** Value of {@link BACKGROUND_CHILD_OPTION}. */
+export type BackgroundQuestions = "asked" | "unasked";
 
 /** Descriptor that a key comes from in the process that stays, whatever its number was before. */
 export const BACKGROUND_KEY_DESCRIPTOR = "4";
@@ -45,10 +48,13 @@ export async function mountInBackground(
 ): Promise<ExitCode> {
   const [, program = "", command = "", ...args] = process.argv;
   const settings = descriptorSettings(readClientConfig());
+  const prompts = terminalPrompts();
+  const questions: BackgroundQuestions = prompts ? "asked" : "unasked";
+  const mark = `${BACKGROUND_CHILD_OPTION}=${questions}`;
   const child = spawn(
     process.execPath,
     // Not last: after "--", as fstab's helper writes it, it would be one more argument.
-    [...process.execArgv, program, command, BACKGROUND_CHILD_OPTION, ...args],
+    [...process.execArgv, program, command, mark, ...args],
     {
       detached: true,
       stdio: [
@@ -59,7 +65,6 @@ export async function mountInBackground(
     },
   );
   child.stderr?.pipe(process.stderr, { end: false });
-  const prompts = terminalPrompts();
   try {
     return await new Promise<ExitCode>((resolve, reject) => {
       signal.addEventListener("abort", () => {
@@ -134,8 +139,8 @@ async function answer(
 
 /** The end of the process that stays. */
 export interface BackgroundLink {
-  /** Questions to the person at the other process's terminal. */
-  readonly prompts: Prompts;
+  /** Questions to the person at the other process's terminal; `undefined` when it has none. */
+  readonly prompts: Prompts | undefined;
   /** Tells that the mount is there, and lets the other process go. */
   mounted(): void;
   /** Lets the other process go, whatever came of it: as long as it is connected neither can end. */
@@ -145,7 +150,7 @@ export interface BackgroundLink {
 }
 
 /** Connects the process that stays with the one that started it. */
-export function backgroundLink(): BackgroundLink {
+export function backgroundLink(questions: BackgroundQuestions): BackgroundLink {
   const lost = new AbortController();
   const waiting = new Map<number, (answer: string | boolean | undefined) => void>();
   let lastId = 0;
@@ -169,23 +174,24 @@ export function backgroundLink(): BackgroundLink {
       process.send?.(make(id));
     });
   const passwords = new Map<string, string>();
+  const prompts: Prompts = {
+    password: async (question) => {
+      // Asked once: later, when a login has to be renewed, nobody is there any more.
+      const known = passwords.get(question);
+      if (known !== undefined) return known;
+      const given = await ask((id) => ({ kind: "ask-password", id, question }));
+      if (typeof given !== "string") throw new Error("Cannot ask for a password: no terminal");
+      passwords.set(question, given);
+      return given;
+    },
+    confirmFingerprint: async (server, fingerprint) => {
+      const given = await ask((id) => ({ kind: "ask-fingerprint", id, server, fingerprint }));
+      return given === true;
+    },
+  };
   return {
     signal: lost.signal,
-    prompts: {
-      password: async (question) => {
-        // Asked once: later, when a login has to be renewed, nobody is there any more.
-        const known = passwords.get(question);
-        if (known !== undefined) return known;
-        const given = await ask((id) => ({ kind: "ask-password", id, question }));
-        if (typeof given !== "string") throw new Error("Cannot ask for a password: no terminal");
-        passwords.set(question, given);
-        return given;
-      },
-      confirmFingerprint: async (server, fingerprint) => {
-        const given = await ask((id) => ({ kind: "ask-fingerprint", id, server, fingerprint }));
-        return given === true;
-      },
-    },
+    prompts: questions === "asked" ? prompts : undefined,
     mounted: () => {
       process.off("disconnect", onDisconnect);
       process.send?.({ kind: "mounted" } satisfies ChildMessage, close);

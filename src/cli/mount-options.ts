@@ -1,12 +1,13 @@
 import { CliError } from "./cli-error.ts";
 import { type ConnectionOptions, type NamespaceOption } from "./connection-options.ts";
 import { type ReadKeyOptions } from "./crypt-options.ts";
+import type { BackgroundQuestions } from "./mount-background.ts";
 
 /** Everything `amber mount` can be told. */
 export interface MountCommandOptions extends ConnectionOptions, NamespaceOption, ReadKeyOptions {
   readonly foreground?: true;
   /** This is the process that stays, started by the one that the user started. */
-  readonly backgroundChild?: true;
+  readonly backgroundChild?: BackgroundQuestions;
   readonly allowOther?: true;
   readonly transport: "fuse" | "fuse-native";
   readonly cacheSize: string;

@@ -63,9 +63,11 @@ export function treeOptions(flags: {
   readonly overwriteHardlinks?: boolean;
   readonly ignoreAcls?: boolean;
   readonly ignoreXattrs?: boolean;
+  readonly ignoreFcaps?: boolean;
   readonly ignoreOwnership?: boolean;
   readonly ignorePermissions?: boolean;
   readonly ignoreExtractDeviceErrors?: boolean;
+  readonly leaveOut?: Partial<RestoreOptions["leaveOut"]>;
   readonly sparse: boolean;
 }): RestoreOptions {
   const all = flags.overwrite === true;
@@ -80,9 +82,11 @@ export function treeOptions(flags: {
     ignore: {
       acls: flags.ignoreAcls === true,
       xattrs: flags.ignoreXattrs === true,
+      fcaps: flags.ignoreFcaps === true,
       ownership: flags.ignoreOwnership === true,
       permissions: flags.ignorePermissions === true,
     },
+    leaveOut: { devices: false, fifos: false, sockets: false, ...flags.leaveOut },
     deviceErrors: flags.ignoreExtractDeviceErrors === true ? "report" : "fail",
     zeros: flags.sparse ? "holes" : "written",
   };

@@ -6,6 +6,7 @@ import { expect } from "chai";
 import { chooseBackupCrypt, chooseReadKey, usingKeyLine } from "../../src/cli/choose-crypt.ts";
 import { documentedKey, keyFixture } from "../support/key-vectors.ts";
 import { rejection } from "../support/rejection.ts";
+import { skipBecause } from "../support/skip-because.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 const known = documentedKey();
@@ -88,6 +89,19 @@ describe("cli/choose-crypt", () => {
     expect(key && usingKeyLine(key)).to.equal(
       `Using encryption key from default location '${system}'..`,
     );
+  });
+
+  it("leaves a default key locked that nobody gives the passphrase of, unless it is wanted", async function () {
+    if (process.stdin.isTTY) skipBecause(this, "there is a terminal to ask on");
+    await file("home/proxmox-backup/encryption-key.json", known.pbkdf2.keyfile);
+
+    expect(await chooseReadKey({})).to.equal(undefined);
+    for (const wish of [{ requireSignature: true }, { cryptMode: "encrypt" }] as const) {
+      expect(await rejection(chooseReadKey(wish))).to.have.property(
+        "code",
+        "KEY_PASSPHRASE_MISSING",
+      );
+    }
   });
 
   it("asks nobody when standard input is no terminal", async () => {

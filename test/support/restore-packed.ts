@@ -17,7 +17,8 @@ import { type Packed } from "./pack-directory.ts";
 export const CAREFUL: RestoreOptions = {
   existingDirectories: "refuse",
   overwrite: { files: false, symlinks: false, hardLinks: false, special: false },
-  ignore: { acls: false, xattrs: false, ownership: false, permissions: false },
+  ignore: { acls: false, xattrs: false, fcaps: false, ownership: false, permissions: false },
+  leaveOut: { devices: false, fifos: false, sockets: false },
   deviceErrors: "fail",
   zeros: "holes",
 };

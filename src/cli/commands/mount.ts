@@ -31,7 +31,7 @@ export function registerMountCommand(program: Command): void {
     .option("--password-file <file>", "file with the password or token secret")
     .option("--fingerprint <fingerprint>", "fingerprint of the server's certificate")
     .option("-o <words>", "options as in fstab, separated by commas (repeatable)", collect, [])
-    .addOption(new Option("--background-child").hideHelp())
+    .addOption(new Option("--background-child <questions>").hideHelp())
     .addHelpText(
       "after",
       "\nA --datastore with a slash in it is a folder of this machine, read without a server.",
@@ -54,7 +54,7 @@ async function mount(
   const { subject, mountPoint } = parseArguments(args);
   const { BACKGROUND_KEY_DESCRIPTOR, mountInBackground, backgroundLink } =
     await import("../mount-background.ts");
-  if (options.foreground !== true && options.backgroundChild !== true) {
+  if (options.foreground !== true && options.backgroundChild === undefined) {
     const exitCode = await mountInBackground(signal, options);
     if (exitCode === exitCodes.ok) await printMountPoint(mountPoint, options);
     return exitCode;
@@ -64,8 +64,9 @@ async function mount(
   const { runMount } = await import("../run-mount.ts");
   const { MountLog } = await import("../mount-log.ts");
   const log = new MountLog();
-  const link = options.backgroundChild === true ? backgroundLink() : undefined;
-  const isHandedOver = options.backgroundChild === true && options.keyfd !== undefined;
+  const { backgroundChild } = options;
+  const link = backgroundChild === undefined ? undefined : backgroundLink(backgroundChild);
+  const isHandedOver = link !== undefined && options.keyfd !== undefined;
   const running = runMount({
     subject,
     mountPoint,

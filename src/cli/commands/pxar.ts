@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 
 import { CliError } from "../cli-error.ts";
+import type { BackgroundQuestions } from "../mount-background.ts";
 import { exitCodes, runCommand } from "../run-command.ts";
 import { wholeNumber } from "../whole-number.ts";
 
@@ -78,7 +79,7 @@ function addCreateCommand(parent: Command): void {
     });
 }
 
-interface ExtractOptions {
+type ExtractOptions = FeatureFlags & {
   readonly pattern: readonly string[];
   readonly filesFrom?: string;
   readonly allowExistingDirs?: true;
@@ -86,12 +87,10 @@ interface ExtractOptions {
   readonly overwriteFiles?: true;
   readonly overwriteSymlinks?: true;
   readonly overwriteHardlinks?: true;
-  readonly xattrs: boolean;
-  readonly acls: boolean;
   readonly strict?: true;
   readonly payloadInput?: string;
   readonly preludeTarget?: string;
-}
+};
 
 function addExtractCommand(parent: Command): void {
   parent
@@ -106,8 +105,12 @@ function addExtractCommand(parent: Command): void {
     .option("--overwrite-files", "replace what has the name of a file")
     .option("--overwrite-symlinks", "replace what has the name of a symbolic link")
     .option("--overwrite-hardlinks", "replace what has the name of a hard link")
-    .option("--no-xattrs", "do not restore extended attributes and file capabilities")
+    .option("--no-xattrs", "do not restore extended attributes")
+    .option("--no-fcaps", "do not restore file capabilities")
     .option("--no-acls", "do not restore access control lists")
+    .option("--no-device-nodes", "do not restore devices")
+    .option("--no-fifos", "do not restore named pipes")
+    .option("--no-sockets", "do not restore sockets")
     .option("--strict", "fail when metadata cannot be restored")
     .option("--payload-input <file>", "where the content of a split archive is")
     .option("--prelude-target <path>", "write the archive's prelude to this new file")
@@ -115,9 +118,15 @@ function addExtractCommand(parent: Command): void {
       await runCommand(async (signal) => {
         const { extractArchiveFile } = await import("../pxar/extract-archive-file.ts");
         const { treeOptions } = await import("../restore-archive.ts");
-        const ignored = {
-          ...(options.acls ? {} : { ignoreAcls: true }),
-          ...(options.xattrs ? {} : { ignoreXattrs: true }),
+        const reduced = {
+          ignoreAcls: !options.acls,
+          ignoreXattrs: !options.xattrs,
+          ignoreFcaps: !options.fcaps,
+          leaveOut: {
+            devices: !options.deviceNodes,
+            fifos: !options.fifos,
+            sockets: !options.sockets,
+          },
         };
         await extractArchiveFile(
           {
@@ -127,7 +136,7 @@ function addExtractCommand(parent: Command): void {
             patterns: options.pattern,
             patternFile: options.filesFrom,
             preludeTarget: options.preludeTarget,
-            options: treeOptions({ ...options, ...ignored, sparse: true }),
+            options: treeOptions({ ...options, ...reduced, sparse: true }),
             problems: options.strict === true ? "fail" : "warn",
           },
           signal,
@@ -154,7 +163,7 @@ function addListCommand(parent: Command): void {
 interface MountOptions {
   readonly payloadInput?: string;
   readonly verbose?: true;
-  readonly backgroundChild?: true;
+  readonly backgroundChild?: BackgroundQuestions;
 }
 
 function addMountCommand(parent: Command): void {
@@ -165,17 +174,19 @@ function addMountCommand(parent: Command): void {
     .argument("<directory>", "where")
     .option("--payload-input <file>", "where the content of a split archive is")
     .option("--verbose", "stay until unmounted or interrupted")
-    .addOption(new Option("--background-child").hideHelp())
+    .addOption(new Option("--background-child <questions>").hideHelp())
     .action(async (archive: string, mountPoint: string, options: MountOptions) => {
       await runCommand(async (signal) => {
         if (archive === "-") throw new CliError("CLI_USAGE", "Cannot mount standard input");
         const { mountInBackground, backgroundLink } = await import("../mount-background.ts");
-        const isChild = options.backgroundChild === true;
-        if (options.verbose !== true && !isChild) return await mountInBackground(signal, {});
+        const { backgroundChild } = options;
+        if (options.verbose !== true && backgroundChild === undefined) {
+          return await mountInBackground(signal, {});
+        }
         const { mountArchive } = await import("../pxar/mount-archive.ts");
         const { MountLog } = await import("../mount-log.ts");
         const log = new MountLog();
-        const link = isChild ? backgroundLink() : undefined;
+        const link = backgroundChild === undefined ? undefined : backgroundLink(backgroundChild);
         const mounting = mountArchive(
           { archive, payload: options.payloadInput, mountPoint },
           {

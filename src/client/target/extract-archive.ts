@@ -22,6 +22,7 @@ import {
   type AskedArchive,
   type ContentDamage,
   restoreCounterFields,
+  type RestoreOptions,
   type RestoreRequest,
 } from "./restore-request.ts";
 import { TreeRestorer } from "./tree-restorer.ts";
@@ -51,6 +52,7 @@ export class ArchiveExtraction {
   readonly #payload: BlockingSource | undefined;
   readonly #restorer: TreeRestorer;
   readonly #wanted: Wanted;
+  readonly #leaveOut: RestoreOptions["leaveOut"];
   readonly #events: ExtractionEvents;
   readonly #stop: Int32Array;
   readonly #target: string;
@@ -72,6 +74,7 @@ export class ArchiveExtraction {
     this.#archive = sourceOf(request.archive, arena);
     this.#payload = request.payload && sourceOf(request.payload, arena);
     this.#wanted = new Wanted(patterns);
+    this.#leaveOut = options.leaveOut;
     this.#restorer = new TreeRestorer({
       root: openTarget(request),
       options,
@@ -158,9 +161,13 @@ export class ArchiveExtraction {
         return;
       case "block-device":
       case "character-device":
+        if (!this.#leaveOut.devices) restorer.addSpecial(node);
+        return;
       case "fifo":
+        if (!this.#leaveOut.fifos) restorer.addSpecial(node);
+        return;
       case "socket":
-        restorer.addSpecial(node);
+        if (!this.#leaveOut.sockets) restorer.addSpecial(node);
     }
   }
 

@@ -131,7 +131,7 @@ export class MetadataWriter {
         });
       }
     }
-    if (fcaps !== undefined) {
+    if (fcaps !== undefined && !this.#ignore.fcaps) {
       this.#attempt("capabilities", () => {
         set(CAPABILITY_NAME, fcaps);
       });

@@ -18,8 +18,15 @@ export interface RestoreOptions {
   readonly ignore: {
     readonly acls: boolean;
     readonly xattrs: boolean;
+    readonly fcaps: boolean;
     readonly ownership: boolean;
     readonly permissions: boolean;
+  };
+  /** Kinds of entries that are passed over. */
+  readonly leaveOut: {
+    readonly devices: boolean;
+    readonly fifos: boolean;
+    readonly sockets: boolean;
   };
   /** Whether a device that cannot be made ends the restore. */
   readonly deviceErrors: "fail" | "report";

@@ -264,7 +264,7 @@ function describeRestore(writerCount: number): void {
       });
 
       await restore(archive, {
-        ignore: { acls: true, xattrs: true, ownership: true, permissions: true },
+        ignore: { acls: true, xattrs: true, fcaps: true, ownership: true, permissions: true },
       });
 
       const { mode, uid: owner } = fs.statSync(path.join(target, "f"));
@@ -278,7 +278,7 @@ function describeRestore(writerCount: number): void {
       });
 
       await restore(archive, {
-        ignore: { acls: false, xattrs: false, ownership: true, permissions: false },
+        ignore: { acls: false, xattrs: false, fcaps: false, ownership: true, permissions: false },
       });
 
       expect(fs.statSync(path.join(target, "f")).mode).to.equal(0o100755);
