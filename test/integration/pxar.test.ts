@@ -128,6 +128,33 @@ describe("integration/pxar", function () {
     expect(run(["list", "bare.pxar"]).status).to.equal(0);
   });
 
+  /** What each option of `extract` leaves out of `special` or `xattrs`, as entries or attributes there are. */
+  const reductions: readonly [archive: string, option: string][] = [
+    ["special", "--no-device-nodes"],
+    ["special", "--no-fifos"],
+    ["special", "--no-sockets"],
+    ["xattrs", "--no-xattrs"],
+    ["xattrs", "--no-fcaps"],
+    ["acls", "--no-acls"],
+  ];
+  for (const [name, option] of reductions) {
+    it(`extracts ${name} with ${option} as it would be packed with it`, function () {
+      if (process.getuid?.() !== 0) skipBecause(this, "needs root");
+      const [full, less] = [`full${option}`, `less${option}`];
+      run(["extract", v1(name), full]);
+      run(["create", `all${option}.pxar`, full]);
+      run(["create", `${full}.pxar`, full, option]);
+
+      const extracted = run(["extract", v1(name), less, option]);
+      run(["create", `${less}.pxar`, less]);
+
+      expect(extracted.status).to.equal(0);
+      const archive = (file: string) => readFileSync(join(home, `${file}.pxar`)).toString("hex");
+      expect(archive(less)).to.equal(archive(full));
+      expect(archive(less)).to.not.equal(archive(`all${option}`));
+    });
+  }
+
   it("says that a damaged archive is damaged", () => {
     const broken = run(["list", "-"], readFileSync(v1("nested")).subarray(0, 500));
 

@@ -26,6 +26,7 @@ type KeepOptions = Readonly<Partial<Record<(typeof keepOptions)[number][1], stri
 interface PruneOptions extends ConnectionOptions, NamespaceOption, OutputFormatOptions {
   readonly dryRun?: true;
   readonly quiet?: true;
+  readonly explain?: true;
 }
 
 /** Adds `amber prune`: removes the snapshots of a group that no rule keeps. */
@@ -35,7 +36,11 @@ export function registerPruneCommand(program: Command): void {
     .description("remove the snapshots of a group that no --keep option keeps")
     .argument("<group>", "group, as type/id")
     .option("--dry-run", "only say what would be removed")
-    .option("--quiet", "show only what is removed");
+    .option("--quiet", "show only what is removed")
+    .option(
+      "--explain",
+      "only say what would be removed, and which option keeps what (Amber servers)",
+    );
   for (const [name, , meaning] of keepOptions) {
     command.option(`--${name} <count>`, `keep ${meaning}`);
   }
@@ -51,7 +56,8 @@ export function registerPruneCommand(program: Command): void {
           ...namespaceParameter(await chooseNamespace(options)),
           ...groupParameters(parseBackupGroup(text)),
           ...keepParameters(options),
-          ...(options.dryRun === true ? { "dry-run": true } : {}),
+          ...(options.explain === true ? { explain: true } : {}),
+          ...(options.dryRun === true || options.explain === true ? { "dry-run": true } : {}),
         };
         const data = await server.callStore("POST", "prune", parameters, signal);
         const shown = options.quiet === true ? "removed" : "all";
