@@ -53,6 +53,7 @@ export class Http2Connection {
   readonly #session: ClientHttp2Session;
   readonly #socket: TLSSocket;
   #failure: Error | undefined;
+  #isEnding = false;
   #openCount = 0;
   #silentTicks = 0;
   #watch: NodeJS.Timeout | undefined;
@@ -81,7 +82,7 @@ export class Http2Connection {
 
   /** Whether requests can still be made. */
   get isOpen(): boolean {
-    return !this.#session.closed && !this.#session.destroyed;
+    return !this.#isEnding && !this.#session.closed && !this.#session.destroyed;
   }
 
   /**
@@ -148,7 +149,10 @@ export class Http2Connection {
         settle(() => {
           reject(error instanceof Error ? error : new Error(String(error)));
         });
-        stream.close(constants.NGHTTP2_CANCEL);
+        // Not now: see `destroy`.
+        setImmediate(() => {
+          stream.close(constants.NGHTTP2_CANCEL);
+        });
       };
       const onAbort = (): void => {
         fail(signal?.reason);
@@ -189,10 +193,19 @@ export class Http2Connection {
     });
   }
 
-  /** Ends the connection at once; open requests fail. */
+  /**
+   * Ends the connection: no request can be made any more, open ones fail in the next turn of the event loop.
+   *
+   * Not in this turn, because what calls this often runs while nghttp2 hands out received data; closing streams there
+   * frees memory that it goes on to use (docs/decisions/0006-http2-beside-fastify.md).
+   */
   destroy(): void {
-    this.#session.destroy();
-    this.#socket.destroy();
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    setImmediate(() => {
+      this.#session.destroy();
+      this.#socket.destroy();
+    });
   }
 
   #open(request: SessionRequest): ClientHttp2Stream {

@@ -73,7 +73,10 @@ async function connectionEnd(
   let failure: string | undefined;
   const onAbort = (): void => {
     failure = "task aborted";
-    session.destroy();
+    // Never while nghttp2 hands out received data (docs/decisions/0006-http2-beside-fastify.md).
+    setImmediate(() => {
+      session.destroy();
+    });
   };
   session.on("error", (error: Error) => {
     failure ??= `connection error: ${error.message}`;

@@ -137,7 +137,7 @@ export class SessionRouter {
     if (isUnexpected) this.#events.onUnexpected(error);
     this.#events.onFailure(`${name}: ${status} ${STATUS_TEXTS[status] ?? ""}: ${text}`);
     if (status === 401) await delay(this.#events.unauthenticatedMs, undefined, { ref: false });
-    if (stream.headersSent) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    if (stream.headersSent) closeSoon(stream, constants.NGHTTP2_INTERNAL_ERROR);
     else sendText(stream, status, text);
   }
 }
@@ -187,7 +187,14 @@ function sendText(stream: ServerHttp2Stream, status: number, text: string): void
   // with unread bytes would stay open for ever, and its session with it.
   stream.resume();
   stream.once("finish", () => {
-    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+    if (!stream.readableEnded) closeSoon(stream, constants.NGHTTP2_NO_ERROR);
+  });
+}
+
+/** Closes a stream, but never while nghttp2 hands out received data (docs/decisions/0006-http2-beside-fastify.md). */
+function closeSoon(stream: ServerHttp2Stream, code: number): void {
+  setImmediate(() => {
+    stream.close(code);
   });
 }
 
