@@ -13,6 +13,8 @@ need lsattr e2fsprogs
 need setcap libcap2-bin
 need tar tar
 need python3 python3
+need make make
+need g++ g++
 
 if [ "${#packages[@]}" -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
