@@ -47,10 +47,10 @@ const TOKEN_PATH = "/access/users/:userid/token/:token_name";
 /** `/access/users/{userid}/token` (spec rest-api.md §4). */
 export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOptions): void {
   const { accounts, access } = options;
-  const requireModify = (caller: AuthId, user: AuthId): void => {
+  const requireModify = (caller: AuthId, user: string): void => {
     if (caller !== user) access.require(caller, "/access/users", ["Permissions.Modify"]);
   };
-  const requireAudit = (caller: AuthId, user: AuthId): void => {
+  const requireAudit = (caller: AuthId, user: string): void => {
     if (caller !== user) access.require(caller, "/access/users", ["Sys.Audit"]);
   };
   addRoute(api, {
@@ -61,8 +61,8 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
     parameters: Type.Object({ userid: userIdSchema }),
     reply: Type.Array(tokenReplySchema),
     handle: ({ userid }, { caller }) => {
+      requireAudit(caller, userid);
       const user = findUser(accounts, userid);
-      requireAudit(caller, user.id);
       return new WithAttributes(accounts.tokens(user.id).map(tokenEntry), {
         digest: accounts.digest,
       });
@@ -76,8 +76,8 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
     parameters: Type.Object(tokenParameters),
     reply: tokenReplySchema,
     handle: ({ userid, "token-name": name }, { caller }) => {
+      requireAudit(caller, userid);
       const user = findUser(accounts, userid);
-      requireAudit(caller, user.id);
       const token = findToken(accounts, user.id, name);
       return new WithAttributes(tokenEntry(token), { digest: accounts.digest });
     },
@@ -90,8 +90,8 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
     parameters: Type.Object({ ...tokenParameters, ...tokenDetails }),
     reply: Type.Object({ tokenid: Type.String(), value: Type.String() }),
     handle: async ({ userid, "token-name": name, digest, ...details }, { caller }) => {
+      requireModify(caller, userid);
       const user = findUser(accounts, userid);
-      requireModify(caller, user.id);
       requireConfigDigest(accounts.digest, digest);
       const id = tokenOf(user.id, name);
       if (accounts.get(id)) throw refused(`token '${name}' for user '${user.id}' already exists.`);
@@ -114,8 +114,8 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
     }),
     reply: Type.Union([Type.Null(), Type.Object({ secret: Type.String() })]),
     handle: async (parameters, { caller }) => {
+      requireModify(caller, parameters.userid);
       const user = findUser(accounts, parameters.userid);
-      requireModify(caller, user.id);
       requireConfigDigest(accounts.digest, parameters.digest);
       const token = findToken(accounts, user.id, parameters["token-name"]);
       const { comment, enable, expire } = parameters;
@@ -139,8 +139,8 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
     parameters: Type.Object({ ...tokenParameters, digest: optionalConfigDigest }),
     reply: Type.Null(),
     handle: async ({ userid, "token-name": name, digest }, { caller }) => {
+      requireModify(caller, userid);
       const user = findUser(accounts, userid);
-      requireModify(caller, user.id);
       requireConfigDigest(accounts.digest, digest);
       const token = findToken(accounts, user.id, name);
       await accounts.delete(token.id);

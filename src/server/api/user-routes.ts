@@ -89,8 +89,9 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
       ...userDetails,
     }),
     reply: Type.Null(),
-    handle: async (parameters) => {
+    handle: async (parameters, { caller }) => {
       const id = parseAuthId(parameters.userid);
+      if (parameters.password !== undefined) requirePasswordHere(caller, id);
       if (accounts.get(id)) throw refused(`user '${id}' already exists.`);
       requireKnownRealm(id);
       await accounts.put(accountOf(id, parameters));
@@ -108,8 +109,8 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
     parameters: Type.Object({ userid: userIdSchema }),
     reply: userReply,
     handle: ({ userid }, { caller }) => {
+      if (caller !== userid) access.require(caller, "/access/users", ["Sys.Audit"]);
       const user = findUser(accounts, userid);
-      if (caller !== user.id) access.require(caller, "/access/users", ["Sys.Audit"]);
       return new WithAttributes(userReplyOf(user), { digest: accounts.digest });
     },
   });
@@ -117,7 +118,9 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
     method: "PUT",
     path: "/access/users/:userid",
     description: "Changes a user.",
-    permit: decidedInside("Permissions.Modify on `/access/users`, or the user itself."),
+    permit: decidedInside(
+      "Permissions.Modify on `/access/users`, or the user itself for anything but `enable` and `expire`; a password also what `PUT /access/password` needs for others.",
+    ),
     parameters: Type.Object({
       userid: userIdSchema,
       password: Type.Optional(password),
@@ -127,8 +130,11 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
     }),
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
+      // What an administrator limits, the limited must not widen.
+      const isLimit = parameters.enable !== undefined || parameters.expire !== undefined;
+      if (caller !== parameters.userid || isLimit) requireModify(caller);
+      if (parameters.password !== undefined) requireSetPassword(access, caller, parameters.userid);
       const user = findUser(accounts, parameters.userid);
-      if (caller !== user.id) requireModify(caller);
       requireConfigDigest(accounts.digest, parameters.digest);
       const changed = changedAccount(user, parameters, parameters.delete ?? []);
       await accounts.put(changed);
@@ -168,7 +174,9 @@ function addPasswordRoute(
     method: "PUT",
     path: "/access/password",
     description: "Changes a password; the caller gives its own once more.",
-    permit: decidedInside("The user itself, or Permissions.Modify on `/`; never a token."),
+    permit: decidedInside(
+      "The user itself, or Permissions.Modify on `/`; for users of realm pam only the superuser; never a token.",
+    ),
     parameters: Type.Object({
       userid: userIdSchema,
       password,
@@ -178,12 +186,30 @@ function addPasswordRoute(
     handle: async ({ userid, password: newPassword, ...given }, { caller }) => {
       if (isToken(caller)) throw refused("API tokens cannot access this API endpoint");
       if (caller !== ROOT_USER) await authenticator.confirm(caller, given["confirmation-password"]);
+      if (caller !== userid) requireSetPassword(access, caller, userid);
       const user = findUser(accounts, userid);
-      if (caller !== user.id) access.require(caller, "/", ["Permissions.Modify"]);
       await accounts.setPasswordHash(user.id, await hashPassword(newPassword));
       return null;
     },
   });
+}
+
+/**
+ * Demands what it takes to set somebody else's password (spec rest-api.md §4, auth.md §6).
+ *
+ * A token never may: it could become the user, and leave its own limits behind.
+ */
+function requireSetPassword(access: AccessControl, caller: AuthId, userid: string): void {
+  if (isToken(caller)) throw refused("API tokens cannot access this API endpoint");
+  requirePasswordHere(caller, parseAuthId(userid));
+  access.require(caller, "/", ["Permissions.Modify"]);
+}
+
+/** Users of realm pam include the superuser, so only the superuser gives them passwords of this server. */
+function requirePasswordHere(caller: AuthId, user: AuthId): void {
+  if (realmOf(user) === "pam" && caller !== ROOT_USER) {
+    throw new ApiError("API_FORBIDDEN", "only root@pam sets passwords of realm pam");
+  }
 }
 
 /** A user that exists. */

@@ -1,5 +1,8 @@
 import { expect } from "chai";
 
+import { loadAuthKeys } from "../../../src/server/auth/auth-key-files.ts";
+import { ConfigDirectory } from "../../../src/server/configuration/config-directory.ts";
+import { loginHeaders } from "../../support/login-headers.ts";
 import { rawCall } from "../../support/raw-client.ts";
 import { otherToken, startTestServer, type TestServer } from "../../support/test-server.ts";
 
@@ -90,6 +93,7 @@ describe("server/api accounts", () => {
   });
 
   it("changes a password only for a user who gives the own one again", async () => {
+    await call("POST /access/users", { userid: "u3@pbs" });
     const login = await rawCall(server.port, "POST /api2/json/access/ticket", {
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ username: server.user, password: server.password }),
@@ -104,7 +108,7 @@ describe("server/api accounts", () => {
           csrfpreventiontoken: data.CSRFPreventionToken,
           "content-type": "application/json",
         },
-        body: JSON.stringify({ userid: "root@pam", password: "new-password", ...parameters }),
+        body: JSON.stringify({ userid: "u3@pbs", password: "new-password", ...parameters }),
       });
       return `${answer.status} ${answer.text}`;
     };
@@ -114,11 +118,41 @@ describe("server/api accounts", () => {
     expect(await change({ "confirmation-password": server.password })).to.equal(
       '200 {"data":null}',
     );
-    const root = await rawCall(server.port, "POST /api2/json/access/ticket", {
+    expect(await change({ userid: "root@pam", "confirmation-password": server.password })).to.equal(
+      "403 only root@pam sets passwords of realm pam",
+    );
+    const again = await rawCall(server.port, "POST /api2/json/access/ticket", {
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ username: "root@pam", password: "new-password" }),
+      body: JSON.stringify({ username: "u3@pbs", password: "new-password" }),
     });
-    expect(root.status).to.equal(200);
+    expect(again.status).to.equal(200);
+  });
+
+  it("lets a token set no password but that of a user it makes", async () => {
+    const made = await call("POST /access/users", { userid: "u4@pbs", password: "long-enough" });
+
+    expect(made.status).to.equal(200);
+    const text = "API tokens cannot access this API endpoint";
+    const password = "new-password";
+    expect((await call("PUT /access/users/u4@pbs", { password })).text).to.equal(text);
+    expect((await call("PUT /access/password", { userid: "u4@pbs", password })).text).to.equal(
+      text,
+    );
+  });
+
+  it("lets nobody without privilege learn which users exist, or widen the own limits", async () => {
+    const { authorization } = await otherToken(server);
+    const ask = async (path: string): Promise<number> =>
+      (await call(`GET /access/users/${path}`, undefined, authorization)).status;
+
+    expect(await ask("admin@pbs")).to.equal(await ask("nobody@pbs"));
+    expect(await ask("admin@pbs/token/test")).to.equal(await ask("nobody@pbs/token/test"));
+    const keys = await loadAuthKeys(await ConfigDirectory.open(server.configPath));
+    const answer = await rawCall(server.port, "PUT /api2/json/access/users/other@pbs", {
+      headers: { ...loginHeaders("other@pbs", keys), "content-type": "application/json" },
+      body: JSON.stringify({ expire: 0 }),
+    });
+    expect(answer.status).to.equal(403);
   });
 
   it("never removes the superuser", async () => {
