@@ -97,7 +97,7 @@ export async function callRoute(
   port: number,
   route: RouteDescription,
   given: Readonly<Record<string, unknown>>,
-  caller: { readonly persona: Persona | undefined; readonly keys: AuthKeys },
+  headers: Readonly<Record<string, string>>,
 ): Promise<RawAnswer> {
   const { method, path, parameters } = route;
   const required = new Set<string>(parameters.required);
@@ -114,7 +114,7 @@ export async function callRoute(
   const query = inBody ? "" : `?${new URLSearchParams(textsOf(values)).toString()}`;
   return await rawCall(port, `${method} /api2/json${url}${query}`, {
     headers: {
-      ...(caller.persona ? headersOf(caller.persona, caller.keys) : {}),
+      ...headers,
       ...(inBody ? { "content-type": "application/json" } : {}),
       ...upgradeOf(path),
     },
@@ -130,7 +130,8 @@ function upgradeOf(path: string): Readonly<Record<string, string>> {
   };
 }
 
-function headersOf(persona: Persona, keys: AuthKeys): Readonly<Record<string, string>> {
+/** Headers with which a persona calls. */
+export function headersOf(persona: Persona, keys: AuthKeys): Readonly<Record<string, string>> {
   if (persona.login === "token") {
     return { authorization: `PBSAPIToken=${persona.user}!tok:${SECRET}` };
   }

@@ -150,6 +150,8 @@ export async function preparePull(
           depthMax: values["max-depth"],
           filter,
           mayBackUp: (ns) => access.hasAny(owner, datastorePath(store, ns), ["Datastore.Backup"]),
+          mayRemoveIn: (ns) =>
+            access.hasAny(owner, datastorePath(store, ns), ["Datastore.Prune", "Datastore.Modify"]),
           mayCreateBelow: (ns) =>
             access.hasAny(owner, datastorePath(store, ns), ["Datastore.Modify"]),
         },

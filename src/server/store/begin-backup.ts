@@ -86,9 +86,11 @@ async function claimGroup(parts: DatastoreParts, request: BackupRequest): Promis
 /** The last finished snapshot, locked against removal; `undefined` when there is none that is good (spec backup-protocol.md §2.3). */
 async function findBase(
   { listing, locks, manifests }: DatastoreParts,
-  { namespace, snapshot }: BackupRequest,
+  { namespace, snapshot, ownerCheck }: BackupRequest,
   claims: SessionClaims,
 ): Promise<SnapshotId | undefined> {
+  // Who need not own the group must not read from it either.
+  if (ownerCheck === "skipped") return undefined;
   const last = await listing.lastFinished(namespace, snapshot);
   if (!last) return undefined;
   const { manifest } = await manifests.read(namespace, last);

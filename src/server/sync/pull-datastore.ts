@@ -23,7 +23,7 @@ export interface DatastorePull extends GroupPull {
   readonly filter: GroupFilter;
   /** Whether the owner may add snapshots in a namespace of the target. */
   readonly mayBackUp: (namespace: Namespace) => boolean;
-  /** Whether the owner may make namespaces below one. */
+  /** Whether the owner may make and remove namespaces below one. */
   readonly mayCreateBelow: (namespace: Namespace) => boolean;
 }
 
@@ -151,7 +151,7 @@ async function pullNamespace(
   for (const group of await target.listGroups(to)) {
     const name = backupGroupText(group);
     if (offered.has(name) || !filter(group)) continue;
-    if ((await target.readOwner(to, group)) !== owner) continue;
+    if ((await target.readOwner(to, group)) !== owner || !pull.mayRemoveIn(to)) continue;
     try {
       const { removedSnapshots, removedGroups } = await target.forgetGroup(to, group);
       task.log(`delete vanished group '${name}'`);
@@ -178,6 +178,11 @@ async function removeVanishedNamespaces(
     if (synced.has(namespace) || !pull.mayBackUp(namespace)) continue;
     const isNeeded = [...synced].some((one) => isWithinNamespace(one, namespace));
     if (isNeeded) continue;
+    // A namespace can hold groups of anybody, so this takes what the removal of a namespace takes.
+    if (!pull.mayCreateBelow(parentNamespace(namespace) ?? namespace)) {
+      task.log(`kept namespace '${namespace}' - '${pull.owner}' may not remove it`);
+      continue;
+    }
     try {
       const stats = await target.removeNamespace(namespace, "groups");
       vanished.snapshots += stats.removedSnapshots;

@@ -21,6 +21,8 @@ export interface GroupPull {
   readonly transferLast: number | undefined;
   /** Whether snapshots that the source no longer has are removed. */
   readonly vanished: "keep" | "remove";
+  /** Whether the owner may remove, and so replace, snapshots of its own in a namespace of the target. */
+  readonly mayRemoveIn: (namespace: Namespace) => boolean;
 }
 
 /** Where a group lies at both ends. */
@@ -44,7 +46,7 @@ type SkipReason = "older than the newest local snapshot" | "due to transfer-last
  * Pulls the snapshots of one group, oldest first; the first that fails ends it (spec retention-gc-verify-sync.md §5.3).
  *
  * A gap is never filled: what is older than the newest finished local snapshot is passed over, that one itself is
- * compared again.
+ * compared again, and replaced by another one only for an owner that might have removed it.
  */
 export async function pullGroup(
   pull: GroupPull,
@@ -72,12 +74,13 @@ export async function pullGroup(
     }
     try {
       await using one = await receiver.openSnapshot(snapshot);
-      await pullSnapshot(opened, one, { codec, task, stats });
+      const present = pull.mayRemoveIn(to) ? "replaced" : "kept";
+      await pullSnapshot(opened, one, { codec, task, stats, present });
     } finally {
       await opened[Symbol.asyncDispose]();
     }
   }
-  if (pull.vanished === "remove") {
+  if (pull.vanished === "remove" && pull.mayRemoveIn(to)) {
     const kept = new Set(offered.map(({ snapshot }) => snapshot.timeSec));
     run.vanished.snapshots += await removeVanished(target, places, { kept, task });
   }

@@ -34,7 +34,14 @@ export async function pullSnapshot(
     codec,
     task,
     stats,
-  }: { readonly codec: CodecProvider; readonly task: SyncLog; readonly stats: PullStats },
+    present: whatIsPresent,
+  }: {
+    readonly codec: CodecProvider;
+    readonly task: SyncLog;
+    readonly stats: PullStats;
+    /** What happens to a finished snapshot here that is not the source's. */
+    readonly present: "replaced" | "kept";
+  },
 ): Promise<void> {
   const { signal } = task;
   const name = snapshotIdText(target.snapshot);
@@ -47,6 +54,10 @@ export async function pullSnapshot(
   if (present && Buffer.compare(present, blob) === 0) {
     await pullLog(source, target, task);
     task.log(`${target.isNew ? "sync" : "re-sync"} snapshot ${name} - no data changes`);
+    return;
+  }
+  if (present && whatIsPresent === "kept") {
+    task.log(`keep snapshot ${name} as it is - replacing it needs the privilege to remove it`);
     return;
   }
   const manifest = decodeManifest(codec, blob);

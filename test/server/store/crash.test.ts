@@ -101,6 +101,7 @@ async function pullAll(source: Datastore, target: Datastore): Promise<void> {
       owner: tester,
       transferLast: undefined,
       vanished: "keep",
+      mayRemoveIn: () => true,
     },
     { group, from: rootNamespace, to: rootNamespace },
     {
