@@ -8,6 +8,7 @@ import { type FastifyBaseLogger } from "fastify";
 import { CodecPool } from "../chunks/codec-pool.ts";
 import { type Clock } from "../format/clock.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { TimeZone } from "../format/schedule/time-zone.ts";
 import { parseAuthId, type AuthId } from "../format/snapshot/auth-id.ts";
 import { addAclRoutes } from "./api/acl-routes.ts";
 import { addDatastoreConfigRoutes } from "./api/datastore-config-routes.ts";
@@ -27,7 +28,8 @@ import { addTicketRoutes } from "./api/ticket-routes.ts";
 import { addTokenRoutes } from "./api/token-routes.ts";
 import { addUsageRoutes } from "./api/usage-routes.ts";
 import { addUserRoutes } from "./api/user-routes.ts";
-import { addVerifyRoutes, type OpenVerifier } from "./api/verify-routes.ts";
+import { addJobRoutes } from "./api/job-routes.ts";
+import { addVerifyRoutes } from "./api/verify-routes.ts";
 import { addVersionRoutes, type Product } from "./api/version-routes.ts";
 import { buildApp, type RoutePlugin } from "./app.ts";
 import { AccessControl } from "./auth/access-control.ts";
@@ -43,14 +45,19 @@ import { DatastoreChanges } from "./datastore-changes.ts";
 import { type Datastores } from "./datastores.ts";
 import { type RouteDescription } from "./http/route.ts";
 import { listenSecurely } from "./http/secure-listener.ts";
+import { type Ticker } from "./jobs/every-minute.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
+import { verifyNewBackup } from "./jobs/verify-new-backup.ts";
+import { type OpenVerifier } from "./jobs/verify-namespaces.ts";
 import { MetricHistory } from "./node/metric-history.ts";
 import { MetricRecorder } from "./node/metric-recorder.ts";
 import { openDatastores } from "./open-datastores.ts";
+import { openJobs, type OpenJobs } from "./open-jobs.ts";
 import { addBackupRoute } from "./session/backup-session.ts";
 import { UploadMemory } from "./session/upload-memory.ts";
 import { pooledChunkVerifier } from "./session/pooled-chunk-verifier.ts";
 import { addReaderRoute } from "./session/reader-session.ts";
+import { type FinishedBackup } from "./session/session-options.ts";
 import { type RemoteAccess } from "./sync/sync-source.ts";
 import { TaskRegistry } from "./tasks/task-registry.ts";
 import { certificateFingerprint, loadServerCertificate } from "./tls/server-certificate.ts";
@@ -66,6 +73,8 @@ export interface ServerEnvironment {
   readonly replies?: "checked" | "trusted";
   /** How other servers are reached, to pull from them; without it that is refused. */
   readonly remotes?: RemoteAccess;
+  /** What wakes the scheduler. */
+  readonly everyMinute: Ticker;
 }
 
 /** A server that answers requests. */
@@ -151,11 +160,24 @@ export async function startServer(
       unauthenticatedMs: config.unauthenticatedDelayMs,
       logger,
       running: new Set<Promise<void>>(),
+      afterBackup: async (backup: FinishedBackup): Promise<void> => {
+        await verifyNewBackup({ datastores, jobs, logger, clock, openVerifier }, backup);
+      },
     };
-    const { remotes } = environment;
+    const { remotes, everyMinute } = environment;
     const stores = { datastores, files, changes, jobs, remotes };
     const node = { clock, history, recorder, certificatePem: certificate.certificatePem };
-    const services = { authenticator, accounts, access, tasks, pool, ...stores, ...node };
+    const zone = (): TimeZone => new TimeZone();
+    const { stateDirectory } = config;
+    const openedJobs = await openJobs({
+      ...stores,
+      ...{ access, tasks, clock, logger, zone, openVerifier, stateDirectory, everyMinute },
+    });
+    open.add(async () => {
+      await openedJobs[Symbol.asyncDispose]();
+    });
+    const basics = { authenticator, accounts, access, tasks, pool, zone };
+    const services = { ...basics, ...stores, ...node, ...openedJobs };
     const app = await buildApp(
       {
         authenticator,
@@ -221,7 +243,8 @@ class OpenParts {
   }
 }
 
-interface Services {
+interface Services extends Omit<OpenJobs, typeof Symbol.asyncDispose> {
+  readonly zone: () => TimeZone;
   readonly authenticator: Authenticator;
   readonly accounts: Accounts;
   readonly access: AccessControl;
@@ -270,6 +293,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
     (api) => {
       addDatastoreConfigRoutes(api, services);
       addJobConfigRoutes(api, services);
+      addJobRoutes(api, services);
       addRemoteConfigRoutes(api, services);
       addSyncRoutes(api, services);
     },

@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { systemClock } from "../../src/format/clock.ts";
 import { type ServerConfig } from "../../src/server/config.ts";
 import { type RunningServer, startServer } from "../../src/server/main.ts";
+import { ManualTicker } from "../support/manual-ticker.ts";
 import { rawCall, rawConnect, readAnswer } from "../support/raw-client.ts";
 import { rejection } from "../support/rejection.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -46,6 +47,7 @@ describe("server/main", () => {
         clock: systemClock,
         logger: pino({ level: "silent" }),
         product: { name: "amber", version: "test" },
+        everyMinute: new ManualTicker().ticker,
         ...(adminPassword === undefined ? {} : { adminPassword }),
       },
     );

@@ -6,7 +6,9 @@ import { remoteAccess } from "../../src/cli/remote-access.ts";
 import { type Clock, systemClock } from "../../src/format/clock.ts";
 import { type Login } from "../../src/server/auth/authenticator.ts";
 import { type RouteDescription } from "../../src/server/http/route.ts";
+import { type Ticker } from "../../src/server/jobs/every-minute.ts";
 import { startServer } from "../../src/server/main.ts";
+import { ManualTicker } from "./manual-ticker.ts";
 import { rawCall } from "./raw-client.ts";
 import { tempDir } from "./temp-dir.ts";
 
@@ -47,6 +49,10 @@ export interface TestServerOptions {
   /** How long 401 replies are held back; none unless the test is about it. */
   readonly unauthenticatedDelayMs?: number;
   readonly uploadMemoryBytes?: number;
+  /** What wakes the scheduler; nothing does otherwise. */
+  readonly everyMinute?: Ticker;
+  /** Existing folder of what the server remembers in place of a new one. */
+  readonly statePath?: string;
 }
 
 /** Starts a server in this process on a free port of the loopback interface. */
@@ -64,7 +70,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     {
       configDirectory: configPath,
       taskDirectory: options.taskPath ?? join(folder.path, "tasks"),
-      stateDirectory: join(folder.path, "state"),
+      stateDirectory: options.statePath ?? join(folder.path, "state"),
       listen: { host: "127.0.0.1", port: 0 },
       datastores: [{ name: "store1", path: storePath }],
       adminUser: user,
@@ -81,6 +87,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       adminPassword: password,
       replies: "checked",
       remotes: remoteAccess(options.clock ?? systemClock),
+      everyMinute: options.everyMinute ?? new ManualTicker().ticker,
     },
   );
   const call = async <Data>(
@@ -101,6 +108,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     csrfpreventiontoken: login.CSRFPreventionToken,
   };
   const tokenPath = `/access/users/${user}/token/test`;
+  if (options.configPath !== undefined) {
+    // A server that was there before on this configuration has made it already.
+    await rawCall(server.port, `DELETE /api2/json${tokenPath}`, { headers: cookie });
+  }
   const token = await call<{ tokenid: string; value: string }>("POST", tokenPath, {}, cookie);
   const assignment = { path: "/", role: "Admin", "auth-id": token.tokenid };
   await call("PUT", "/access/acl", assignment, cookie);

@@ -58,13 +58,15 @@ export function registerServerCommand(program: Command): void {
 }
 
 async function runServer(options: ServerOptions, signal: AbortSignal): Promise<void> {
-  const [{ startServer }, config, { makeServerLog }, { systemClock }, remote] = await Promise.all([
-    import("../../server/main.ts"),
-    import("../../server/config.ts"),
-    import("../../server/server-log.ts"),
-    import("../../format/clock.ts"),
-    import("../remote-access.ts"),
-  ]);
+  const [{ startServer }, config, { makeServerLog }, { systemClock }, remote, { everyMinute }] =
+    await Promise.all([
+      import("../../server/main.ts"),
+      import("../../server/config.ts"),
+      import("../../server/server-log.ts"),
+      import("../../format/clock.ts"),
+      import("../remote-access.ts"),
+      import("../../server/jobs/every-minute.ts"),
+    ]);
   const adminPassword = await firstPassword(options, config.adminPasswordFromEnvironment());
   const server = await startServer(config.readServerConfig(options), {
     clock: systemClock,
@@ -74,6 +76,7 @@ async function runServer(options: ServerOptions, signal: AbortSignal): Promise<v
       write: (line) => process.stderr.write(line),
     }),
     remotes: remote.remoteAccess(systemClock),
+    everyMinute: everyMinute(systemClock),
     product: { name: "amber", version: await readProgramVersion() },
     ...(adminPassword === undefined ? {} : { adminPassword }),
   });

@@ -54,8 +54,14 @@ export interface EntryKind {
   readonly check?: (id: string, values: SectionValues) => Promise<void> | void;
   /** Refuses the removal of an entry that is needed. */
   readonly checkRemoval?: (id: string) => Promise<void>;
-  /** Called after an entry was removed. */
-  readonly onRemoved?: (id: string) => Promise<void>;
+  /** Called after an entry was made, changed or removed, with its values before and after. */
+  readonly onChanged?: (id: string, change: EntryChange) => Promise<void>;
+}
+
+/** An entry before and after a change; `undefined` where there is none. */
+export interface EntryChange {
+  readonly before: SectionValues | undefined;
+  readonly after: SectionValues | undefined;
 }
 
 /** The five methods of `/config/KIND` and `/config/KIND/{id}` (spec rest-api.md §7). */
@@ -73,13 +79,13 @@ function addReadRoutes(api: FastifyInstance, kind: EntryKind): void {
     description: `Every ${noun} that the caller may see.`,
     permit: permits.read,
     parameters: Type.Object({}),
-    reply: Type.Array(replySchema(kind)),
+    reply: Type.Array(entrySchema(kind)),
     handle: async (_parameters, { caller }) => {
       const { sections, digest } = await file.read();
       const entries = sections
         .filter(({ type }) => type === kind.section)
         .filter((section) => kind.isVisible(caller, section.id, sectionValues(section, stored)))
-        .map((section) => replyOf(kind, section));
+        .map((section) => entryReply(kind, section));
       return new WithAttributes(entries, { digest });
     },
   });
@@ -89,12 +95,12 @@ function addReadRoutes(api: FastifyInstance, kind: EntryKind): void {
     description: `One ${noun}.`,
     permit: permits.read,
     parameters: Type.Object({ [idName]: configId(noun) }),
-    reply: replySchema(kind),
+    reply: entrySchema(kind),
     handle: async (parameters, { caller }) => {
       const { sections, digest } = await file.read();
-      const section = findSection(kind, sections, textOf(parameters[idName]));
+      const section = findEntry(kind, sections, textOf(parameters[idName]));
       if (!kind.isVisible(caller, section.id, sectionValues(section, stored))) throw forbidden();
-      return new WithAttributes(replyOf(kind, section), { digest });
+      return new WithAttributes(entryReply(kind, section), { digest });
     },
   });
 }
@@ -128,6 +134,7 @@ function addChangeRoutes(api: FastifyInstance, kind: EntryKind): void {
         const empty = { type: kind.section, id, properties: new Map<string, string>() };
         return [...sections, changedSection(empty, encoded(kind, values))];
       });
+      await kind.onChanged?.(id, { before: undefined, after: values });
       return null;
     },
   });
@@ -147,16 +154,20 @@ function addChangeRoutes(api: FastifyInstance, kind: EntryKind): void {
       const id = textOf(parameters[idName]);
       const given = valuesOf(kind, parameters);
       const removed = textsOf(parameters["delete"]);
+      let change: EntryChange | undefined;
       await file.update(async ({ sections, digest }) => {
-        const section = findSection(kind, sections, id);
+        const section = findEntry(kind, sections, id);
         requireConfigDigest(digest, optionalTextOf(parameters["digest"]));
         const changed = changedSection(section, encoded(kind, given), removed);
         const after = { ...sectionValues(changed, stored), ...given };
-        kind.requireChange(caller, id, sectionValues(section, stored));
+        const before = sectionValues(section, stored);
+        kind.requireChange(caller, id, before);
         kind.requireChange(caller, id, after);
         await kind.check?.(id, after);
+        change = { before, after };
         return sections.map((each) => (each === section ? changed : each));
       });
+      if (change) await kind.onChanged?.(id, change);
       return null;
     },
   });
@@ -169,14 +180,16 @@ function addChangeRoutes(api: FastifyInstance, kind: EntryKind): void {
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
       const id = textOf(parameters[idName]);
+      let before: SectionValues | undefined;
       await file.update(async ({ sections, digest }) => {
-        const section = findSection(kind, sections, id);
-        kind.requireChange(caller, id, sectionValues(section, stored));
+        const section = findEntry(kind, sections, id);
+        before = sectionValues(section, stored);
+        kind.requireChange(caller, id, before);
         requireConfigDigest(digest, optionalTextOf(parameters["digest"]));
         await kind.checkRemoval?.(id);
         return sections.filter((each) => each !== section);
       });
-      await kind.onRemoved?.(id);
+      await kind.onChanged?.(id, { before, after: undefined });
       return null;
     },
   });
@@ -194,7 +207,8 @@ function deleteList(names: readonly string[]): TSchema {
   );
 }
 
-function replySchema({ idName, properties, secret = [] }: EntryKind): TObject {
+/** Members of an entry in replies: its name and every property that is shown. */
+export function entrySchema({ idName, properties, secret = [] }: EntryKind): TObject {
   const shown = Object.entries(properties).filter(([name]) => !secret.includes(name));
   return Type.Object({
     [idName]: Type.String(),
@@ -202,7 +216,8 @@ function replySchema({ idName, properties, secret = [] }: EntryKind): TObject {
   });
 }
 
-function replyOf(
+/** {@link entrySchema} of one section. */
+export function entryReply(
   { idName, properties, secret = [] }: EntryKind,
   section: Section,
 ): Record<string, SectionValue> {
@@ -211,7 +226,12 @@ function replyOf(
   return { [idName]: section.id, ...values };
 }
 
-function findSection(kind: EntryKind, sections: readonly Section[], id: string): Section {
+/**
+ * The section of one entry.
+ *
+ * @throws {ApiError} `API_NOT_FOUND`.
+ */
+export function findEntry(kind: EntryKind, sections: readonly Section[], id: string): Section {
   const section = sections.find((each) => each.type === kind.section && each.id === id);
   if (!section) throw new ApiError("API_NOT_FOUND", `no such ${kind.noun} '${id}'`);
   return section;

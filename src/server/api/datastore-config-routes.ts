@@ -10,7 +10,6 @@ import {
 } from "../configuration/datastore-config.ts";
 import { type Section } from "../configuration/section-config.ts";
 import { changedSection, sectionValues } from "../configuration/section-entry.ts";
-import { type SectionFile } from "../configuration/section-file.ts";
 import { type DatastoreChanges } from "../datastore-changes.ts";
 import { type Datastores } from "../datastores.ts";
 import { ApiError, refused } from "../http/api-error.ts";
@@ -26,6 +25,7 @@ import { optionalPropertyString } from "../http/property-string.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
 import { calendarEvent } from "../http/text-format.ts";
 import { type JobRunner } from "../jobs/job-runner.ts";
+import { type JobStates } from "../jobs/job-states.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
 import { keepProperties } from "./job-config-routes.ts";
 
@@ -37,6 +37,7 @@ export interface DatastoreConfigOptions {
   readonly changes: DatastoreChanges;
   readonly jobs: JobRunner;
   readonly tasks: TaskRegistry;
+  readonly states: JobStates;
 }
 
 const schedule = calendarEvent("A calendar event.");
@@ -123,7 +124,7 @@ export function addDatastoreConfigRoutes(
 }
 
 function addCreateRoute(api: FastifyInstance, options: DatastoreConfigOptions): void {
-  const { files, changes, jobs } = options;
+  const { files, changes, jobs, states } = options;
   addRoute(api, {
     method: "POST",
     path: "/config/datastore",
@@ -154,7 +155,8 @@ function addCreateRoute(api: FastifyInstance, options: DatastoreConfigOptions): 
       const task = { type: "create-datastore", id: name, authId: caller };
       const job = await jobs.start(task, async (running) => {
         await changes.create(section, reuse === true ? "existing" : "new", running);
-        if (pruneSchedule !== undefined) await addPruneJob(files.pruneJobs, name, parameters);
+        await states.created({ type: "garbage_collection", id: name });
+        if (pruneSchedule !== undefined) await addPruneJob(options, name, parameters);
       });
       job.result.catch(() => undefined); // The task tells.
       return job.upid;
@@ -164,7 +166,7 @@ function addCreateRoute(api: FastifyInstance, options: DatastoreConfigOptions): 
 
 /** What the schedule and the counts of a datastore, an older way to say it, are today: a job of their own. */
 async function addPruneJob(
-  file: SectionFile,
+  { files, states }: DatastoreConfigOptions,
   store: string,
   parameters: Readonly<Record<string, unknown>>,
 ): Promise<void> {
@@ -182,14 +184,18 @@ async function addPruneJob(
     id: `default-${store}`.slice(0, 32),
     properties: new Map<string, string>(),
   };
-  await file.update(({ sections }) =>
+  await files.pruneJobs.update(({ sections }) =>
     sections.some(({ type, id }) => type === "prune" && id === empty.id)
       ? sections
       : [...sections, changedSection(empty, values)],
   );
+  await states.created({ type: "prunejob", id: empty.id });
 }
 
-function addUpdateRoute(api: FastifyInstance, { files, changes }: DatastoreConfigOptions): void {
+function addUpdateRoute(
+  api: FastifyInstance,
+  { files, changes, states }: DatastoreConfigOptions,
+): void {
   addRoute(api, {
     method: "PUT",
     path: "/config/datastore/:name",
@@ -207,12 +213,17 @@ function addUpdateRoute(api: FastifyInstance, { files, changes }: DatastoreConfi
     }),
     reply: Type.Null(),
     handle: async ({ name, delete: removed, digest: given, ...values }) => {
+      const schedules: (string | undefined)[] = [];
       await files.datastores.update(({ sections, digest }) => {
         const section = findDatastore(sections, name);
         requireConfigDigest(digest, given);
         const changed = changedSection(section, values, removed);
+        schedules.push(...[section, changed].map((each) => datastoreEntry(each).gcSchedule));
         return sections.map((each) => (each === section ? changed : each));
       });
+      if (schedules[0] !== schedules[1]) {
+        await states.rescheduled({ type: "garbage_collection", id: name });
+      }
       await changes.follow(name);
       return null;
     },
@@ -244,9 +255,10 @@ function addRemoveRoute(api: FastifyInstance, options: DatastoreConfigOptions): 
       leaveService(options, name);
       const task = { type: "delete-datastore", id: name, authId: caller };
       const job = await jobs.start(task, async (running) => {
-        if (flags["keep-job-configs"] !== true) await removeJobs(files, name);
+        if (flags["keep-job-configs"] !== true) await removeJobs(options, name);
         const data = flags["destroy-data"] === true ? "destroyed" : "kept";
         await changes.remove(name, data, running);
+        await options.states.remove({ type: "garbage_collection", id: name });
       });
       job.result.catch(() => undefined); // The task tells.
       return job.upid;
@@ -268,11 +280,20 @@ function leaveService({ datastores, tasks }: DatastoreConfigOptions, name: strin
   datastores.setEntry({ ...known.entry, maintenance });
 }
 
-async function removeJobs(files: ConfigFiles, store: string): Promise<void> {
-  for (const file of [files.pruneJobs, files.verifyJobs, files.syncJobs]) {
-    await file.update(({ sections }) =>
-      sections.filter(({ properties }) => properties.get("store") !== store),
-    );
+async function removeJobs({ files, states }: DatastoreConfigOptions, store: string): Promise<void> {
+  const kinds = [
+    ["prunejob", files.pruneJobs],
+    ["verificationjob", files.verifyJobs],
+    ["syncjob", files.syncJobs],
+  ] as const;
+  for (const [type, file] of kinds) {
+    const removed: string[] = [];
+    await file.update(({ sections }) => {
+      const isOfStore = ({ properties }: Section): boolean => properties.get("store") === store;
+      removed.push(...sections.filter(isOfStore).map(({ id }) => id));
+      return sections.filter((section) => !isOfStore(section));
+    });
+    for (const id of removed) await states.remove({ type, id });
   }
 }
 

@@ -1,46 +1,49 @@
 import { type FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 
+import { type TimeZone } from "../../format/schedule/time-zone.ts";
 import { datastorePath } from "../auth/access-control.ts";
-import { refused } from "../http/api-error.ts";
 import { datastoreName } from "../http/parameter-schema.ts";
 import { decidedInside, needs } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
-import { collectDatastore } from "../jobs/collect-datastore.ts";
-import { type JobRunner } from "../jobs/job-runner.ts";
-import { type Datastore } from "../store/datastore.ts";
-import { type TaskRegistry } from "../tasks/task-registry.ts";
+import { collectionJob } from "../jobs/collection-job.ts";
+import { type JobStarter } from "../jobs/job-starter.ts";
+import { type JobStates } from "../jobs/job-states.ts";
+import { parseUpid } from "../tasks/upid.ts";
 import { collectionMembers, lastCollection } from "./collection-reply.ts";
 import { type ContentOptions } from "./content-access.ts";
+import { jobStatus, jobStatusMembers } from "./job-status.ts";
 
 /** What the collection routes work on. */
 export type CollectionRouteOptions = ContentOptions & {
-  readonly jobs: JobRunner;
-  readonly tasks: TaskRegistry;
+  readonly starter: JobStarter;
+  readonly states: JobStates;
+  /** The zone in which schedules are read now. */
+  readonly zone: () => TimeZone;
 };
 
 const reply = Type.Object({
   ...collectionMembers,
+  ...jobStatusMembers,
   store: Type.String(),
   schedule: Type.Optional(Type.String()),
-  "last-run-upid": Type.Optional(Type.String()),
-  "last-run-state": Type.Optional(Type.String()),
-  "last-run-endtime": Type.Optional(Type.Integer()),
-  "next-run": Type.Optional(Type.Integer()),
-  duration: Type.Optional(Type.Integer()),
+  duration: Type.Optional(Type.Integer({ description: "Seconds that the last run took." })),
 });
 
 /** Garbage collection: start, and what the last run came to (spec rest-api.md §5, §6). */
 export function addCollectionRoutes(api: FastifyInstance, options: CollectionRouteOptions): void {
-  const { datastores, access, jobs, tasks } = options;
+  const { datastores, access, starter } = options;
   addRoute(api, {
     method: "GET",
     path: "/admin/datastore/:store/gc",
-    description: "Figures of the last garbage collection.",
+    description: "Figures of the last garbage collection, and when the next one is due.",
     permit: needs("/datastore/{store}", "Datastore.Audit"),
     parameters: Type.Object({ store: datastoreName }),
     reply,
-    handle: async ({ store }) => await describe(datastores.require(store, "read"), tasks),
+    handle: async ({ store }) => {
+      datastores.require(store, "read");
+      return await describe(options, store);
+    },
   });
   addRoute(api, {
     method: "POST",
@@ -50,15 +53,8 @@ export function addCollectionRoutes(api: FastifyInstance, options: CollectionRou
     parameters: Type.Object({ store: datastoreName }),
     reply: Type.String(),
     handle: async ({ store }, { caller }) => {
-      const datastore = datastores.require(store, "write");
-      if (datastore.processLock.isCollecting) {
-        throw refused(`garbage collection is already running on datastore '${store}'`);
-      }
-      const name = { type: "garbage_collection", id: store, authId: caller };
-      const job = await jobs.start(name, async (task) => {
-        await collectDatastore(datastore, task);
-      });
-      return job.upid;
+      const job = collectionJob({ name: store, gcSchedule: undefined }, datastores);
+      return await starter.start(job, { kind: "hand", authId: caller });
     },
   });
   for (const path of ["/admin/gc", "/admin/gc/:store"]) {
@@ -71,11 +67,11 @@ export function addCollectionRoutes(api: FastifyInstance, options: CollectionRou
       reply: Type.Array(reply),
       handle: async ({ store }, { caller }) => {
         const shown: Static<typeof reply>[] = [];
-        for (const { datastore } of datastores.list()) {
-          if (store !== undefined && datastore.name !== store) continue;
-          const aclPath = datastorePath(datastore.name, "");
+        for (const { entry } of datastores.list()) {
+          if (store !== undefined && entry.name !== store) continue;
+          const aclPath = datastorePath(entry.name, "");
           if (!access.hasAny(caller, aclPath, ["Datastore.Audit"])) continue;
-          shown.push(await describe(datastore, tasks));
+          shown.push(await describe(options, entry.name));
         }
         return shown;
       },
@@ -83,16 +79,23 @@ export function addCollectionRoutes(api: FastifyInstance, options: CollectionRou
   }
 }
 
-async function describe(datastore: Datastore, tasks: TaskRegistry): Promise<Static<typeof reply>> {
-  const status = await lastCollection(datastore);
-  const task = status.upid === null ? undefined : tasks.find(status.upid);
+async function describe(
+  { datastores, states, zone }: CollectionRouteOptions,
+  store: string,
+): Promise<Static<typeof reply>> {
+  const found = datastores.list().find(({ entry }) => entry.name === store);
+  if (!found) throw new TypeError("the datastore was found a moment ago");
+  const schedule = found.entry.gcSchedule;
+  const state = await states.read({ type: "garbage_collection", id: store });
+  const { "last-run-upid": upid, ...run } = jobStatus(state, schedule, zone());
+  const startSec = upid === undefined ? undefined : parseUpid(upid)?.startSec;
+  const endSec = run["last-run-endtime"];
   return {
-    ...status,
-    store: datastore.name,
-    ...(task?.end && {
-      "last-run-state": task.end.status,
-      "last-run-endtime": task.end.endSec,
-      duration: task.end.endSec - task.parts.startSec,
-    }),
+    ...(await lastCollection(found.datastore)),
+    store,
+    ...run,
+    ...(upid === undefined ? {} : { "last-run-upid": upid }),
+    ...(schedule === undefined ? {} : { schedule }),
+    ...(startSec === undefined || endSec === undefined ? {} : { duration: endSec - startSec }),
   };
 }

@@ -17,6 +17,7 @@ import {
   singleLineComment,
 } from "../http/parameter-schema.ts";
 import { decidedInside } from "../http/permission.ts";
+import { type JobStates, type JobType } from "../jobs/job-states.ts";
 import { byteSize, calendarEvent } from "../http/text-format.ts";
 import { parseGroupFilter } from "../sync/group-filter.ts";
 import { addConfigEntryRoutes, type EntryKind } from "./config-entry-routes.ts";
@@ -27,6 +28,7 @@ export interface JobConfigOptions {
   readonly files: ConfigFiles;
   readonly access: AccessControl;
   readonly datastores: Datastores;
+  readonly states: JobStates;
 }
 
 const schedule = calendarEvent("When the job runs, as a calendar event.");
@@ -50,12 +52,14 @@ export function addJobConfigRoutes(api: FastifyInstance, options: JobConfigOptio
   addConfigEntryRoutes(api, syncKind(options));
 }
 
-function pruneKind(options: JobConfigOptions): EntryKind {
+/** Prune jobs as entries of the configuration. */
+export function pruneKind(options: JobConfigOptions): EntryKind {
   return {
     ...datastoreJob(options, ["Datastore.Audit", "Datastore.Modify"], ["Datastore.Modify"]),
     path: "/config/prune",
     section: "prune",
     file: options.files.pruneJobs,
+    onChanged: jobFollower("prunejob", options.states),
     noun: "prune job",
     properties: {
       store: datastoreName,
@@ -70,12 +74,14 @@ function pruneKind(options: JobConfigOptions): EntryKind {
   };
 }
 
-function verifyKind(options: JobConfigOptions): EntryKind {
+/** Verification jobs as entries of the configuration. */
+export function verifyKind(options: JobConfigOptions): EntryKind {
   return {
     ...datastoreJob(options, ["Datastore.Audit", "Datastore.Verify"], ["Datastore.Verify"]),
     path: "/config/verify",
     section: "verification",
     file: options.files.verifyJobs,
+    onChanged: jobFollower("verificationjob", options.states),
     noun: "verification job",
     properties: {
       store: datastoreName,
@@ -90,6 +96,15 @@ function verifyKind(options: JobConfigOptions): EntryKind {
       "max-depth": depthMax,
     },
     required: ["store"],
+  };
+}
+
+/** Keeps what is known about the runs of jobs in step with the configuration. */
+function jobFollower(type: JobType, states: JobStates): NonNullable<EntryKind["onChanged"]> {
+  return async (id, { before, after }) => {
+    if (!after) await states.remove({ type, id });
+    else if (!before) await states.created({ type, id });
+    else if (before["schedule"] !== after["schedule"]) await states.rescheduled({ type, id });
   };
 }
 
@@ -114,7 +129,8 @@ function datastoreJob(
   };
 }
 
-function syncKind({ files, access, datastores }: JobConfigOptions): EntryKind {
+/** Sync jobs as entries of the configuration. */
+export function syncKind({ files, access, datastores, states }: JobConfigOptions): EntryKind {
   const isVisible = (caller: AuthId, values: SectionValues): boolean =>
     access.hasAny(caller, placeOf(values), ["Datastore.Audit"]) &&
     (values["remote"] === undefined || access.hasAny(caller, remotePath(values), ["Remote.Audit"]));
@@ -126,6 +142,7 @@ function syncKind({ files, access, datastores }: JobConfigOptions): EntryKind {
     idName: "id",
     section: "sync",
     file: files.syncJobs,
+    onChanged: jobFollower("syncjob", states),
     noun: "sync job",
     properties: {
       store: datastoreName,

@@ -20,7 +20,7 @@ import {
   openPlace,
   placeParameters,
 } from "./content-access.ts";
-import { jobScope } from "./job-scope.ts";
+import { jobScope } from "../jobs/job-scope.ts";
 import { retentionOf, retentionParameters } from "./retention-parameters.ts";
 
 const pruned = {

@@ -1,13 +1,9 @@
 import { type FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 
-import { parseSizeText } from "../../format/bytes/size-text.ts";
-import { createNativeProvider } from "../../format/crypto/native-provider.ts";
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { parseNamespace } from "../../format/snapshot/namespace.ts";
 import { type AccessControl, datastorePath } from "../auth/access-control.ts";
-import { type ConfigFiles } from "../configuration/config-files.ts";
-import { type Datastores } from "../datastores.ts";
 import { refused } from "../http/api-error.ts";
 import {
   configId,
@@ -19,28 +15,17 @@ import { decidedInside, needs } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 import { byteSize } from "../http/text-format.ts";
 import { type JobRunner } from "../jobs/job-runner.ts";
-import { parseGroupFilter } from "../sync/group-filter.ts";
-import { localSource } from "../sync/local-source.ts";
-import { pullDatastore } from "../sync/pull-datastore.ts";
-import { readRemote } from "./read-remote.ts";
-import { type RemoteAccess, type SyncSource } from "../sync/sync-source.ts";
-import { type Task } from "../tasks/task.ts";
-import { jobScope } from "./job-scope.ts";
+import { preparePull, type PullParts } from "../jobs/prepare-pull.ts";
+import { readRemote } from "../jobs/read-remote.ts";
+import { type RemoteAccess } from "../sync/sync-source.ts";
 
 /** What the routes of synchronisation work on. */
-export interface SyncRouteOptions {
-  readonly datastores: Datastores;
-  readonly access: AccessControl;
-  readonly files: ConfigFiles;
-  readonly jobs: JobRunner;
-  /** How other servers are reached; without it only datastores of this server can be pulled from. */
-  readonly remotes: RemoteAccess | undefined;
-}
+export type SyncRouteOptions = PullParts & { readonly jobs: JobRunner };
 
 const rate = Type.Optional(byteSize("Bytes a second, with a unit."));
 
 /** Parameters of a pull, those of a manual one and of a job (spec retention-gc-verify-sync.md §5.1). */
-export const pullParameters = {
+const pullParameters = {
   store: datastoreName,
   ns: optionalNamespace,
   remote: Type.Optional(configId("remote")),
@@ -58,8 +43,7 @@ export const pullParameters = {
 
 const pullSchema = Type.Object(pullParameters);
 
-/** Values of {@link pullParameters}. */
-export type PullValues = Static<typeof pullSchema>;
+type PullValues = Static<typeof pullSchema>;
 
 /** Pulling from other datastores and servers, and looking at the latter (spec rest-api.md §6, §7). */
 export function addSyncRoutes(api: FastifyInstance, options: SyncRouteOptions): void {
@@ -97,70 +81,6 @@ function requirePull(access: AccessControl, caller: AuthId, values: PullValues):
     const source = `/remote/${values.remote}/${values["remote-store"]}`;
     access.require(caller, source, ["Remote.Read"]);
   }
-}
-
-/**
- * Checks everything about a pull that can be checked before it begins, and gives the work.
- *
- * @param owner In whose name it is: whom new groups belong to, and whose privileges count here.
- * @throws {ApiError} `API_REFUSED`
- * @throws {FormatError} For a filter that is none.
- */
-export async function preparePull(
-  { datastores, access, files, remotes }: SyncRouteOptions,
-  owner: AuthId,
-  values: PullValues,
-): Promise<(task: Task) => Promise<void>> {
-  const { store } = values;
-  const target = datastores.require(store, "write");
-  if (values.remote === undefined && values["remote-store"] === store) {
-    throw refused("source and target datastore can't be the same");
-  }
-  const filter = parseGroupFilter(values["group-filter"] ?? []);
-  const limits = {
-    bytesPerSec: parseSizeText(values["rate-in"] ?? ""),
-    burstBytes: parseSizeText(values["burst-in"] ?? ""),
-  };
-  const sourceStore = values["remote-store"];
-  let open: () => Promise<SyncSource>;
-  if (values.remote === undefined) {
-    const source = datastores.require(sourceStore, "read");
-    const wanted = { full: ["Datastore.Read"], own: ["Datastore.Backup"] } as const;
-    const scopeOf = jobScope(access, { authId: owner, store: sourceStore }, wanted);
-    open = async () => await Promise.resolve(localSource(source, { authId: owner, scopeOf }));
-  } else {
-    if (!remotes) throw refused("this server cannot reach other servers");
-    const remote = await readRemote(files, values.remote);
-    open = async () => await remotes.open(remote, sourceStore, limits);
-  }
-  return async (task) => {
-    const source = await open();
-    try {
-      task.log(`sync datastore '${store}' from ${source.name}`);
-      await pullDatastore(
-        {
-          source,
-          target,
-          codec: createNativeProvider(),
-          owner,
-          transferLast: values["transfer-last"],
-          vanished: values["remove-vanished"] === true ? "remove" : "keep",
-          sourceNamespace: parseNamespace(values["remote-ns"] ?? ""),
-          targetNamespace: parseNamespace(values.ns ?? ""),
-          depthMax: values["max-depth"],
-          filter,
-          mayBackUp: (ns) => access.hasAny(owner, datastorePath(store, ns), ["Datastore.Backup"]),
-          mayRemoveIn: (ns) =>
-            access.hasAny(owner, datastorePath(store, ns), ["Datastore.Prune", "Datastore.Modify"]),
-          mayCreateBelow: (ns) =>
-            access.hasAny(owner, datastorePath(store, ns), ["Datastore.Modify"]),
-        },
-        task,
-      );
-    } finally {
-      await source[Symbol.asyncDispose]();
-    }
-  };
 }
 
 function addScanRoutes(

@@ -1,9 +1,6 @@
-import { randomBytes } from "node:crypto";
-
 import { type FastifyInstance } from "fastify";
 import { Type } from "typebox";
 
-import { type Clock } from "../../format/clock.ts";
 import { NAMESPACE_DEPTH_MAX } from "../../format/limits.ts";
 import { type Namespace, namespacePath } from "../../format/snapshot/namespace.ts";
 import { backupGroupText } from "../../format/snapshot/snapshot-id.ts";
@@ -11,30 +8,18 @@ import { refused } from "../http/api-error.ts";
 import { backupId, backupTime, backupType, optionalFlag } from "../http/parameter-schema.ts";
 import { needsContent } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
-import { groupsBelow } from "../jobs/groups-below.ts";
 import { type JobRunner } from "../jobs/job-runner.ts";
-import { type PlacedGroup } from "../jobs/prune-groups.ts";
-import { VerifyRun, type VerifyFilter } from "../jobs/verify-run.ts";
-import { type ChunkVerifier } from "../store/accepted-blob.ts";
+import { verifyInTask, verifyNamespaces, type VerifyParts } from "../jobs/verify-namespaces.ts";
+import { type VerifyFilter, type VerifyRun } from "../jobs/verify-run.ts";
 import { type Datastore } from "../store/datastore.ts";
 import { type Task } from "../tasks/task.ts";
 import { type ContentOptions, openGroup, openPlace, placeParameters } from "./content-access.ts";
-import { jobScope } from "./job-scope.ts";
+import { jobScope } from "../jobs/job-scope.ts";
 
 const verified = { full: ["Datastore.Verify"], own: ["Datastore.Backup"] } as const;
 
-/** A verifier with threads of its own, for one run. */
-export interface OpenVerifier extends AsyncDisposable {
-  readonly verifier: ChunkVerifier;
-}
-
 /** What the verification routes work on. */
-export type VerifyRouteOptions = ContentOptions & {
-  readonly jobs: JobRunner;
-  readonly clock: Clock;
-  /** Starts threads on all cores. */
-  readonly openVerifier: () => OpenVerifier;
-};
+export type VerifyRouteOptions = ContentOptions & VerifyParts & { readonly jobs: JobRunner };
 
 /** Verification of a snapshot, a group, or everything in a namespace and below (spec rest-api.md §5). */
 export function addVerifyRoutes(api: FastifyInstance, options: VerifyRouteOptions): void {
@@ -65,15 +50,10 @@ export function addVerifyRoutes(api: FastifyInstance, options: VerifyRouteOption
         kind: { readonly type: string; readonly id: string },
         work: (run: VerifyRun, task: Task) => Promise<void>,
       ): Promise<string> => {
-        const name = { ...kind, authId: caller };
-        const job = await jobs.start(name, async (task) => {
-          await using open = options.openVerifier();
-          const seed = randomBytes(4).readUInt32LE();
-          const { clock } = options;
-          const { verifier } = open;
-          const run = new VerifyRun({ datastore, verifier, filter, clock, seed }, task);
-          await work(run, task);
-          await run.finish();
+        const job = await jobs.start({ ...kind, authId: caller }, async (task) => {
+          await verifyInTask(options, { datastore, filter, task }, async (run) => {
+            await work(run, task);
+          });
         });
         return job.upid;
       };
@@ -99,16 +79,12 @@ export function addVerifyRoutes(api: FastifyInstance, options: VerifyRouteOption
       const kind = { type: "verify", id: placeText(datastore, namespace) };
       return await start(datastore, kind, async (run, task) => {
         task.log(`verify datastore ${datastore.name}`);
-        const groups: PlacedGroup[] = [];
-        for await (const place of groupsBelow(datastore, {
+        await verifyNamespaces(run, datastore, {
           namespace,
           depthMax: parameters["max-depth"] ?? Infinity,
           scopeOf: jobScope(access, { authId: caller, store: datastore.name }, verified),
           authId: caller,
-        })) {
-          if (backupGroupText(place.group) !== "host/benchmark") groups.push(place);
-        }
-        await run.verifyGroups(groups);
+        });
       });
     },
   });

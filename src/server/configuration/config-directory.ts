@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 /**
- * The directory with the configuration files, each readable by the server's user only.
+ * A directory with files of the configuration, or of the server's memory, each readable by the server's user only.
  *
  * Files are replaced as a whole: written aside, synced, renamed. Nobody else may write them while the server runs.
  */
@@ -30,6 +30,11 @@ export class ConfigDirectory {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
       throw error;
     }
+  }
+
+  /** Removes a file; one that is not there is no error. */
+  async remove(fileName: string): Promise<void> {
+    await rm(join(this.path, fileName), { force: true });
   }
 
   /** Replaces a file, mode 0600; when this returns, the new content survives a crash. */

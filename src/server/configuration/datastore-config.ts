@@ -1,6 +1,7 @@
 import { ConfigError } from "./config-error.ts";
 import { parsePropertyString } from "./property-string.ts";
 import { type Section } from "./section-config.ts";
+import { isTrueText } from "./section-entry.ts";
 import { type SectionFile } from "./section-file.ts";
 
 /** Name of the file in the folder of the configuration. */
@@ -24,6 +25,10 @@ export interface DatastoreEntry {
   readonly path: string;
   readonly comment: string | undefined;
   readonly maintenance: Maintenance | undefined;
+  /** When garbage is collected, as a calendar event. */
+  readonly gcSchedule: string | undefined;
+  /** What is done with a backup that has just been finished. */
+  readonly newBackups: "verified" | "left alone";
   /** How backups are made durable. */
   readonly syncLevel: "none" | "file" | "filesystem";
 }
@@ -100,6 +105,8 @@ export function datastoreEntry({ id, properties }: Section): DatastoreEntry {
     path,
     comment: properties.get("comment"),
     maintenance: maintenanceOf(properties.get("maintenance-mode")),
+    gcSchedule: properties.get("gc-schedule"),
+    newBackups: isTrueText(properties.get("verify-new") ?? "0") ? "verified" : "left alone",
     syncLevel: syncLevelOf(properties.get("tuning")),
   };
 }

@@ -10,6 +10,11 @@ export type SectionValue = string | number | boolean | readonly string[];
 
 const TRUE_TEXTS = new Set(["1", "on", "yes", "true"]);
 
+/** Whether the text of a switch says that it is on. */
+export function isTrueText(text: string): boolean {
+  return TRUE_TEXTS.has(text.toLowerCase());
+}
+
 /** Reads the properties that a schema names; numbers, switches and lists become what they are. */
 export function sectionValues(section: Section, schema: TObject): Record<string, SectionValue> {
   const types: Readonly<Record<string, TSchema>> = schema.properties;
@@ -27,7 +32,7 @@ function valueOf(schema: TSchema, text: string): SectionValue {
     case "number":
       return Number(text);
     case "boolean":
-      return TRUE_TEXTS.has(text.toLowerCase());
+      return isTrueText(text);
     case "array":
       return text === "" ? [] : text.split("\n");
     default:

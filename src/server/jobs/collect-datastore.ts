@@ -7,7 +7,7 @@ import { type Task } from "../tasks/task.ts";
 const MISSING_NAMED_MAX = 1000;
 
 /**
- * Collects the garbage of a datastore and logs what a genuine server logs (spec retention-gc-verify-sync.md §3).
+ * Collects the garbage of a datastore and logs what a genuine server logs, but for the first line (spec retention-gc-verify-sync.md §3).
  *
  * A missing chunk is a warning that names it and an index that needs it.
  *
@@ -17,7 +17,6 @@ export async function collectDatastore(
   datastore: Datastore,
   task: Task,
 ): Promise<CollectionStatus> {
-  task.log(`starting garbage collection on store ${datastore.name}`);
   task.log("Start GC phase1 (mark used chunks)");
   let lastMarked = 0;
   let lastSwept = 0;

@@ -53,10 +53,15 @@ export class JobRunner {
     return { upid: task.upid, result };
   }
 
+  /** Waits until what runs now has ended. */
+  async whenIdle(): Promise<void> {
+    await Promise.all(this.#running.values());
+  }
+
   /** Stops what runs, and waits until it has ended. */
   async close(): Promise<void> {
     for (const upid of this.#running.keys()) this.#tasks.requestStop(upid);
-    await Promise.all(this.#running.values());
+    await this.whenIdle();
   }
 
   async #run<Result>(task: Task, work: (task: Task) => Promise<Result>): Promise<Result> {

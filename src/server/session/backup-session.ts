@@ -202,6 +202,8 @@ async function endSession(run: Run, task: Task, end: ConnectionEnd): Promise<voi
   if (target.state === "finished") {
     task.log("backup finished successfully");
     await task.end();
+    const { namespace, snapshot } = target;
+    await run.options.afterBackup({ datastore, namespace, snapshot, authId: run.caller });
     return;
   }
   if (end.kind === "closed") {

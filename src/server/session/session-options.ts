@@ -1,7 +1,11 @@
 import { type FastifyBaseLogger } from "fastify";
 
+import { type AuthId } from "../../format/snapshot/auth-id.ts";
+import { type Namespace } from "../../format/snapshot/namespace.ts";
+import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { type AccessControl } from "../auth/access-control.ts";
 import { type Datastores } from "../datastores.ts";
+import { type Datastore } from "../store/datastore.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
 import { type UploadMemory } from "./upload-memory.ts";
 
@@ -17,4 +21,15 @@ export interface SessionOptions {
   readonly logger: FastifyBaseLogger;
   /** Sessions that are running; the server waits for them when it stops. */
   readonly running: Set<Promise<void>>;
+  /** Called when a backup is finished and its task is over; must not reject. */
+  readonly afterBackup: (backup: FinishedBackup) => Promise<void>;
+}
+
+/** A backup that is whole. */
+export interface FinishedBackup {
+  readonly datastore: Datastore;
+  readonly namespace: Namespace;
+  readonly snapshot: SnapshotId;
+  /** Who made it. */
+  readonly authId: AuthId;
 }

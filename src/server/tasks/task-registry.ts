@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Clock } from "../../format/clock.ts";
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { Task } from "./task.ts";
+import { isMissing, readLines, TaskArchive } from "./task-archive.ts";
 import { formatUpid, parseUpid, type Upid } from "./upid.ts";
 
 /** How a task that is over ended. */
@@ -28,6 +29,8 @@ export interface LogPage {
   readonly total: number;
 }
 
+const DAY_SEC = 86_400;
+
 /** Finished tasks kept in memory and listed. */
 const FINISHED_MAX = 10_000;
 
@@ -49,6 +52,7 @@ export interface TaskHost {
 export class TaskRegistry {
   readonly #directory: string;
   readonly #host: TaskHost;
+  readonly #archive: TaskArchive;
   readonly #running = new Map<string, { readonly task: Task; readonly parts: Upid }>();
   /** Oldest first. */
   #finished: TaskEntry[] = [];
@@ -57,6 +61,7 @@ export class TaskRegistry {
   private constructor(directory: string, host: TaskHost) {
     this.#directory = directory;
     this.#host = host;
+    this.#archive = new TaskArchive(directory);
   }
 
   /** Opens the folder, creating it, and reads what an earlier server left in it. */
@@ -145,11 +150,29 @@ export class TaskRegistry {
     }
   }
 
+  /** Whether the list of finished tasks has grown so far that {@link rotate} is due. */
+  async isRotationDue(): Promise<boolean> {
+    return await this.#archive.isFull();
+  }
+
+  /**
+   * Begins a new list of finished tasks and removes logs that are listed nowhere any more.
+   *
+   * @param logDaysMax Logs of tasks that ended longer ago go, too.
+   * @returns How many logs were removed.
+   */
+  async rotate(logDaysMax: number | undefined): Promise<number> {
+    if (await this.#archive.isFull()) await this.#archive.rotate();
+    const beforeSec =
+      logDaysMax === undefined ? undefined : this.#host.clock.nowSec() - logDaysMax * DAY_SEC;
+    return await this.#archive.removeLogs((upid) => this.#running.has(upid), beforeSec);
+  }
+
   async #ended(upid: string, parts: Upid, status: string): Promise<void> {
     const end = { endSec: this.#host.clock.nowSec(), status };
     this.#running.delete(upid);
     this.#remember({ upid, parts, end });
-    await this.#archive(upid, end);
+    await this.#archive.append({ upid, ...end });
     if (this.#running.size === 0) await writeFile(join(this.#directory, "active"), "");
   }
 
@@ -160,20 +183,11 @@ export class TaskRegistry {
     }
   }
 
-  async #archive(upid: string, end: TaskEnd): Promise<void> {
-    const time = end.endSec.toString(16).toUpperCase().padStart(8, "0");
-    await appendFile(join(this.#directory, "archive"), `${upid} ${time} ${end.status}\n`);
-  }
-
   async #readPast(): Promise<void> {
     const known = new Set<string>();
-    for (const line of await readLines(join(this.#directory, "archive"))) {
-      const match = /^(\S+) ([0-9A-Fa-f]{8,16}) (.+)$/.exec(line);
-      const parts = parseUpid(match?.[1] ?? "");
-      if (!match || !parts) continue;
-      const [, upid = "", time = "", status = ""] = match;
+    for await (const { upid, parts, endSec, status } of this.#archive.read()) {
       known.add(upid);
-      this.#remember({ upid, parts, end: { endSec: Number.parseInt(time, 16), status } });
+      this.#remember({ upid, parts, end: { endSec, status } });
     }
     const interrupted = await readLines(join(this.#directory, "active"));
     for (const upid of interrupted) {
@@ -181,7 +195,7 @@ export class TaskRegistry {
       if (!parts || known.has(upid)) continue;
       const end = { endSec: parts.startSec, status: "unknown" };
       this.#remember({ upid, parts, end });
-      await this.#archive(upid, end);
+      await this.#archive.append({ upid, ...end });
     }
     if (interrupted.length > 0) await writeFile(join(this.#directory, "active"), "");
   }
@@ -190,17 +204,4 @@ export class TaskRegistry {
     const folder = (parts.processStart & 0xff).toString(16).toUpperCase().padStart(2, "0");
     return join(this.#directory, folder, upid);
   }
-}
-
-async function readLines(path: string): Promise<readonly string[]> {
-  try {
-    return (await readFile(path, "utf8")).split("\n").filter((line) => line !== "");
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

@@ -1,0 +1,57 @@
+import { type FastifyBaseLogger } from "fastify";
+
+import { ConfiguredJobs, type JobParts } from "./jobs/configured-jobs.ts";
+import { type Ticker } from "./jobs/every-minute.ts";
+import { type JobRunner } from "./jobs/job-runner.ts";
+import { JobStarter } from "./jobs/job-starter.ts";
+import { JobStates } from "./jobs/job-states.ts";
+import { LogRotation } from "./jobs/log-rotation.ts";
+import { Scheduler } from "./jobs/scheduler.ts";
+import { type TaskRegistry } from "./tasks/task-registry.ts";
+
+/** What the jobs of a server need besides their parts. */
+export interface OpenJobsOptions extends JobParts {
+  readonly stateDirectory: string;
+  readonly tasks: TaskRegistry;
+  readonly jobs: JobRunner;
+  readonly logger: FastifyBaseLogger;
+  /** What wakes the scheduler. */
+  readonly everyMinute: Ticker;
+}
+
+/** The jobs of the configuration, and what starts them. Closing stops what runs, and waits for it. */
+export interface OpenJobs extends AsyncDisposable {
+  readonly configuredJobs: ConfiguredJobs;
+  readonly states: JobStates;
+  readonly starter: JobStarter;
+}
+
+/** Opens what is known about jobs and starts those that are due from the next full minute on, until it is closed. */
+export async function openJobs(options: OpenJobsOptions): Promise<OpenJobs> {
+  const { jobs, tasks, clock, logger, zone } = options;
+  const states = await JobStates.open(options.stateDirectory, { tasks, clock });
+  const starter = new JobStarter({ jobs, states, tasks, logger });
+  const configuredJobs = new ConfiguredJobs(options);
+  const list = async () => await configuredJobs.list();
+  const scheduler = new Scheduler({ jobs: list, states, starter, clock, zone, logger });
+  const logDaysMax = (): Promise<number | undefined> => Promise.resolve(undefined);
+  const rotation = new LogRotation({ tasks, jobs, clock, logDaysMax });
+  const ticker = options.everyMinute(async () => {
+    try {
+      await scheduler.tick();
+      await rotation.tick();
+    } catch (error) {
+      logger.error({ err: error }, "the schedules cannot be read");
+    }
+  });
+  return {
+    configuredJobs,
+    states,
+    starter,
+    [Symbol.asyncDispose]: async () => {
+      await ticker[Symbol.asyncDispose]();
+      await jobs.close();
+      await starter.whenIdle();
+    },
+  };
+}
