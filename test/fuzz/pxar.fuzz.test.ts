@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { residentBytes } from "../../src/format/bytes/resident-source.ts";
 import { FormatError } from "../../src/format/format-error.ts";
 import { PxarDecoder } from "../../src/format/pxar/decoder.ts";
+import { PxarScanner } from "../../src/format/pxar/scanner.ts";
 import { PxarTree } from "../../src/format/pxar/tree-reader.ts";
 import { pxarFixture, walkTree } from "../support/pxar-fixtures.ts";
 
@@ -89,6 +90,45 @@ describe("fuzz/pxar", () => {
 
     expect(rounds).to.be.greaterThan(500);
     expect(values).to.be.greaterThan(0).and.lessThan(rounds);
+  });
+
+  it(`scans mutated archives to an end or a FormatError, and finds all attributes of what is whole (seed ${SEED})`, () => {
+    const random = generator(SEED + 3);
+    let ends = 0;
+    let rounds = 0;
+
+    for (; rounds < 1500; rounds++) {
+      const bytes = mutated(random);
+      let steps = 0;
+      let found = 0;
+      const isScanned = isTame(() => {
+        const note = (hasAttributes: boolean): void => {
+          steps++;
+          if (hasAttributes) found++;
+        };
+        new PxarScanner(residentBytes(bytes), {
+          leaf: (_, hasAttributes) => {
+            note(hasAttributes);
+          },
+          hardLink: () => steps++,
+          directoryStart: note,
+          directoryEnd: () => steps++,
+        }).run();
+      });
+      expect(steps).to.be.at.most(bytes.length / 16);
+      if (isScanned) ends++;
+      let expected = 0;
+      const isWhole = isTame(() => {
+        for (const step of new PxarDecoder(residentBytes(bytes))) {
+          if (step.kind === "directory-end" || step.node.kind === "hardlink") continue;
+          const { xattrs, acl, fcaps } = step.node.metadata;
+          if (xattrs.length > 0 || acl || fcaps) expected++;
+        }
+      });
+      if (isWhole) expect([isScanned, found]).to.deep.equal([true, expected]);
+    }
+
+    expect(ends).to.be.greaterThan(0).and.lessThan(rounds);
   });
 
   it(`walks and searches mutated archives to a value or a FormatError (seed ${SEED})`, () => {

@@ -85,7 +85,7 @@ const attributeItems = [
 const attributeOfLow = new Map(attributeItems.map((type) => [type.low, type]));
 
 /** Offset behind the attribute item at `at`; `undefined` when the item there is not an attribute. */
-function attributeEnd(window: ArchiveWindow, at: number): number | undefined {
+export function attributeEnd(window: ArchiveWindow, at: number): number | undefined {
   const low = window.low(at);
   // What most entries have there, before anything is looked up.
   if (low === pxarItems.PAYLOAD_REF.low || low === pxarItems.PAYLOAD.low) return undefined;
