@@ -49,6 +49,17 @@ describe("fs/read-ahead", () => {
     expect(readAhead.touch(999, END, false)).to.equal(1000);
   });
 
+  it("wants more behind the end for someone who reads one small thing after another", () => {
+    const readAhead = new ReadAhead(index, 10_000);
+
+    const ahead = Array.from(
+      { length: 7 },
+      (_, i) => readAhead.touch(i, (i + 1) * CHUNK_BYTES - 5, true) - i - 1,
+    );
+
+    expect(ahead).to.deep.equal([1, 1, 2, 4, 8, 16, 16]);
+  });
+
   it("tells several readers apart", () => {
     const readAhead = new ReadAhead(index, 10_000);
     let ahead: number[] = [];
