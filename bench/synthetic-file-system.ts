@@ -64,6 +64,7 @@ export function makeFileSystem(): FileSystem {
     listings.set(ino, entries);
   }
   return {
+    isImmutable: false,
     lookup: (parent, name) => {
       const level = levelOf(parent);
       const position = Number(Buffer.from(name).subarray(1).toString());
@@ -89,9 +90,8 @@ export function makeFileSystem(): FileSystem {
     },
     seek: (_ino, offset, what) => (what === "data" ? offset : FILE_BYTES),
     listExtendedAttributes: () => [],
-    getExtendedAttribute: () => {
-      throw new FsError("ENODATA", "read an extended attribute");
-    },
+    getExtendedAttribute: () => undefined,
+    lacksExtendedAttributes: () => false,
     status: () => ({ totalBytes: FILE_BYTES, inodeCount: firstFile + TOP * MIDDLE * FILES }),
     accept: () => undefined,
   };

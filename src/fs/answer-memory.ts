@@ -101,6 +101,12 @@ export class AnswerMemory {
     return restartWith(need);
   }
 
+  /** The answer to a need if it is there, however old; asks nobody and counts as no use. */
+  peek<Need extends FsNeed>(need: Need): RememberedAnswers[Need["kind"]] | undefined {
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- NeedResolver answers each kind with its type
+    return this.#answers.peek(needKey(need))?.value as RememberedAnswers[Need["kind"]] | undefined;
+  }
+
   /** Asks for something that will be needed soon, unless it is here, under way or known to fail. */
   prefetch(need: FsNeed): void {
     const key = needKey(need);

@@ -4,10 +4,10 @@ import { parseDynamicIndex } from "../format/index/dynamic-index.ts";
 import { parseFixedIndex } from "../format/index/fixed-index.ts";
 import { PxarTree } from "../format/pxar/tree-reader.ts";
 import { type AnswerMemory } from "./answer-memory.ts";
+import { ArchiveCensus } from "./archive-census.ts";
 import { ArchiveTree, inodeSpanOf } from "./archive-tree.ts";
 import { ChunkedBytes } from "./chunked-bytes.ts";
 import { fileContent } from "./file-content.ts";
-import { LinkCounts } from "./link-counts.ts";
 import { type SnapshotFile, type SnapshotKey, snapshotPath } from "./fs-need.ts";
 import { type ShownFile } from "./shown-file.ts";
 import { hash52, VIRTUAL_INODE_MIN } from "./virtual-node.ts";
@@ -61,7 +61,7 @@ export class ArchiveSlots {
   readonly #byPath = new Map<string, ArchiveSlot>();
   readonly #trees = new LRUCache<ArchiveSlot, ArchiveTree>({ max: OPEN_MAX });
   readonly #images = new LRUCache<string, ChunkedBytes>({ max: OPEN_MAX });
-  readonly #links = new LRUCache<ArchiveSlot, LinkCounts>({ max: OPEN_MAX });
+  readonly #censuses = new LRUCache<ArchiveSlot, ArchiveCensus>({ max: OPEN_MAX });
 
   constructor(memory: AnswerMemory) {
     this.#memory = memory;
@@ -74,7 +74,7 @@ export class ArchiveSlots {
     for (const slot of this.#sorted) {
       const { tree, content } = slot.shown;
       totalBytes += tree === content ? tree.size : tree.size + content.size;
-      entryCount += this.#links.peek(slot)?.entryCount ?? 0;
+      entryCount += this.#censuses.peek(slot)?.entryCount ?? 0;
     }
     return { totalBytes, entryCount };
   }
@@ -85,7 +85,7 @@ export class ArchiveSlots {
     shown: ShownFile & { readonly kind: "archive" },
     place: ArchivePlace,
   ): ArchiveSlot {
-    const path = `${snapshotPath(snapshot)}/${shown.name}`;
+    const path = slotPath(snapshot, shown);
     const known = this.#byPath.get(path);
     if (known) return known;
     const span = inodeSpanOf(shown.tree.size);
@@ -101,6 +101,11 @@ export class ArchiveSlots {
     this.#byPath.set(path, slot);
     this.#sorted.splice(this.#placeOf(base), 0, slot);
     return slot;
+  }
+
+  /** The slot of an archive, if it has been shown. */
+  shownSlot(snapshot: SnapshotKey, shown: ShownFile): ArchiveSlot | undefined {
+    return this.#byPath.get(slotPath(snapshot, shown));
   }
 
   /** The slot in whose range an inode number is. */
@@ -122,7 +127,7 @@ export class ArchiveSlots {
     const tree = new ArchiveTree({
       tree: new PxarTree(bytes),
       content: fileContent(openContent),
-      links: this.#countsOf(slot, bytes, isSplit),
+      census: this.#censusOf(slot, bytes, isSplit),
       inodeBase: slot.base,
       rootInode: slot.rootInode,
       parentInode: slot.parentInode,
@@ -141,6 +146,11 @@ export class ArchiveSlots {
     return bytes;
   }
 
+  /** Whether it is certain that nothing in this archive has extended attributes. */
+  isWithoutAttributes(slot: ArchiveSlot): boolean {
+    return this.#censuses.peek(slot)?.isWithoutAttributes ?? false;
+  }
+
   #openBytes(
     snapshot: SnapshotKey,
     { name }: SnapshotFile,
@@ -156,18 +166,18 @@ export class ArchiveSlots {
     return new ChunkedBytes({ ...parts, index, zeroDigest });
   }
 
-  #countsOf(slot: ArchiveSlot, bytes: ChunkedBytes, isSplit: boolean): LinkCounts | undefined {
+  #censusOf(slot: ArchiveSlot, bytes: ChunkedBytes, isSplit: boolean): ArchiveCensus | undefined {
     const bytesMax = isSplit ? SPLIT_COUNTED_BYTES_MAX : WHOLE_COUNTED_BYTES_MAX;
     if (bytes.size > bytesMax) return undefined;
-    const known = this.#links.get(slot);
+    const known = this.#censuses.get(slot);
     if (known) return known;
-    const counts = isSplit
-      ? new LinkCounts(bytes, () => {
+    const census = isSplit
+      ? new ArchiveCensus(bytes, () => {
           bytes.prefetchAll();
         })
-      : new LinkCounts(bytes.limited(WHOLE_FETCHED_BYTES_MAX), () => undefined);
-    this.#links.set(slot, counts);
-    return counts;
+      : new ArchiveCensus(bytes.limited(WHOLE_FETCHED_BYTES_MAX), () => undefined);
+    this.#censuses.set(slot, census);
+    return census;
   }
 
   /** Number of slots that start below an inode number. */
@@ -198,4 +208,8 @@ export class ArchiveSlots {
     }
     throw new RangeError("inode numbers are used up");
   }
+}
+
+function slotPath(snapshot: SnapshotKey, shown: ShownFile): string {
+  return `${snapshotPath(snapshot)}/${shown.name}`;
 }

@@ -15,26 +15,29 @@ import {
 } from "../format/pxar/node.ts";
 import { type PxarListing, type PxarTree } from "../format/pxar/tree-reader.ts";
 import { NotResident } from "../format/bytes/resident-source.ts";
+import { type ArchiveCensus, localInodeOfDirectory, localInodeOfLeaf } from "./archive-census.ts";
 import { type Attributes, type DirectoryEntry } from "./file-system.ts";
 import { type FileContent } from "./file-content.ts";
 import { FsError } from "./fs-error.ts";
-import { type LinkCounts } from "./link-counts.ts";
 
-/** Entries of all listings that are kept, for lookups and reads that follow a listing. */
-const LISTED_ENTRIES_MAX = 20_000;
+/** Entries of all listings that are kept: the kernel keeps its own, so few ask for one twice. */
+const LISTED_ENTRIES_MAX = 2000;
+
+/** Directories whose parents are remembered. */
+const PARENTS_MAX = 20_000;
 
 /** Directories that may be in the middle of being listed at the same time. */
 const READINGS_MAX = 16;
 
-/** Files whose place is kept, so that reading on does not decode their entry again. */
-const FILES_MAX = 512;
+/** Entries that are kept decoded: files that are being read, directories that were listed by name and come next. */
+const NODES_MAX = 2048;
 
 /** What an {@link ArchiveTree} is made of. */
 export interface ArchiveTreeParts {
   readonly tree: PxarTree;
   readonly content: FileContent;
   /** Counts to show; without them files have one link and directories say that theirs is not known. */
-  readonly links: LinkCounts | undefined;
+  readonly census: ArchiveCensus | undefined;
   /** Inode number that is added to the archive's own. */
   readonly inodeBase: number;
   /** Inode number of the root directory, and of what is above it. */
@@ -66,13 +69,13 @@ export function inodeSpanOf(archiveBytes: number): number {
  * byte, plus one. So numbers are unique, the same whenever the same archive is mounted, and lead back to the entry: nothing
  * has to be remembered about what the kernel knows. All names of a file share the number of the first.
  *
- * Keeps the last listings and file places, within fixed numbers, to be fast; and the parents of listed directories.
+ * Keeps the last listings and entries, within fixed numbers, to be fast; and the parents of listed directories.
  */
 export class ArchiveTree {
   readonly #parts: ArchiveTreeParts;
   readonly #listings: LRUCache<number, Listing>;
   readonly #parents: LRUCache<number, number>;
-  readonly #files: LRUCache<number, PxarFile>;
+  readonly #nodes: LRUCache<number, PxarOwnNode>;
   readonly #readings = new LRUCache<number, Reading>({ max: READINGS_MAX });
 
   constructor(parts: ArchiveTreeParts) {
@@ -81,8 +84,8 @@ export class ArchiveTree {
       maxSize: LISTED_ENTRIES_MAX,
       sizeCalculation: ({ entries }) => entries.length + 16,
     });
-    this.#parents = new LRUCache({ max: LISTED_ENTRIES_MAX });
-    this.#files = new LRUCache({ max: FILES_MAX });
+    this.#parents = new LRUCache({ max: PARENTS_MAX });
+    this.#nodes = new LRUCache({ max: NODES_MAX });
   }
 
   /**
@@ -91,22 +94,22 @@ export class ArchiveTree {
    * Its link count is known only once something in the archive was used; until then they are not to be kept.
    */
   rootAttributes(): Attributes {
-    const { tree, links, rootInode } = this.#parts;
+    const { tree, census, rootInode } = this.#parts;
     const root = tree.root();
-    if (links?.isComplete !== false) return this.#attributes(root);
+    if (census?.isComplete !== false) return this.#attributes(root);
     return { ...attributesOf(root, rootInode, 1), timeoutMs: 0 };
   }
 
   lookup(parent: number, name: Uint8Array): Attributes {
     const directory = this.#directory(parent, "look up a name");
-    this.#parts.links?.complete();
+    this.#parts.census?.complete();
     const node = this.#parts.tree.lookup(directory, name);
     if (!node) throw new FsError("ENOENT", "find a name");
     return this.#attributes(node);
   }
 
   getAttributes(ino: number): Attributes {
-    this.#parts.links?.complete();
+    this.#parts.census?.complete();
     return this.#attributes(this.#node(ino));
   }
 
@@ -152,15 +155,18 @@ export class ArchiveTree {
   }
 
   listExtendedAttributes(ino: number): readonly Uint8Array[] {
-    return extendedAttributesOf(this.#node(ino).metadata).map(({ name }) => name);
+    return this.#extendedAttributes(ino).map(({ name }) => name);
   }
 
-  getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array {
-    const found = extendedAttributesOf(this.#node(ino).metadata).find((attribute) =>
-      sameBytes(attribute.name, name),
-    );
-    if (!found) throw new FsError("ENODATA", "get an extended attribute");
-    return found.value;
+  getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array | undefined {
+    return this.#extendedAttributes(ino).find((attribute) => sameBytes(attribute.name, name))
+      ?.value;
+  }
+
+  /** What the census knows is not decoded: programs that copy ask three times for every file. */
+  #extendedAttributes(ino: number): readonly ExtendedAttribute[] {
+    if (this.#parts.census?.lacksAttributes(this.#localInode(ino)) === true) return NO_ATTRIBUTES;
+    return extendedAttributesOf(this.#node(ino).metadata);
   }
 
   /**
@@ -169,7 +175,7 @@ export class ArchiveTree {
    */
   #readEntries(ino: number): readonly DirectoryEntry[] {
     const directory = this.#directory(ino, "list");
-    this.#parts.links?.complete();
+    this.#parts.census?.complete();
     let reading = this.#readings.get(ino);
     if (!reading) {
       reading = { listing: this.#parts.tree.list(directory), nodes: [], entries: [] };
@@ -179,7 +185,10 @@ export class ArchiveTree {
     try {
       for (;;) {
         for (let node = reading.nodes[0]; node; node = reading.nodes[0]) {
-          entries.push({ name: node.name, attributes: this.#attributes(node) });
+          const attributes = this.#attributes(node);
+          entries.push({ name: node.name, attributes });
+          // Who walks a tree opens them next.
+          if (node.kind === "directory") this.#nodes.set(attributes.ino, node);
           reading.nodes.shift();
         }
         const nodes = listing.next();
@@ -195,41 +204,48 @@ export class ArchiveTree {
   }
 
   #attributes(node: PxarNode): Attributes {
-    const { tree, links, inodeBase } = this.#parts;
+    const { tree, census, inodeBase } = this.#parts;
     if (node.kind === "hardlink") {
       const target = tree.resolveHardLink(node);
       return attributesOf(
         target,
-        inodeBase + 2 * target.nameOffset,
-        Math.max(2, links?.namesOf(target.nameOffset) ?? 2),
+        inodeBase + localInodeOfLeaf(target.nameOffset),
+        Math.max(2, census?.namesOf(target.nameOffset) ?? 2),
       );
     }
     if (node.kind === "directory") {
       return attributesOf(
         node,
         this.#inodeOfDirectory(node),
-        links?.linksOfDirectory(node.end) ?? 1,
+        census?.linksOfDirectory(node.end) ?? 1,
       );
     }
     return attributesOf(
       node,
-      inodeBase + 2 * node.nameOffset,
-      node.kind === "file" ? (links?.namesOf(node.nameOffset) ?? 1) : 1,
+      inodeBase + localInodeOfLeaf(node.nameOffset),
+      node.kind === "file" ? (census?.namesOf(node.nameOffset) ?? 1) : 1,
     );
   }
 
   #inodeOfDirectory({ end }: PxarDirectory): number {
     const { tree, inodeBase, rootInode } = this.#parts;
-    return end === tree.root().end ? rootInode : inodeBase + 2 * (end - 1) + 1;
+    return end === tree.root().end ? rootInode : inodeBase + localInodeOfDirectory(end);
+  }
+
+  #localInode(ino: number): number {
+    const { tree, inodeBase, rootInode } = this.#parts;
+    return ino === rootInode ? localInodeOfDirectory(tree.root().end) : ino - inodeBase;
   }
 
   #node(ino: number): PxarOwnNode {
     const { tree, inodeBase, rootInode } = this.#parts;
     if (ino === rootInode) return tree.root();
+    const known = this.#nodes.get(ino);
+    if (known) return known;
     const local = ino - inodeBase;
-    if (local % 2 === 1) return tree.directoryAt((local - 1) / 2 + 1);
-    const node = tree.nodeAt(local / 2);
+    const node = local % 2 === 1 ? tree.directoryAt((local - 1) / 2 + 1) : tree.nodeAt(local / 2);
     if (node.kind === "hardlink") throw new FsError("ESTALE", "use an inode that is not there");
+    this.#nodes.set(ino, node);
     return node;
   }
 
@@ -244,11 +260,8 @@ export class ArchiveTree {
   }
 
   #file(ino: number): PxarFile {
-    const known = this.#files.get(ino);
-    if (known) return known;
     const node = this.#node(ino);
     if (node.kind !== "file") throw new FsError("EISDIR", "read what is not a file");
-    this.#files.set(ino, node);
     return node;
   }
 }
@@ -281,10 +294,15 @@ function sizeOf(node: PxarOwnNode): number {
   return node.kind === "symlink" ? node.target.length : 0;
 }
 
+interface ExtendedAttribute {
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+const NO_ATTRIBUTES: readonly ExtendedAttribute[] = [];
+
 /** What `getxattr(2)` shows of an entry: its own attributes, capabilities and access control lists. */
-function extendedAttributesOf(
-  metadata: PxarMetadata,
-): { readonly name: Uint8Array; readonly value: Uint8Array }[] {
+function extendedAttributesOf(metadata: PxarMetadata): readonly ExtendedAttribute[] {
   const { xattrs, fcaps, acl, mode } = metadata;
   const { access, defaults } = acl ? posixAclValuesOf(acl, mode) : NO_ACLS;
   return [

@@ -13,7 +13,7 @@ import {
 } from "./file-system.ts";
 import { FsError } from "./fs-error.ts";
 import { type FsNeed, type GroupKey, type SnapshotKey } from "./fs-need.ts";
-import { type ShownFile } from "./shown-file.ts";
+import { type ShownFile, shownFiles } from "./shown-file.ts";
 import {
   prefetchAttributes,
   shownFilesOf,
@@ -69,6 +69,11 @@ export class DatastoreTree implements FileSystem {
     this.#memory = memory;
     this.#owner = { uid, gid };
     this.#slots = new ArchiveSlots(memory);
+  }
+
+  /** Directories above archives follow the datastore. */
+  get isImmutable(): boolean {
+    return this.#root.kind === "archive";
   }
 
   lookup(parent: number, name: Uint8Array): Attributes {
@@ -153,10 +158,24 @@ export class DatastoreTree implements FileSystem {
     return this.#archiveAt(ino)?.listExtendedAttributes(ino) ?? [];
   }
 
-  getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array {
-    const archive = this.#archiveAt(ino);
-    if (archive) return archive.getExtendedAttribute(ino, name);
-    throw new FsError("ENODATA", "get an extended attribute");
+  getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array | undefined {
+    return this.#archiveAt(ino)?.getExtendedAttribute(ino, name);
+  }
+
+  /** Only of one archive or one snapshot, which does not change: nobody knows what a group will have tomorrow. */
+  lacksExtendedAttributes(): boolean {
+    const root = this.#root;
+    if (root.kind === "archive") {
+      return this.#only !== undefined && this.#slots.isWithoutAttributes(this.#only);
+    }
+    if (root.kind !== "snapshot") return false;
+    const opened = this.#memory.peek({ kind: "open-snapshot", snapshot: root.snapshot });
+    if (!opened) return false;
+    return shownFiles(opened.files).every((shown) => {
+      if (shown.kind !== "archive") return true;
+      const slot = this.#slots.shownSlot(root.snapshot, shown);
+      return slot !== undefined && this.#slots.isWithoutAttributes(slot);
+    });
   }
 
   status(): FileSystemStatus {

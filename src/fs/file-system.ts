@@ -58,6 +58,8 @@ export const ROOT_INODE = 1;
  * Checked, through both transports, by `test/contract/transport.contract.ts`.
  */
 export interface FileSystem {
+  /** Whether nothing in it changes, no directory and no name: no attributes carry a `timeoutMs`. */
+  readonly isImmutable: boolean;
   /** Attributes of `name` in the directory `parent`. Fails with ENOENT, ENOTDIR, EIO. */
   lookup(parent: number, name: Uint8Array): Attributes;
   /** The kernel dropped `count` references that lookups and directory reads gave it. */
@@ -85,8 +87,19 @@ export interface FileSystem {
   seek(ino: number, offset: number, what: "data" | "hole"): number;
   /** Names of the extended attributes, each without NUL. */
   listExtendedAttributes(ino: number): readonly Uint8Array[];
-  /** Value of an extended attribute, borrowed; ENODATA when there is none of this name. */
-  getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array;
+  /**
+   * Value of an extended attribute, borrowed; `undefined` when there is none of this name.
+   *
+   * No error, because nearly every answer is this one, and an error costs more than finding it.
+   */
+  getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array | undefined;
+  /**
+   * Whether it is certain that no inode has an extended attribute or ever will, so that the kernel need not ask for
+   * values again.
+   *
+   * Called for every request for a value until it says yes; false while that is not known.
+   */
+  lacksExtendedAttributes(): boolean;
   /** Figures for `df`. */
   status(): FileSystemStatus;
   /**

@@ -99,9 +99,11 @@ export function answerExtendedAttributes(fuse: NativeFuse, parts: NativeOperatio
     }
   };
   fuse._op_getxattr = (signal, path, name, room) => {
-    const value = parts.files.run(path, (fs, ino) =>
-      fs.getExtendedAttribute(ino, Buffer.from(name)).slice(),
-    );
+    const value = parts.files.run(path, (fs, ino) => {
+      const found = fs.getExtendedAttribute(ino, Buffer.from(name));
+      if (!found) throw new FsError("ENODATA", "get an extended attribute");
+      return found.slice();
+    });
     void answer(value, room).then((result) => {
       signal(result, room.buffer);
     });

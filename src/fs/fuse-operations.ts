@@ -1,3 +1,5 @@
+import { LRUCache } from "lru-cache";
+
 import { FormatError } from "../format/format-error.ts";
 import { type FileSystem } from "./file-system.ts";
 import { type ErrnoName, FsError } from "./fs-error.ts";
@@ -7,6 +9,7 @@ import {
   FUSE_MINOR,
   FUSE_MINOR_MIN,
   FUSE_NAME_BYTES_MAX,
+  FUSE_REPLY_HEADER_BYTES,
   FUSE_TRANSFER_BYTES_MAX,
   fuseInitFlags,
   fuseOpenFlags,
@@ -16,6 +19,9 @@ import { type FuseOperation, type FuseRequest } from "./fuse-request.ts";
 
 /** Pieces of content that are sent without joining them; the kernel takes 1024 at most. */
 const PIECES_MAX = 512;
+
+/** Listings in use that are kept where directories have no handles. */
+const LISTINGS_MAX = 16;
 
 /** `whence` of `lseek(2)`, as far as the kernel asks us. */
 const seekTargets: ReadonlyMap<number, "data" | "hole"> = new Map([
@@ -40,14 +46,17 @@ export interface FuseOperationsParts {
 /**
  * The meaning of each request: which call of the file system answers it, and how the reply is made.
  *
- * Files are not opened at all (the kernel is told that it need not ask), directories are: the listing taken at the
- * first page serves the later ones, so it does not change while it is read.
+ * Files are not opened at all (the kernel is told that it need not ask). Directories are, unless nothing in the file system
+ * changes: the listing taken at the first page serves the later ones, so it does not change while it is read.
  */
 export class FuseOperations {
   readonly #parts: FuseOperationsParts;
   readonly #directories = new Map<number, { readonly ino: number; listing?: DirectoryListing }>();
+  /** The same of directories that were not opened, by inode. */
+  readonly #listings = new LRUCache<number, DirectoryListing>({ max: LISTINGS_MAX });
   #lastHandle = 0;
   #mayRefuseOpen = false;
+  #mayRefuseOpenDirectory = false;
 
   /** Starts without any directory open. */
   constructor(parts: FuseOperationsParts) {
@@ -75,7 +84,7 @@ export class FuseOperations {
         return this.#answerOpenDirectory(unique, ino);
       case "readdir":
       case "readdirplus":
-        return this.#answerReadDirectory(unique, operation.handle, operation);
+        return this.#answerReadDirectory(unique, ino, operation);
       case "releasedir":
         this.#directories.delete(operation.handle);
         return encoder.encodeEmpty(unique);
@@ -84,7 +93,11 @@ export class FuseOperations {
       case "open":
         return this.#answerOpen(unique, operation.writes);
       case "getxattr": {
+        // The kernel remembers ENOSYS for the whole mount. Lists are answered all the same: tar warns about every
+        // file whose attributes cannot be listed.
+        if (fileSystem.lacksExtendedAttributes()) return encoder.encodeError(unique, "ENOSYS");
         const value = fileSystem.getExtendedAttribute(ino, operation.name);
+        if (!value) return encoder.encodeError(unique, "ENODATA");
         return this.#answerExtendedAttribute(unique, value, operation.size);
       }
       case "listxattr": {
@@ -127,7 +140,7 @@ export class FuseOperations {
    * @throws {FormatError} `FORMAT_UNSUPPORTED` for a kernel that is too old.
    */
   answerInit(unique: number, offer: FuseOperation & { readonly kind: "init" }): number {
-    const { encoder, enforcesAccessLists } = this.#parts;
+    const { encoder, enforcesAccessLists, fileSystem } = this.#parts;
     if (offer.major < FUSE_MAJOR || (offer.major === FUSE_MAJOR && offer.minor < FUSE_MINOR_MIN)) {
       const detail = `the kernel speaks FUSE ${offer.major}.${offer.minor}, which is too old`;
       throw new FormatError("FORMAT_UNSUPPORTED", "FUSE request", detail);
@@ -141,7 +154,9 @@ export class FuseOperations {
       fuseInitFlags.maxPages |
       fuseInitFlags.cacheSymlinks;
     if (enforcesAccessLists) wanted |= fuseInitFlags.posixAcl;
+    if (fileSystem.isImmutable) wanted |= fuseInitFlags.noOpendirSupport;
     const flags = (wanted & offer.flags) >>> 0;
+    this.#mayRefuseOpenDirectory = (flags & fuseInitFlags.noOpendirSupport) !== 0;
     this.#mayRefuseOpen = (flags & fuseInitFlags.noOpenSupport) !== 0;
     const maxReadahead = Math.min(offer.maxReadahead, FUSE_TRANSFER_BYTES_MAX);
     const minor = offer.major > FUSE_MAJOR ? FUSE_MINOR : Math.min(offer.minor, FUSE_MINOR);
@@ -183,8 +198,10 @@ export class FuseOperations {
     return encoder.encodeOpen(unique, 0, fuseOpenFlags.keepCache);
   }
 
+  /** Once refused with ENOSYS, the kernel opens directories itself too, and keeps their listings. */
   #answerOpenDirectory(unique: number, ino: number): number {
     const { fileSystem, encoder } = this.#parts;
+    if (this.#mayRefuseOpenDirectory) return encoder.encodeError(unique, "ENOSYS");
     const isStable = fileSystem.getAttributes(ino).timeoutMs === undefined;
     const handle = ++this.#lastHandle;
     this.#directories.set(handle, { ino });
@@ -192,12 +209,28 @@ export class FuseOperations {
     return encoder.encodeOpen(unique, handle, flags);
   }
 
-  #answerReadDirectory(unique: number, handle: number, page: DirectoryPage): number {
-    const { fileSystem, encoder } = this.#parts;
-    const directory = this.#directories.get(handle);
+  #answerReadDirectory(
+    unique: number,
+    ino: number,
+    page: DirectoryPage & { readonly handle: number },
+  ): number {
+    const { encoder } = this.#parts;
+    if (this.#mayRefuseOpenDirectory) {
+      const listing = this.#listings.get(ino) ?? this.#list(ino);
+      const size = encoder.encodeDirectory(unique, listing, page);
+      // The end has been reached; whoever is still on the way gets an equal one.
+      if (size === FUSE_REPLY_HEADER_BYTES) this.#listings.delete(ino);
+      else this.#listings.set(ino, listing);
+      return size;
+    }
+    const directory = this.#directories.get(page.handle);
     if (!directory) throw new FsError("EINVAL", "read a directory that is not open");
-    directory.listing ??= { ino: directory.ino, ...fileSystem.readDirectory(directory.ino) };
+    directory.listing ??= this.#list(directory.ino);
     return encoder.encodeDirectory(unique, directory.listing, page);
+  }
+
+  #list(ino: number): DirectoryListing {
+    return { ino, ...this.#parts.fileSystem.readDirectory(ino) };
   }
 
   #answerExtendedAttribute(unique: number, value: Uint8Array, room: number): number {

@@ -71,6 +71,7 @@ export const fuseInitFlags = {
   posixAcl: 2 ** 20,
   maxPages: 2 ** 22,
   cacheSymlinks: 2 ** 23,
+  noOpendirSupport: 2 ** 24,
 } as const;
 
 /** Flags of the reply to OPEN and OPENDIR. */

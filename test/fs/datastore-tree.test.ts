@@ -4,6 +4,7 @@ import { expect } from "chai";
 
 import { ROOT_INODE } from "../../src/fs/file-system.ts";
 import { type SnapshotKey } from "../../src/fs/fs-need.ts";
+import { type MountRoot } from "../../src/fs/datastore-tree.ts";
 import { ZERO_CHUNK_BYTES, ZERO_CHUNK_DIGEST } from "../../src/fs/archive-slots.ts";
 import { DrivenFileSystem } from "../support/driven-file-system.ts";
 import { MemoryDatastore } from "../support/memory-datastore.ts";
@@ -242,5 +243,70 @@ describe("fs/datastore-tree", () => {
     });
 
     expect(await rejection(mount.stat(""))).to.have.property("code", "ENOENT");
+  });
+
+  describe("knowing that there are no extended attributes", () => {
+    const plain = { snapshot: first, name: "root.pxar" };
+    const lacks = async (
+      archives: Readonly<Record<string, Uint8Array>>,
+      root: MountRoot,
+      walks = true,
+    ): Promise<boolean> => {
+      const store = new MemoryDatastore();
+      store.addSnapshot(first);
+      for (const [name, bytes] of Object.entries(archives)) store.addArchive(first, name, bytes);
+      const mount = new DrivenFileSystem(store, { root });
+      if (walks) await mount.walk();
+      return await mount.run((fs) => fs.lacksExtendedAttributes());
+    };
+    const without = pxarFixture("v1/links.pxar");
+    const archive = { kind: "archive", ...plain } as const;
+    const snapshot = { kind: "snapshot", snapshot: first } as const;
+
+    it("knows it of an archive that has none, and of a snapshot of such archives", async () => {
+      const two = {
+        "root.pxar.didx": without,
+        "nested.pxar.didx": pxarFixture("v1/nested.pxar"),
+        "drive.img.fidx": Buffer.from("image"),
+      };
+
+      expect(await lacks({ "root.pxar.didx": without }, archive)).to.equal(true);
+      expect(await lacks(two, snapshot)).to.equal(true);
+    });
+
+    for (const name of ["xattrs", "acls", "mixed"]) {
+      it(`never says so of an archive that has some (${name})`, async () => {
+        const bytes = pxarFixture(`v1/${name}.pxar`);
+
+        expect(await lacks({ "root.pxar.didx": bytes }, archive)).to.equal(false);
+        expect(await lacks({ "a.pxar.didx": without, "root.pxar.didx": bytes }, snapshot)).to.equal(
+          false,
+        );
+      });
+    }
+
+    it("does not say so before all archives were read to their ends, nor of what may change", async () => {
+      const archives = { "root.pxar.didx": without };
+
+      expect(await lacks(archives, archive, false)).to.equal(false);
+      expect(await lacks(archives, snapshot, false)).to.equal(false);
+      expect(await lacks(archives, { kind: "group", group: first })).to.equal(false);
+      expect(await lacks(archives, { kind: "namespace", namespace: "" })).to.equal(false);
+    });
+
+    it("does not say so of an archive that is damaged somewhere", async () => {
+      const damaged = without.slice();
+      const at = Buffer.from(damaged).indexOf("second");
+      damaged.fill(0xff, at - 16, at - 8); // Type of the item that has this name.
+
+      expect(at).to.be.greaterThan(0);
+      expect(await lacks({ "root.pxar.didx": damaged }, archive, false)).to.equal(false);
+      const store = new MemoryDatastore();
+      store.addSnapshot(first);
+      store.addArchive(first, "root.pxar.didx", damaged);
+      const mount = new DrivenFileSystem(store, { root: archive });
+      await mount.stat("");
+      expect(mount.fileSystem.lacksExtendedAttributes()).to.equal(false);
+    });
   });
 });

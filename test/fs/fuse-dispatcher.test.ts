@@ -47,6 +47,7 @@ function makeDispatcher(
   options: {
     accept?: (need: unknown, answer: unknown) => void;
     allowOther?: boolean;
+    isImmutable?: boolean;
     isEnding?: () => boolean;
   } = {},
 ) {
@@ -62,7 +63,7 @@ function makeDispatcher(
       body: bytes.subarray(16),
     });
   };
-  const fileSystem = new MemoryFileSystem(memoryDirectory(root), options.accept);
+  const fileSystem = new MemoryFileSystem(memoryDirectory(root), options);
   // Gives the children their inode numbers, in order, from 2.
   fileSystem.readDirectory(1);
   const dispatcher = new FuseDispatcher({
@@ -320,6 +321,61 @@ describe("fs/fuse-dispatcher", () => {
 
     expect(sent[1]?.body).to.deep.equal(sent[2]?.body);
     expect(sent.slice(3).map(({ error }) => error)).to.deep.equal([0, 22]);
+  });
+
+  it("lets the kernel open directories by itself where nothing changes, and pages through them all the same", () => {
+    const names = Array.from({ length: 40 }, (_, i) => `entry ${String(i).padStart(2, "0")}`);
+    const { ask, sent } = makeDispatcher(
+      { folder: memoryDirectory(Object.fromEntries(names.map((n) => [n, memoryFile(content)]))) },
+      { isImmutable: true },
+    );
+    ask({ kind: "init", major: 7, minor: 45, maxReadahead: 131_072, flags: 0xffff_ffff });
+    ask({ kind: "opendir" });
+    const found: string[] = [];
+    let offset = 0;
+
+    for (;;) {
+      ask({ kind: "readdir", handle: 0, offset, size: 400 });
+      const { body } = sent.at(-1)!;
+      if (body.length === 0) break;
+      for (let at = 0; at < body.length;) {
+        offset = Number(fuseField(body, at, "fuse_dirent", "off"));
+        const size = Number(fuseField(body, at, "fuse_dirent", "namelen"));
+        found.push(body.toString("latin1", at + 24, at + 24 + size));
+        at += (24 + size + 7) & ~7;
+      }
+    }
+
+    expect(sent[1]?.error).to.equal(38);
+    expect(found).to.deep.equal([".", "..", ...names]);
+  });
+
+  it("opens directories for a kernel that insists on it, also where nothing changes", () => {
+    const { ask, sent } = makeDispatcher({ folder: memoryDirectory({}) }, { isImmutable: true });
+    ask({ kind: "init", major: 7, minor: 23, maxReadahead: 131_072, flags: 0 });
+
+    ask({ kind: "opendir" });
+
+    expect(sent[1]?.error).to.equal(0);
+  });
+
+  it("tells the kernel not to ask for values of extended attributes only where there are none at all", () => {
+    const errorsOf = (isImmutable: boolean, attributes?: Record<string, Uint8Array>): number[] => {
+      const { ask, sent } = makeDispatcher(
+        {
+          file: memoryFile(content),
+          other: memoryFile(content, attributes ? { attributes } : {}),
+        },
+        { isImmutable },
+      );
+      ask({ kind: "listxattr", size: 0 });
+      ask({ kind: "getxattr", name: Buffer.from("user.a"), size: 0 });
+      return sent.map(({ error }) => error);
+    };
+
+    expect(errorsOf(true)).to.deep.equal([0, 38]);
+    expect(errorsOf(true, { "user.a": content })).to.deep.equal([0, 61]);
+    expect(errorsOf(false)).to.deep.equal([0, 61]);
   });
 
   it("refuses to open for writing, and else spares the kernel the asking", () => {

@@ -14,7 +14,8 @@ import { rejection } from "../support/rejection.ts";
 function makePaths(root: MemoryNode, resolve = (): Promise<unknown> => Promise.resolve("answer")) {
   const arrived = new Map<unknown, unknown>();
   const files = new PathFileSystem(resolve);
-  files.attach(new MemoryFileSystem(root, (need, answer) => arrived.set(need, answer)));
+  const accept = (need: unknown, answer: unknown): unknown => arrived.set(need, answer);
+  files.attach(new MemoryFileSystem(root, { accept }));
   return { files, arrived };
 }
 

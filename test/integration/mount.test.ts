@@ -1,3 +1,4 @@
+import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import fs from "node:fs/promises";
@@ -19,6 +20,18 @@ import { tempDir } from "../support/temp-dir.ts";
 import { skipBecause } from "../support/skip-because.ts";
 
 const snapshot: SnapshotKey = { namespace: "", type: "host", id: "odd", timeSec: 1_700_000_000 };
+
+/** Runs a program to its end without standing in the way of the mount, which needs this thread. */
+async function run(
+  program: string,
+  args: readonly string[],
+): Promise<{ status: number; stdout: string; stderr: string }> {
+  return await new Promise((resolve) => {
+    execFile(program, args, (error, stdout, stderr) => {
+      resolve({ status: error ? Number(error.code ?? -1) : 0, stdout, stderr });
+    });
+  });
+}
 
 /** Everything that the system says about a tree, by path; inode numbers only as far as they are shared. */
 async function describeTree(root: string): Promise<Map<string, unknown>> {
@@ -156,6 +169,66 @@ describe("integration/mount", function () {
       }
     });
   }
+
+  it("leaves programs that copy content where nothing has extended attributes", async function () {
+    const missing = ["rsync", "getfattr"].filter((name) => spawnSync(name, ["--version"]).error);
+    if (missing.length > 0) skipBecause(this, `${missing.join(" and ")} not installed`);
+    await using temp = await tempDir();
+    const [source, mountPoint, target] = ["source", "mount", "target"].map((name) =>
+      path.join(temp.path, name),
+    ) as [string, string, string];
+    await fs.mkdir(path.join(source, "folder"), { recursive: true });
+    await fs.mkdir(mountPoint);
+    await fs.mkdir(target);
+    await fs.writeFile(path.join(source, "folder/file"), "content");
+    await fs.symlink("folder/file", path.join(source, "link"));
+    const store: MemoryStore = new Map();
+    const packed = await packDirectory(source, store, { mode: "data" });
+    const datastore = new MemoryDatastore();
+    datastore.addSnapshot(snapshot);
+    for (const [name, upload] of [
+      ["root.mpxar.didx", packed.archive],
+      ["root.ppxar.didx", packed.payload],
+    ] as const) {
+      datastore.addIndexFile(snapshot, name, upload.file(), upload.ends.at(-1) ?? 0);
+      upload.ends.forEach((_, i) => datastore.addChunk(upload.chunk(i)));
+    }
+    await using resolver = new NeedResolver(datastore);
+    const mount = await fuseTransport.mount(
+      datastoreRecipe({
+        root: { kind: "archive", snapshot, name: "root.pxar" },
+        cacheBytes: 0,
+        uid: 0,
+        gid: 0,
+      }),
+      {
+        mountPoint,
+        sourceName: "memory",
+        allowOther: false,
+        resolve: async (need) => await resolver.resolve(need),
+        onError: () => undefined,
+      },
+    );
+    try {
+      const outputs: string[] = [];
+      for (const [program, ...args] of [
+        ["cp", "-a", `${mountPoint}/.`, target],
+        ["rsync", "-aHAXn", "--checksum", "--itemize-changes", `${mountPoint}/`, `${target}/`],
+        ["rsync", "-aHAXn", "--checksum", "--itemize-changes", `${source}/`, `${mountPoint}/`],
+        ["getfattr", "-Rd", "-m", "-", mountPoint],
+        ["tar", "--xattrs", "--acls", "-cf", "/dev/null", "-C", mountPoint, "."],
+        ["ls", "-laR", mountPoint],
+      ] as const) {
+        const { status, stdout, stderr } = await run(program, args);
+        outputs.push(`${program} ${status} ${program === "ls" ? "" : stdout}${stderr}`);
+      }
+
+      const programs = ["cp", "rsync", "rsync", "getfattr", "tar", "ls"];
+      expect(outputs).to.deep.equal(programs.map((program) => `${program} 0 `));
+    } finally {
+      await mount.unmount();
+    }
+  });
 
   it("fails reads of a missing chunk and no others, and logs what is missing", async () => {
     await using temp = await tempDir();

@@ -50,12 +50,21 @@ export class MemoryFileSystem implements FileSystem {
   readonly #parents = new Map<number, number>([[ROOT_INODE, ROOT_INODE]]);
   readonly #names = new Map<MemoryNode, number>();
   readonly #accept: (need: unknown, answer: unknown) => void;
+  readonly isImmutable: boolean;
 
+  /** `isImmutable`: the caller's word that no directory changes and that all nodes with attributes were listed. */
   constructor(
     root: MemoryNode,
-    accept: (need: unknown, answer: unknown) => void = () => undefined,
+    {
+      accept = () => undefined,
+      isImmutable = false,
+    }: {
+      readonly accept?: ((need: unknown, answer: unknown) => void) | undefined;
+      readonly isImmutable?: boolean | undefined;
+    } = {},
   ) {
     this.#accept = accept;
+    this.isImmutable = isImmutable;
     this.#inoOf(root);
   }
 
@@ -118,10 +127,12 @@ export class MemoryFileSystem implements FileSystem {
     return Object.keys(this.#node(ino).attributes ?? {}).map(bytesOf);
   }
 
-  getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array {
-    const value = this.#node(ino).attributes?.[Buffer.from(name).toString("latin1")];
-    if (!value) throw new FsError("ENODATA", "read an extended attribute");
-    return value;
+  getExtendedAttribute(ino: number, name: Uint8Array): Uint8Array | undefined {
+    return this.#node(ino).attributes?.[Buffer.from(name).toString("latin1")];
+  }
+
+  lacksExtendedAttributes(): boolean {
+    return this.isImmutable && this.#nodes.every(({ attributes }) => attributes === undefined);
   }
 
   status(): { totalBytes: number; inodeCount: number } {
@@ -420,16 +431,50 @@ function makeTree(host: FileSystemHost, blocks: Map<string, Uint8Array | Error>)
   );
 }
 
+/** A tree in which nothing changes; its number of inodes, as `statfs` shows it, is how often attributes were asked for. */
+class StillFileSystem extends MemoryFileSystem {
+  #asked = 0;
+
+  constructor(hasAttributes: boolean) {
+    const attributes = { "user.comment": text("a remark") };
+    const tree = memoryDirectory({
+      "a.txt": memoryFile(text("a")),
+      "b.txt": memoryFile(text("b"), hasAttributes ? { attributes } : {}),
+      many: memoryDirectory(
+        Object.fromEntries(
+          Array.from({ length: MANY_COUNT }, (_, i) => [`entry-${i}`, memoryFile(text(String(i)))]),
+        ),
+      ),
+    });
+    super(tree, { isImmutable: true });
+    this.readDirectory(ROOT_INODE);
+  }
+
+  override lacksExtendedAttributes(): boolean {
+    this.#asked++;
+    return super.lacksExtendedAttributes();
+  }
+
+  override status(): { totalBytes: number; inodeCount: number } {
+    return { ...super.status(), inodeCount: this.#asked };
+  }
+}
+
 /** The tree of the contract suite; used through a recipe, so in whichever thread the transport chooses. */
 export function makeFileSystem(argument: unknown, host: FileSystemHost): FileSystem {
+  if (argument === "still" || argument === "still with attributes") {
+    return new StillFileSystem(argument === "still with attributes");
+  }
   if (argument === "broken") throw new TypeError("this file system cannot be made");
   const blocks = new Map<string, Uint8Array | Error>();
   const tree = makeTree(host, blocks);
-  return new MemoryFileSystem(tree, (need, answer) => {
-    const { file, block } = need as BlockNeed;
-    if (file === "forgetful") return;
-    if (answer instanceof Error || answer instanceof Uint8Array) {
-      blocks.set(`${file}:${block}`, answer);
-    }
+  return new MemoryFileSystem(tree, {
+    accept: (need, answer) => {
+      const { file, block } = need as BlockNeed;
+      if (file === "forgetful") return;
+      if (answer instanceof Error || answer instanceof Uint8Array) {
+        blocks.set(`${file}:${block}`, answer);
+      }
+    },
   });
 }
