@@ -24,6 +24,7 @@ import {
   setCaller,
   type RouteEnvironment,
 } from "./http/route.ts";
+import { peerOf } from "./http/peer-of.ts";
 import { offerUpgrade } from "./http/upgrade-offer.ts";
 
 /** Longest path and query in bytes (spec auth.md §1). */
@@ -190,7 +191,10 @@ function decoded(component: string): string {
 async function authenticate(request: FastifyRequest, authenticator: Authenticator): Promise<void> {
   const isApi = /^\/api2(\/|$|\?)/.test(request.raw.url ?? "");
   if (!isApi || (!request.is404 && request.routeOptions.config.access === "world")) return;
-  setCaller(request.raw, await authenticator.authenticate(request.headers, request.method));
+  setCaller(
+    request.raw,
+    await authenticator.authenticate(request.headers, request.method, peerOf(request)),
+  );
 }
 
 function notFound(request: FastifyRequest): ApiError {

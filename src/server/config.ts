@@ -21,6 +21,8 @@ export interface ServerConfig {
   readonly listen: ListenAddress;
   /** Datastores to create or adopt, besides those in `datastore.cfg`. */
   readonly datastores: readonly WantedDatastore[];
+  /** Folder with the file of PAM's service, when it is not the system's. */
+  readonly pamDirectory?: string;
   /** User with every privilege, made when it does not exist. */
   readonly adminUser: string;
   /** Name of this machine, for the certificate and for task names. */

@@ -25,6 +25,7 @@ import { addSnapshotRoutes } from "./api/snapshot-routes.ts";
 import { addSyncRoutes } from "./api/sync-routes.ts";
 import { addTaskRoutes } from "./api/task-routes.ts";
 import { addTicketRoutes } from "./api/ticket-routes.ts";
+import { addTfaRoutes } from "./api/tfa-routes.ts";
 import { addTokenRoutes } from "./api/token-routes.ts";
 import { addUsageRoutes } from "./api/usage-routes.ts";
 import { addUserRoutes } from "./api/user-routes.ts";
@@ -37,6 +38,8 @@ import { Accounts } from "./auth/accounts.ts";
 import { loadAuthKeys } from "./auth/auth-key-files.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { hashPassword } from "./auth/password-hash.ts";
+import { SecondFactors } from "./auth/second-factors.ts";
+import { systemPasswords } from "./auth/system-passwords.ts";
 import { type ServerConfig } from "./config.ts";
 import { ConfigDirectory } from "./configuration/config-directory.ts";
 import { configFiles, type ConfigFiles } from "./configuration/config-files.ts";
@@ -108,7 +111,10 @@ export async function startServer(
   const accounts = await Accounts.load(directory, clock);
   const access = await AccessControl.load(directory, accounts);
   const createdAdmin = await ensureAdmin(config, environment, { accounts, access });
-  const authenticator = new Authenticator(accounts, await loadAuthKeys(directory), clock);
+  const factors = await SecondFactors.load(directory, clock);
+  const keys = await loadAuthKeys(directory);
+  const pam = systemPasswords(config.pamDirectory);
+  const authenticator = new Authenticator({ accounts, keys, clock, factors, pam });
   const certificate = await loadServerCertificate(directory, config.hostName, clock);
   const files = configFiles(directory);
   const datastoreConfig = await mergeDatastoreConfig(files.datastores, config.datastores);
@@ -176,7 +182,7 @@ export async function startServer(
     open.add(async () => {
       await openedJobs[Symbol.asyncDispose]();
     });
-    const basics = { authenticator, accounts, access, tasks, pool, zone };
+    const basics = { authenticator, accounts, access, factors, tasks, pool, zone };
     const services = { ...basics, ...stores, ...node, ...openedJobs };
     const app = await buildApp(
       {
@@ -213,6 +219,7 @@ export async function startServer(
       reload: async () => {
         await accounts.reload();
         await access.reload();
+        await factors.reload();
         for (const { entry } of datastores.all()) await changes.follow(entry.name);
         logger.info("configuration read again");
       },
@@ -248,6 +255,7 @@ interface Services extends Omit<OpenJobs, typeof Symbol.asyncDispose> {
   readonly authenticator: Authenticator;
   readonly accounts: Accounts;
   readonly access: AccessControl;
+  readonly factors: SecondFactors;
   readonly tasks: TaskRegistry;
   readonly datastores: Datastores;
   readonly pool: CodecPool;
@@ -274,6 +282,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
     (api) => {
       addUserRoutes(api, services);
       addTokenRoutes(api, services);
+      addTfaRoutes(api, services);
       addAclRoutes(api, services);
     },
     (api) => {

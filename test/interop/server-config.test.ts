@@ -9,6 +9,7 @@ import { Accounts } from "../../src/server/auth/accounts.ts";
 import { loadAuthKeys } from "../../src/server/auth/auth-key-files.ts";
 import { Authenticator } from "../../src/server/auth/authenticator.ts";
 import { verifyTicket } from "../../src/server/auth/ticket.ts";
+import { SecondFactors } from "../../src/server/auth/second-factors.ts";
 import { ConfigDirectory } from "../../src/server/configuration/config-directory.ts";
 import { configFiles } from "../../src/server/configuration/config-files.ts";
 import { mergeDatastoreConfig } from "../../src/server/configuration/datastore-config.ts";
@@ -74,22 +75,25 @@ describe("interop/server-config", () => {
   });
 
   it("accepts passwords and token secrets by their genuine hashes", async () => {
-    const authenticator = new Authenticator(
-      accounts,
-      await loadAuthKeys(directory),
-      new FakeClock(),
-    );
+    const clock = new FakeClock();
+    const keys = await loadAuthKeys(directory);
+    const factors = await SecondFactors.load(directory, clock);
+    const pam = async (): Promise<boolean> => await Promise.resolve(false);
+    const authenticator = new Authenticator({ accounts, keys, clock, factors, pam });
+    const peer = "::1";
 
-    expect((await authenticator.login(user, "secret12")).username).to.equal(user);
-    expect(await rejection(authenticator.login(user, "secret13"))).to.have.property(
-      "code",
-      "API_UNAUTHENTICATED",
+    expect((await authenticator.login({ user, password: "secret12", peer })).username).to.equal(
+      user,
     );
+    const wrongLogin = authenticator.login({ user, password: "secret13", peer });
+    expect(await rejection(wrongLogin)).to.have.property("code", "API_UNAUTHENTICATED");
     for (let round = 0; round < 2; round++) {
       const authorization = `PBSAPIToken=${token}:${secret}`;
-      expect(await authenticator.authenticate({ authorization }, "GET")).to.equal(token);
+      expect(await authenticator.authenticate({ authorization }, "GET", peer)).to.equal(token);
       const wrong = { authorization: `PBSAPIToken=${token}:${secret}x` };
-      expect(await rejection(authenticator.authenticate(wrong, "GET"))).to.have.property("code");
+      expect(await rejection(authenticator.authenticate(wrong, "GET", peer))).to.have.property(
+        "code",
+      );
     }
   });
 

@@ -110,6 +110,7 @@ const syncNeeds = [
   on("/remote/there/tank", "Remote.Read"),
 ];
 const seesSync = [on(PLACE, "Datastore.Audit"), on("/remote/there", "Remote.Audit")];
+const confirmed = { password: "the-password" };
 const modifiesUsers = on("/access/users", "Permissions.Modify");
 const auditsUsers = on("/access/users", "Sys.Audit");
 
@@ -138,6 +139,12 @@ const written: Readonly<Record<string, AccessRule>> = {
     password: "another-one",
     "confirmation-password": "the-password",
   }),
+  "GET /access/tfa": { ...listOf([auditsUsers], VICTIM), own: [] },
+  "GET /access/tfa/{userid}": aboutUser(auditsUsers),
+  "GET /access/tfa/{userid}/{id}": aboutUser(auditsUsers, { id: "totp-1" }),
+  "POST /access/tfa/{userid}": aboutUser(modifiesUsers, { type: "recovery", ...confirmed }),
+  "PUT /access/tfa/{userid}/{id}": aboutUser(modifiesUsers, { id: "totp-1", ...confirmed }),
+  "DELETE /access/tfa/{userid}/{id}": aboutUser(modifiesUsers, { id: "totp-1", ...confirmed }),
   "GET /access/acl": {
     ...listOf([on("/access/acl", "Sys.Audit", "Permissions.Modify")], `${VICTIM}!tok`),
     own: [],

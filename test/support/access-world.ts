@@ -19,6 +19,13 @@ const PASSWORD = "the-password";
 
 /** Files of the configuration that rules refer to. */
 export const worldConfig: Readonly<Record<string, string>> = {
+  "tfa.json": JSON.stringify({
+    users: {
+      [VICTIM]: {
+        totp: [{ info: { id: "totp-1", description: "", created: 1 }, entry: "otpauth://" }],
+      },
+    },
+  }),
   "prune.cfg": "prune: job-1\n\tstore store1\n\tns a\n\tschedule daily\n",
   "verification.cfg": "verification: job-1\n\tstore store1\n\tns a\n\tschedule daily\n",
   "sync.cfg":

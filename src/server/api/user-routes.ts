@@ -6,6 +6,7 @@ import { type Account, type Accounts } from "../auth/accounts.ts";
 import { type AuthId, parseAuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, realmOf, ROOT_USER } from "../auth/auth-id.ts";
 import { type Authenticator } from "../auth/authenticator.ts";
+import { type FactorLocks, type SecondFactors } from "../auth/second-factors.ts";
 import { hashPassword } from "../auth/password-hash.ts";
 import { ApiError, refused } from "../http/api-error.ts";
 import { requireConfigDigest } from "../http/config-digest.ts";
@@ -15,6 +16,7 @@ import {
   optionalFlag,
   userIdSchema,
 } from "../http/parameter-schema.ts";
+import { peerOf } from "../http/peer-of.ts";
 import { decidedInside, needs } from "../http/permission.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
 
@@ -23,6 +25,7 @@ export interface AccountRouteOptions {
   readonly accounts: Accounts;
   readonly access: AccessControl;
   readonly authenticator: Authenticator;
+  readonly factors: SecondFactors;
 }
 
 const shortName = Type.Optional(
@@ -53,6 +56,8 @@ const userReply = Type.Object({
   lastname: Type.Optional(Type.String()),
   email: Type.Optional(Type.String()),
   tokens: Type.Optional(Type.Array(Type.Object({ tokenid: Type.String(), ...accountReply }))),
+  "totp-locked": Type.Optional(Type.Boolean()),
+  "tfa-locked-until": Type.Optional(Type.Integer()),
 });
 
 /** `/access/users` and `/access/password` (spec rest-api.md §4). */
@@ -73,7 +78,8 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
       const users = accounts.users().filter((user) => seesAll || user.id === caller);
       const list = users.map((user) => {
         const tokens = includeTokens === true ? accounts.tokens(user.id).map(tokenReply) : [];
-        return tokens.length > 0 ? { ...userReplyOf(user), tokens } : userReplyOf(user);
+        const locks = locksReply(options.factors.locks(user.id));
+        return { ...userReplyOf(user), ...(tokens.length > 0 ? { tokens } : {}), ...locks };
       });
       return new WithAttributes(list, { digest: accounts.digest });
     },
@@ -157,6 +163,7 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
       requireConfigDigest(accounts.digest, digest);
       const gone = [user.id, ...accounts.tokens(user.id).map((token) => token.id)];
       await accounts.delete(user.id);
+      await options.factors.removeUser(user.id);
       await access.update((tree) => {
         for (const id of gone) tree.deleteAuthId(id);
       });
@@ -183,9 +190,11 @@ function addPasswordRoute(
       "confirmation-password": Type.Optional(Type.String({ maxLength: 1024 })),
     }),
     reply: Type.Null(),
-    handle: async ({ userid, password: newPassword, ...given }, { caller }) => {
+    handle: async ({ userid, password: newPassword, ...given }, { caller, request }) => {
       if (isToken(caller)) throw refused("API tokens cannot access this API endpoint");
-      if (caller !== ROOT_USER) await authenticator.confirm(caller, given["confirmation-password"]);
+      if (caller !== ROOT_USER) {
+        await authenticator.confirm(caller, given["confirmation-password"], peerOf(request));
+      }
       if (caller !== userid) requireSetPassword(access, caller, userid);
       const user = findUser(accounts, userid);
       await accounts.setPasswordHash(user.id, await hashPassword(newPassword));
@@ -234,6 +243,16 @@ export function detailsReply(account: Account): {
 
 function tokenReply(token: Account): { tokenid: string } & ReturnType<typeof detailsReply> {
   return { tokenid: token.id, ...detailsReply(token) };
+}
+
+function locksReply({ totpLocked, lockedUntilSec }: FactorLocks): {
+  "totp-locked"?: boolean;
+  "tfa-locked-until"?: number;
+} {
+  return {
+    ...(totpLocked ? { "totp-locked": true } : {}),
+    ...(lockedUntilSec === undefined ? {} : { "tfa-locked-until": lockedUntilSec }),
+  };
 }
 
 function userReplyOf(user: Account): Static<typeof userReply> {

@@ -5,9 +5,12 @@ import { type Clock } from "../../format/clock.ts";
 import { ApiError } from "../http/api-error.ts";
 import { type Accounts } from "./accounts.ts";
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
-import { isToken, tryParseAuthId } from "./auth-id.ts";
+import { isToken, realmOf, tryParseAuthId } from "./auth-id.ts";
+import { CheckTurns } from "./check-turns.ts";
 import { isCsrfToken, makeCsrfToken } from "./csrf-token.ts";
+import { FailedLogins } from "./failed-logins.ts";
 import { verifyPassword } from "./password-hash.ts";
+import { type SecondFactors, type TfaChallenge } from "./second-factors.ts";
 import { signTicket, verifyTicket } from "./ticket.ts";
 
 /** Keys that tickets and tokens are made with. */
@@ -27,24 +30,49 @@ export interface Login {
 
 const COOKIE_NAMES = ["__Host-PBSAuthCookie", "PBSAuthCookie"] as const;
 
-/** Password checks that may run at once: each takes 32 MiB and a thread of the pool that files need too. */
-const PASSWORD_CHECKS_MAX = 2;
+/** Data of a ticket between the two steps of a login begins with this (spec auth.md §3.5). */
+const CHALLENGE_PREFIX = "!tfa!";
 
-/** Password checks that may wait; one more is refused at once. */
-const PASSWORD_CHECKS_WAITING_MAX = 64;
+/** What an authenticator works with. */
+export interface AuthenticatorOptions {
+  readonly accounts: Accounts;
+  readonly keys: AuthKeys;
+  readonly clock: Clock;
+  readonly factors: SecondFactors;
+  /** Asks the system about a user of realm pam that has no password here. */
+  readonly pam: PasswordCheck;
+}
 
-/** Finds out who is calling: tickets in cookies, API tokens, passwords (spec auth.md §3 to §6). */
+/** Whether a password is the one of a user. */
+export type PasswordCheck = (user: AuthId, password: string) => Promise<boolean>;
+
+/** One attempt to log in. */
+export interface LoginAttempt {
+  readonly user: AuthId;
+  readonly password: string;
+  /** Ticket of the first step; the password is then the second factor. */
+  readonly challenge?: string | undefined;
+  /** Address it comes from. */
+  readonly peer: string;
+}
+
+/** Finds out who is calling: tickets in cookies, API tokens, passwords, second factors (spec auth.md §3 to §6). */
 export class Authenticator {
   readonly #accounts: Accounts;
   readonly #keys: AuthKeys;
   readonly #clock: Clock;
-  #checksRunning = 0;
-  readonly #checksWaiting: (() => void)[] = [];
+  readonly #factors: SecondFactors;
+  readonly #pam: PasswordCheck;
+  readonly #turns = new CheckTurns();
+  readonly #failedLogins: FailedLogins;
 
-  constructor(accounts: Accounts, keys: AuthKeys, clock: Clock) {
+  constructor({ accounts, keys, clock, factors, pam }: AuthenticatorOptions) {
     this.#accounts = accounts;
     this.#keys = keys;
     this.#clock = clock;
+    this.#factors = factors;
+    this.#pam = pam;
+    this.#failedLogins = new FailedLogins(clock);
   }
 
   /**
@@ -53,9 +81,10 @@ export class Authenticator {
    * A session cookie hides a token header, even when the cookie is bad (spec auth.md §6). A cookie needs the CSRF
    * token too, unless the method is GET.
    *
+   * @param peer Address it comes from.
    * @throws {ApiError} `API_UNAUTHENTICATED`; the caller delays the answer.
    */
-  async authenticate(headers: IncomingHttpHeaders, method: string): Promise<AuthId> {
+  async authenticate(headers: IncomingHttpHeaders, method: string, peer: string): Promise<AuthId> {
     const cookie = sessionCookie(headers.cookie);
     if (cookie !== undefined) return this.#authenticateCookie(cookie, headers, method);
     const { authorization } = headers;
@@ -70,7 +99,7 @@ export class Authenticator {
       !(await this.#accounts.isTokenSecret(
         token,
         secret,
-        async (check) => await this.#inTurn(check),
+        async (check) => (await this.#turns.run(peer, check)) === true,
       ))
     ) {
       throw failed("invalid credentials");
@@ -81,13 +110,41 @@ export class Authenticator {
   /**
    * Logs a user in, or renews a login when the password is a valid ticket of the same user (spec auth.md §3.3).
    *
+   * A user with a second factor gets a partial ticket, which names what is asked for; the next attempt brings it back with the answer.
+   *
    * @throws {ApiError} `API_UNAUTHENTICATED`, the same for every reason.
    */
-  async login(user: AuthId, password: string): Promise<Login> {
-    if (!this.#isTicketOf(user, password)) {
-      const isRight = await this.#checkPassword(user, password);
-      if (!isRight || isToken(user) || !this.#accounts.isActive(user)) throw loginFailed();
+  async login({ user, password, challenge, peer }: LoginAttempt): Promise<Login> {
+    if (challenge === undefined && this.#isTicketOf(user, password)) return this.#fullLogin(user);
+    if (isToken(user) || this.#failedLogins.isLocked(user, peer)) throw loginFailed();
+    const isRight =
+      challenge === undefined
+        ? await this.#checkPassword(user, password, peer)
+        : await this.#checkAnswer(user, password, challenge);
+    if (!isRight || !this.#accounts.isActive(user)) {
+      this.#failedLogins.failed(user, peer);
+      throw loginFailed();
     }
+    const wanted = challenge === undefined ? this.#factors.challenge(user) : undefined;
+    if (wanted) return this.#partialLogin(user, wanted);
+    this.#failedLogins.succeeded(user, peer);
+    return this.#fullLogin(user);
+  }
+
+  /**
+   * Demands the caller's own password once more, before something that a stolen ticket must not do.
+   *
+   * @throws {ApiError} `API_UNAUTHENTICATED`.
+   */
+  async confirm(user: AuthId, password: string | undefined, peer: string): Promise<void> {
+    if (password === undefined) throw new ApiError("API_UNAUTHENTICATED", "missing password");
+    const isLocked = this.#failedLogins.isLocked(user, peer);
+    if (!isLocked && (await this.#checkPassword(user, password, peer))) return;
+    this.#failedLogins.failed(user, peer);
+    throw loginFailed();
+  }
+
+  #fullLogin(user: AuthId): Login {
     const nowSec = this.#clock.nowSec();
     return {
       CSRFPreventionToken: makeCsrfToken(user, nowSec, this.#keys.csrfSecret),
@@ -96,14 +153,11 @@ export class Authenticator {
     };
   }
 
-  /**
-   * Demands the caller's own password once more, before something that a stolen ticket must not do.
-   *
-   * @throws {ApiError} `API_UNAUTHENTICATED`.
-   */
-  async confirm(user: AuthId, password: string | undefined): Promise<void> {
-    if (password === undefined) throw new ApiError("API_UNAUTHENTICATED", "missing password");
-    if (!(await this.#checkPassword(user, password))) throw loginFailed();
+  #partialLogin(user: AuthId, challenge: TfaChallenge): Login {
+    const data = `${CHALLENGE_PREFIX}${JSON.stringify(challenge)}`;
+    const nowSec = this.#clock.nowSec();
+    const ticket = signTicket(data, nowSec, this.#keys.ticketPrivateKey, user);
+    return { CSRFPreventionToken: "invalid", ticket, username: user };
   }
 
   #isTicketOf(user: AuthId, password: string): boolean {
@@ -130,25 +184,21 @@ export class Authenticator {
     return user;
   }
 
-  async #checkPassword(user: AuthId, password: string): Promise<boolean> {
-    return await this.#inTurn(
-      async () => await verifyPassword(password, this.#accounts.passwordHash(user)),
-    );
+  async #checkPassword(user: AuthId, password: string, peer: string): Promise<boolean> {
+    const hash = this.#accounts.passwordHash(user);
+    const isOfSystem = realmOf(user) === "pam" && hash === undefined;
+    const check = isOfSystem
+      ? async (): Promise<boolean> => await this.#pam(user, password)
+      : async (): Promise<boolean> => await verifyPassword(password, hash);
+    return (await this.#turns.run(peer, check)) === true;
   }
 
-  /** Runs a check that takes long when few others run. */
-  async #inTurn(check: () => Promise<boolean>): Promise<boolean> {
-    if (this.#checksRunning >= PASSWORD_CHECKS_MAX) {
-      if (this.#checksWaiting.length >= PASSWORD_CHECKS_WAITING_MAX) throw loginFailed();
-      await new Promise<void>((resolve) => this.#checksWaiting.push(resolve));
-    }
-    this.#checksRunning += 1;
-    try {
-      return await check();
-    } finally {
-      this.#checksRunning -= 1;
-      this.#checksWaiting.shift()?.();
-    }
+  async #checkAnswer(user: AuthId, answer: string, challenge: string): Promise<boolean> {
+    const nowSec = this.#clock.nowSec();
+    const key = this.#keys.ticketPublicKey;
+    const ticket = verifyTicket(challenge, nowSec, key, { aad: user });
+    if (ticket?.data.startsWith(CHALLENGE_PREFIX) !== true) return false;
+    return this.#accounts.isActive(user) && (await this.#factors.answer(user, answer));
   }
 }
 

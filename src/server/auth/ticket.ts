@@ -13,14 +13,26 @@ export interface Ticket {
   readonly timeSec: number;
 }
 
+/** How long a ticket of one kind is valid. */
+export interface TicketLife {
+  readonly earlySec: number;
+  readonly lifetimeSec: number;
+}
+
+const LOGIN_LIFE: TicketLife = { earlySec: TICKET_EARLY_SEC, lifetimeSec: TICKET_LIFETIME_SEC };
+
+/** Life of a ticket between the two steps of a login (spec auth.md §3.5). */
+export const PARTIAL_LIFE: TicketLife = { earlySec: 60, lifetimeSec: 600 };
+
 /**
  * Makes a ticket `PBS:<data>:<time>::<signature>` (spec auth.md §4).
  *
  * @param key Private key: Ed25519, or RSA as installations of before 3.2 have it.
+ * @param aad What the signature covers besides the text: whom a partial ticket is for.
  */
-export function signTicket(data: string, timeSec: number, key: KeyObject): string {
+export function signTicket(data: string, timeSec: number, key: KeyObject, aad?: string): string {
   const text = `PBS:${escapeData(data)}:${hexTime(timeSec)}`;
-  const signature = sign(digestFor(key), Buffer.from(text), key)
+  const signature = sign(digestFor(key), signedBytes(text, aad), key)
     .toString("base64")
     .replaceAll("=", "");
   return `${text}::${signature}`;
@@ -30,14 +42,22 @@ export function signTicket(data: string, timeSec: number, key: KeyObject): strin
  * Takes a ticket apart when its signature and age are right, else gives `undefined`.
  *
  * @param key Public key, Ed25519 or RSA.
+ * @param partial For a ticket between two steps: whom it must be for.
  */
-export function verifyTicket(ticket: string, nowSec: number, key: KeyObject): Ticket | undefined {
+export function verifyTicket(
+  ticket: string,
+  nowSec: number,
+  key: KeyObject,
+  partial?: { readonly aad: string },
+): Ticket | undefined {
   const match = /^(PBS:([^:]*):([0-9A-Fa-f]{8,16}))::([A-Za-z0-9+/]+)$/.exec(ticket);
   if (!match) return undefined;
   const [, text = "", data = "", time = "", signature = ""] = match;
   const timeSec = Number.parseInt(time, 16);
-  if (!isFresh(timeSec, nowSec)) return undefined;
-  if (!verify(digestFor(key), Buffer.from(text), key, Buffer.from(signature, "base64")))
+  if (!isFresh(timeSec, nowSec, partial ? PARTIAL_LIFE : LOGIN_LIFE)) return undefined;
+  if (
+    !verify(digestFor(key), signedBytes(text, partial?.aad), key, Buffer.from(signature, "base64"))
+  )
     return undefined;
   try {
     return { data: decodeURIComponent(data), timeSec };
@@ -47,9 +67,13 @@ export function verifyTicket(ticket: string, nowSec: number, key: KeyObject): Ti
 }
 
 /** Whether a ticket or token of this time is valid now. */
-export function isFresh(timeSec: number, nowSec: number): boolean {
+export function isFresh(timeSec: number, nowSec: number, life: TicketLife = LOGIN_LIFE): boolean {
   const ageSec = nowSec - timeSec;
-  return ageSec >= -TICKET_EARLY_SEC && ageSec <= TICKET_LIFETIME_SEC;
+  return ageSec >= -life.earlySec && ageSec <= life.lifetimeSec;
+}
+
+function signedBytes(text: string, aad: string | undefined): Uint8Array {
+  return Buffer.from(aad === undefined ? text : `${text}:${aad}`);
 }
 
 /** Time in tickets and tokens: upper-case hexadecimal, at least 8 digits. */
