@@ -11,7 +11,7 @@ import { byteText } from "../format/bytes/byte-text.ts";
 import { localTimeText } from "./local-time-text.ts";
 import { commandLog } from "./log.ts";
 import { type OutputFormat } from "./output-format.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { asPlain, ProgressLine } from "./progress-line.ts";
 import { quotedPath } from "./quoted-path.ts";
 
 /** Problems named one by one before only their number is told. */
@@ -202,11 +202,6 @@ export class BackupReport implements BackupReporter {
   #archiveSec(): number {
     return (systemClock.nowMs() - (this.#current?.startedAtMs ?? this.#startedAtMs)) / 1000;
   }
-}
-
-/** A terminal that gets lines, as a file does. */
-function asPlain(output: NodeJS.WriteStream): { write(text: string): unknown } {
-  return { write: (text) => output.write(text) };
 }
 
 function nounOf(kind: BackupSource["kind"]): string {

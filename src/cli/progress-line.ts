@@ -62,3 +62,10 @@ export class ProgressLine implements Disposable {
 
 /** A longer line would wrap on the smallest usual terminal, and then could not be cleared. */
 const TERMINAL_COLUMNS = 79;
+
+/** A terminal that gets lines, as a file does. */
+export function asPlain(output: { write(text: string): unknown }): {
+  write(text: string): unknown;
+} {
+  return { write: (text) => output.write(text) };
+}

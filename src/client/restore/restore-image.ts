@@ -142,6 +142,27 @@ export async function restoreToStream(
   }
 }
 
+/**
+ * Writes pieces to a stream, likewise.
+ *
+ * @throws What making the pieces throws.
+ */
+export async function sendPieces(
+  pieces: AsyncIterable<Uint8Array>,
+  output: Writable,
+  { onBytes, signal }: ImageOptions,
+): Promise<void> {
+  try {
+    for await (const piece of pieces) {
+      if (!output.write(piece)) await once(output, "drain", { signal });
+      onBytes(piece.length);
+    }
+  } catch (error) {
+    const isClosed = error instanceof Error && "code" in error && error.code === "EPIPE";
+    if (!isClosed) throw error;
+  }
+}
+
 async function sendZeros(size: number, send: (bytes: Uint8Array) => Promise<void>): Promise<void> {
   const zeros = new Uint8Array(Math.min(size, 4 * 1024 * 1024));
   for (let left = size; left > 0; left -= zeros.length) await send(zeros.subarray(0, left));

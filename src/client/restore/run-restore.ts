@@ -4,8 +4,10 @@ import { type Writable } from "node:stream";
 
 import { type CodecPool } from "../../chunks/codec-pool.ts";
 import { type ChunkSource } from "../../chunks/chunk-source.ts";
+import { cached } from "../../chunks/cached.ts";
+import { coalesced } from "../../chunks/coalesced.ts";
 import { decoded } from "../../chunks/decoded.ts";
-import { readIndexedChunk } from "../../chunks/indexed-byte-source.ts";
+import { indexedByteSource, readIndexedChunk } from "../../chunks/indexed-byte-source.ts";
 import { ResidentChunks } from "../../chunks/resident-chunks.ts";
 import { chunkDigest, type Digest } from "../../format/chunk/digest.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
@@ -21,6 +23,7 @@ import {
   findArchive,
   RSA_KEY_NAME,
 } from "../../format/snapshot/archive-name.ts";
+import { joinedArchive } from "../archive/joined-archive.ts";
 import { pooledDecode } from "../pooled-decode.ts";
 import { type RateLimit } from "../rate-limit.ts";
 import { type BackupServer } from "../session/backup-server.ts";
@@ -40,7 +43,7 @@ import { ImageDevice } from "./image-device.ts";
 import { type ImageTarget } from "./image-target.ts";
 import { NewImageFile, writeNewFile } from "./new-image-file.ts";
 import { isChunkDamage, type RestoreDamage } from "./restore-damage.ts";
-import { type ByteArchive, restoreToStream, restoreToTarget } from "./restore-image.ts";
+import { type ByteArchive, restoreToStream, restoreToTarget, sendPieces } from "./restore-image.ts";
 
 /** What to restore, and where. */
 export interface RestorePlan {
@@ -83,6 +86,9 @@ export interface RestoreEvents {
 
 /** Plaintext kept while the head of an archive is looked at. */
 const HEAD_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Metadata kept, and chunks fetched at the same time, while a split archive is sent as one stream. */
+const JOINING_LIMITS = { bytesMax: 64 * 1024 * 1024, inFlightMax: 4 };
 
 /** Archives smaller than this are restored before further threads would have started. */
 const WRITERS_BYTES_MIN = 16 * 1024 * 1024;
@@ -148,8 +154,8 @@ class RestoreRun {
     const isTree = files.payload !== undefined || files.main.endsWith(".pxar.didx");
     const { target } = this.#plan;
     if (isTree && typeof target === "string") await this.#restoreTree(files, target);
-    else if (files.payload !== undefined) {
-      throw new RestoreError("RESTORE_FAILED", archive, "a split archive cannot go to a stream");
+    else if (files.payload !== undefined && typeof target !== "string") {
+      await this.#sendJoined({ main: files.main, payload: files.payload }, target);
     } else if (archiveKindOf(files.main) === "blob") {
       await this.#deliver(await this.#opened.readBlob(files.main, this.#tools.signal));
     } else await this.#restoreBytes(files.main);
@@ -199,6 +205,16 @@ class RestoreRun {
     return decoded(blobs, pooledDecode(this.#tools.pool, this.#plan.key, into), { expected });
   }
 
+  #limited(inner: ChunkSource): ChunkSource {
+    return {
+      readChunk: async (digest, options) => {
+        const plain = await inner.readChunk(digest, options);
+        await this.#plan.rateLimit?.take(plain.length);
+        return plain;
+      },
+    };
+  }
+
   async #restorable(
     name: ArchiveName,
   ): Promise<RestorableArchive & { readonly index: ChunkIndex }> {
@@ -214,6 +230,29 @@ class RestoreRun {
       await this.#plan.rateLimit?.take(plain.length);
       return plain;
     };
+  }
+
+  /** There is one stream for the two archives of a split one, so they are sent as one that is not split. */
+  async #sendJoined({ main, payload }: Required<ArchiveFiles>, output: Writable): Promise<void> {
+    const { events, signal } = this.#tools;
+    const [metadataIndex, payloadIndex] = await Promise.all([
+      this.#opened.readIndex(main, signal),
+      this.#opened.readIndex(payload, signal),
+    ]);
+    const chunks = coalesced(this.#limited(this.#chunksInto()));
+    // Small files lie side by side in a chunk.
+    const kept = cached(chunks, { bytesMax: HEAD_BYTES_MAX });
+    const split = {
+      metadata: new ResidentChunks(metadataIndex, chunks, JOINING_LIMITS),
+      payload: indexedByteSource(payloadIndex, kept, JOINING_LIMITS),
+    };
+    events.started(this.#counters, payloadIndex.size);
+    await sendPieces(joinedArchive(split, signal), output, {
+      signal,
+      onBytes: (size) => {
+        this.#counters.add("bytes", size);
+      },
+    });
   }
 
   async #restoreBytes(name: ArchiveName): Promise<void> {

@@ -1,0 +1,80 @@
+import { cpSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+
+import { expect } from "chai";
+
+import { runAmber, type ServerProcess, startServerProcess } from "../support/amber-program.ts";
+import { fixtures } from "../support/recording.ts";
+import { tempDir } from "../support/temp-dir.ts";
+
+const KEY = join(fixtures, "crypt/known-key-none.json");
+
+/** What `amber restore` writes to standard output: archives, and what it tells programs. */
+describe("integration/restore-output", function () {
+  this.timeout(60_000);
+  let folder: Awaited<ReturnType<typeof tempDir>>;
+  let home: string;
+  let server: ServerProcess;
+
+  before(async () => {
+    folder = await tempDir();
+    home = folder.path;
+    cpSync(join(fixtures, "datastore-real/store"), join(home, "store"), { recursive: true });
+    server = await startServerProcess(home);
+  });
+
+  after(async () => {
+    await server.stop();
+    await folder[Symbol.asyncDispose]();
+  });
+
+  const amber = (...args: string[]) => runAmber(args, server.env);
+  const digest = (...args: string[]): string => {
+    const run = amber("restore", ...args, "-");
+    expect(run.status, run.stderr).to.equal(0);
+    return createHash("sha256").update(run.stdoutBytes).digest("hex");
+  };
+
+  for (const group of ["host/v4data", "host/v4meta/2024-06-05T14:24:36Z"]) {
+    it(`sends the official split archive of ${group} as the official one that is not split`, () => {
+      expect(digest(group, "tiny.pxar")).to.equal(digest("host/v4legacy", "tiny.pxar"));
+    });
+  }
+
+  it("sends a split archive of ours as the other mode packs the same tree, excludes and key included", () => {
+    const source = join(home, "tree");
+    mkdirSync(join(source, "a/b"), { recursive: true });
+    writeFileSync(join(source, "a/large"), Buffer.alloc(9 * 1024 * 1024, "0123456789"));
+    writeFileSync(join(source, "a/small"), "small");
+    writeFileSync(join(source, "left.tmp"), "out");
+    linkSync(join(source, "a/small"), join(source, "a/b/again"));
+    symlinkSync("../small", join(source, "a/b/link"));
+    for (const mode of ["legacy", "data"]) {
+      const what = ["--change-detection-mode", mode, "--backup-id", mode, "--exclude", "*.tmp"];
+      const run = amber("backup", `tree.pxar:${source}`, ...what, "--keyfile", KEY);
+      expect(run.status, run.stderr).to.equal(0);
+    }
+
+    const joined = digest("host/data", "tree.pxar", "--keyfile", KEY);
+
+    expect(joined).to.equal(digest("host/legacy", "tree.pxar", "--keyfile", KEY));
+  });
+
+  it("tells programs what it does, an object a line", () => {
+    const target = join(home, "out");
+    const run = amber("restore", "host/v4data", "tiny.pxar", target, "--output-format", "json");
+
+    const lines = run.stdout.trimEnd().split("\n");
+    const objects = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(objects[0]).to.include({ type: "started", archive: "tiny.pxar", target });
+    expect(objects.at(-1)).to.include({ type: "finished", target, namespace: "" });
+    expect(objects.at(-1)).to.have.property("entries").greaterThan(3);
+  });
+
+  it("says how many entries it has restored", () => {
+    const run = amber("restore", "host/v4data", "tiny.pxar", join(home, "again"));
+
+    expect(run.stderr).to.match(/^Restored \d+ entries, [\d.]+ \w+ in /m);
+  });
+});
