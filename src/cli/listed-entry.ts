@@ -1,14 +1,11 @@
 import { type ResidentChunks } from "../chunks/resident-chunks.ts";
-import { type CatalogEntry } from "../format/catalog/catalog-entry.ts";
-import { CatalogReader } from "../format/catalog/catalog-reader.ts";
 import { FormatError } from "../format/format-error.ts";
-import { type PxarDirectory } from "../format/pxar/node.ts";
-import { PxarTree } from "../format/pxar/tree-reader.ts";
 import { timeText } from "../format/snapshot/time-text.ts";
+import { archiveRoot, type BrowsedEntry, type BrowsedFile, catalogRoot } from "./browsed-entry.ts";
 import { quotedPath } from "./quoted-path.ts";
 
 /** What listings call the kinds of entries (spec rest-api.md §5.6). */
-const letters: Readonly<Record<CatalogEntry["kind"], string>> = {
+const letters: Readonly<Record<BrowsedEntry["kind"], string>> = {
   directory: "d",
   file: "f",
   symlink: "l",
@@ -25,19 +22,9 @@ const SLASH = 0x2f;
 export interface ListedEntry {
   /** Bytes of the path, from `.` on. */
   readonly path: Uint8Array;
-  readonly kind: keyof typeof letters;
-  /** Only of files: bytes, and seconds since the epoch. */
-  readonly file?: { readonly size: number; readonly mtimeSec: number };
-}
-
-/** One name of a tree that is being listed. */
-interface Listed {
-  readonly kind: keyof typeof letters;
-  readonly name: Uint8Array;
-  /** Only of files: bytes, and seconds since the epoch. */
-  readonly file?: { readonly size: number; readonly mtimeSec: number };
-  /** Reads what is in a directory. */
-  readonly children?: () => Promise<readonly Listed[]>;
+  readonly kind: BrowsedEntry["kind"];
+  /** Only of files. */
+  readonly file?: BrowsedFile;
 }
 
 /** Lists a catalogue; directories come before what is in them. Memory: one directory for each level. */
@@ -45,22 +32,7 @@ export async function* catalogEntries(
   source: ResidentChunks,
   signal: AbortSignal,
 ): AsyncGenerator<ListedEntry, void, void> {
-  const reader = new CatalogReader(source);
-  const childrenAt = async (start: number): Promise<readonly Listed[]> => {
-    const entries = await source.run(() => reader.readDirectory(start), { signal });
-    return entries.map((entry) => {
-      const { kind, name } = entry;
-      if (kind === "directory") {
-        return { kind, name, children: async () => await childrenAt(entry.start) };
-      }
-      if (kind === "file") {
-        return { kind, name, file: { size: entry.size, mtimeSec: Number(entry.mtimeSec) } };
-      }
-      return { kind, name };
-    });
-  };
-  const root = await source.run(() => reader.root(), { signal });
-  yield* entriesOf(new TextEncoder().encode("."), await childrenAt(root));
+  yield* entriesOf(new TextEncoder().encode("."), await catalogRoot(source, signal));
 }
 
 /** Renders an entry as a line without its end: `KIND "PATH"`, for files also size and time. */
@@ -91,27 +63,13 @@ export async function* archiveEntries(
   source: ResidentChunks,
   signal: AbortSignal,
 ): AsyncGenerator<ListedEntry, void, void> {
-  const tree = new PxarTree(source);
-  const childrenOf = async (directory: PxarDirectory): Promise<readonly Listed[]> => {
-    const nodes = await source.run(() => tree.children(directory), { signal });
-    return nodes.map((node) => {
-      const { kind, name } = node;
-      if (kind === "directory") {
-        return { kind, name, children: async () => await childrenOf(node) };
-      }
-      if (kind === "file") {
-        return { kind, name, file: { size: node.size, mtimeSec: node.metadata.mtimeSec } };
-      }
-      return { kind, name };
-    });
-  };
-  const root = await source.run(() => tree.root(), { signal });
-  yield* entriesOf(new TextEncoder().encode(`./${archiveName}`), await childrenOf(root));
+  const root = await archiveRoot(source, signal);
+  yield* entriesOf(new TextEncoder().encode(`./${archiveName}`), root);
 }
 
 async function* entriesOf(
   rootPath: Uint8Array,
-  rootEntries: readonly Listed[],
+  rootEntries: readonly BrowsedEntry[],
 ): AsyncGenerator<ListedEntry, void, void> {
   const open = [{ path: rootPath, entries: rootEntries.values() }];
   for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {

@@ -8,25 +8,15 @@ import { type ExpectedEncryption } from "../chunks/decoded.ts";
 import { lentChunks } from "../chunks/lent-chunks.ts";
 import { RegionPool } from "../chunks/region-pool.ts";
 import { readClientConfig } from "../client/config.ts";
-import { type BackupServer } from "../client/session/backup-server.ts";
-import { connectServer } from "../client/session/connect-server.ts";
-import { DEFAULT_RECONNECT, READER_REQUEST_TIMEOUT_MS } from "../client/session/reader-session.ts";
-import { RemoteDatastoreView } from "../client/session/remote-datastore-view.ts";
-import { printRepository } from "../client/session/repository.ts";
 import { type Prompts } from "../client/session/terminal-prompts.ts";
 import { systemClock } from "../format/clock.ts";
-import { type CryptKey } from "../format/crypto/crypt-key.ts";
-import { type CodecProvider } from "../format/crypto/codec-provider.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { CHUNK_BYTES_MAX } from "../format/limits.ts";
-import { type ManifestProof } from "../format/manifest/proven-manifest.ts";
 import { parseNamespace } from "../format/snapshot/namespace.ts";
 import { type MountRoot } from "../fs/datastore-tree.ts";
-import { type DatastoreView } from "../fs/datastore-view.ts";
 import { DiskCache } from "../fs/disk-cache.ts";
 import { diskCached } from "../fs/disk-cached.ts";
-import { FolderDatastoreView } from "../fs/folder-datastore-view.ts";
-import { groupPath, type SnapshotKey, snapshotPath } from "../fs/fs-need.ts";
+import { groupPath, snapshotPath } from "../fs/fs-need.ts";
 import { fuseNativeTransport } from "../fs/fuse-native-transport.ts";
 import { fuseTransport } from "../fs/fuse-transport.ts";
 import { CACHE_BYTES_MIN, datastoreRecipe } from "../fs/make-file-system.ts";
@@ -35,10 +25,10 @@ import { shownFiles } from "../fs/shown-file.ts";
 import { chooseReadKey, usingKeyLine } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
 import { codecThreadCount } from "./backup-tools.ts";
-import { connectOptions } from "./connection-options.ts";
-import { unsignedPolicy, unsignedWarning } from "./crypt-options.ts";
+import { unsignedPolicy } from "./crypt-options.ts";
 import { type MountCommandOptions } from "./mount-options.ts";
 import { type MountLog } from "./mount-log.ts";
+import { openDatastoreView } from "./open-datastore-view.ts";
 import { type MountSubject, parseMountSubject } from "./mount-subject.ts";
 import { parseSize } from "./transfer-options.ts";
 
@@ -100,7 +90,7 @@ export async function runMount(run: MountRun): Promise<void> {
         ? diskCached({ blobs, cache: diskCache, prove: (source) => prove(source, expected) })
         : prove(blobs, expected),
     );
-  using opened = await openView(run, { provider, key, unsigned, chunksOf });
+  using opened = await openDatastoreView(run, { provider, key, unsigned, chunksOf });
   const { view, sourceName } = opened;
   const base = parseNamespace(options.ns ?? readClientConfig().namespace ?? "");
   const root = await parseMountSubject(run.subject, base, view);
@@ -143,69 +133,6 @@ export async function runMount(run: MountRun): Promise<void> {
     opened.stopWaiting();
     await mount.unmount();
   }
-}
-
-interface OpenView extends Disposable {
-  readonly view: DatastoreView;
-  readonly sourceName: string;
-  /** Ends the waiting for a server that is away, so that nobody waits for it at the end. */
-  readonly stopWaiting: () => void;
-}
-
-interface ViewParts {
-  readonly provider: CodecProvider;
-  readonly key: CryptKey | undefined;
-  readonly unsigned: ManifestProof["unsigned"];
-  readonly chunksOf: (blobs: BlobSource, expected: ExpectedEncryption) => ChunkSource;
-}
-
-/** A datastore with a slash in its name is a local folder; everything else is behind a server. */
-async function openView(run: MountRun, parts: ViewParts): Promise<OpenView> {
-  const { datastore } = run.options;
-  const onUnsigned = warnOnce(run.log);
-  if (datastore?.includes("/") === true) {
-    const folder = resolve(datastore);
-    const nothing = (): void => undefined;
-    const view = new FolderDatastoreView({ folder, onUnsigned, ...parts });
-    return { view, sourceName: folder, stopWaiting: nothing, [Symbol.dispose]: nothing };
-  }
-  const server = await connect(run);
-  const view = new RemoteDatastoreView({
-    server,
-    onUnsigned,
-    ...parts,
-    reconnect: DEFAULT_RECONNECT,
-    requestTimeoutMs: READER_REQUEST_TIMEOUT_MS,
-    onConnectionChange: (isConnected) => {
-      run.log.line("warn", isConnected ? "Connected again" : "The connection was lost");
-    },
-  });
-  return {
-    view,
-    sourceName: printRepository(server.repository),
-    stopWaiting: () => {
-      view.stopWaiting();
-    },
-    [Symbol.dispose]: () => {
-      server[Symbol.dispose]();
-    },
-  };
-}
-
-/** Warns about each snapshot that is opened with a key and proves nothing, once. */
-function warnOnce(log: MountLog): (snapshot: SnapshotKey) => void {
-  const warned = new Set<string>();
-  return (snapshot) => {
-    const path = snapshotPath(snapshot);
-    if (warned.has(path)) return;
-    warned.add(path);
-    log.line("warn", unsignedWarning(path));
-  };
-}
-
-async function connect({ options, prompts }: MountRun): Promise<BackupServer> {
-  const decided = await connectOptions(options);
-  return await connectServer(prompts ? { ...decided, prompts } : decided);
 }
 
 async function openDiskCache(options: MountCommandOptions): Promise<DiskCache | undefined> {

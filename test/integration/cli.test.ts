@@ -40,6 +40,7 @@ describe("integration/cli usage", () => {
     ["snapshot", "protected", "show"],
     ["snapshot", "protected", "update"],
     ["catalog", "dump"],
+    ["catalog", "shell"],
     ["group", "forget"],
     ["namespace", "list"],
     ["change-owner"],

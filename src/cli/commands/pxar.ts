@@ -117,7 +117,7 @@ function addExtractCommand(parent: Command): void {
     .action(async (archive: string, target: string, options: ExtractOptions) => {
       await runCommand(async (signal) => {
         const { extractArchiveFile } = await import("../pxar/extract-archive-file.ts");
-        const { treeOptions } = await import("../restore-archive.ts");
+        const { treeOptions } = await import("../restore-options.ts");
         const reduced = {
           ignoreAcls: !options.acls,
           ignoreXattrs: !options.xattrs,

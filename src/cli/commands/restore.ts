@@ -58,7 +58,8 @@ export function registerRestoreCommand(program: Command): void {
   ).action(
     async (snapshot: string, archive: string, target: string, options: RestoreCommandOptions) => {
       await runCommand(async (signal) => {
-        const { restoreArchive, treeOptions } = await import("../restore-archive.ts");
+        const { restoreArchive } = await import("../restore-archive.ts");
+        const { treeOptions } = await import("../restore-options.ts");
         const { findSnapshot } = await import("../snapshot-argument.ts");
         const { chooseReadKey } = await import("../choose-crypt.ts");
         const { isWrappedKey } = await import("../../client/restore/run-restore.ts");

@@ -96,7 +96,8 @@ const WRITERS_BYTES_MIN = 16 * 1024 * 1024;
 /** Threads that make files; more only wait for each other in the kernel. */
 const WRITERS_MAX = 3;
 
-function writerCountFor(archiveBytes: number): number {
+/** Threads that are worth starting to restore an archive of this size. */
+export function writerCountFor(archiveBytes: number): number {
   const cores = availableParallelism();
   return archiveBytes < WRITERS_BYTES_MIN || cores < 2 ? 0 : Math.min(cores, WRITERS_MAX);
 }

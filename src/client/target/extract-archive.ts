@@ -1,7 +1,5 @@
 import { SharedArena } from "../../chunks/shared-arena.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
-import { parseExcludeArgument } from "../../format/patterns/exclude-record.ts";
-import { MatchList } from "../../format/patterns/match-list.ts";
 import { PxarDecoder } from "../../format/pxar/decoder.ts";
 import { ITEM_HEADER_BYTES } from "../../format/pxar/item.ts";
 import { type PxarFile, type PxarNode } from "../../format/pxar/node.ts";
@@ -26,6 +24,8 @@ import {
   type RestoreRequest,
 } from "./restore-request.ts";
 import { TreeRestorer } from "./tree-restorer.ts";
+import { WantedEntries } from "./wanted-entries.ts";
+import { WayDown } from "./way-down.ts";
 
 /** Chunks of each archive that this thread holds, besides those the other thread has ready. */
 export const CHUNKS_KEPT = 2;
@@ -51,7 +51,8 @@ export class ArchiveExtraction {
   readonly #archive: BlockingSource;
   readonly #payload: BlockingSource | undefined;
   readonly #restorer: TreeRestorer;
-  readonly #wanted: Wanted;
+  readonly #wanted: WantedEntries;
+  readonly #below: readonly Uint8Array[];
   readonly #leaveOut: RestoreOptions["leaveOut"];
   readonly #events: ExtractionEvents;
   readonly #stop: Int32Array;
@@ -73,7 +74,8 @@ export class ArchiveExtraction {
     this.#events = events;
     this.#archive = sourceOf(request.archive, arena);
     this.#payload = request.payload && sourceOf(request.payload, arena);
-    this.#wanted = new Wanted(patterns);
+    this.#wanted = new WantedEntries(patterns, request.below.length > 0 ? "part" : "archive");
+    this.#below = request.below;
     this.#leaveOut = options.leaveOut;
     this.#restorer = new TreeRestorer({
       root: openTarget(request),
@@ -118,18 +120,25 @@ export class ArchiveExtraction {
     if (decoder.header().version === 2 && !this.#payload) {
       throw new FormatError("FORMAT_INVALID", "pxar archive", "its payload archive is missing");
     }
-    let isRoot = true;
+    const way = new WayDown(this.#below);
     for (const step of decoder) {
       this.#throwIfStopped();
       if (step.kind === "directory-end") {
+        if (way.leave() === "outside") continue;
         this.#restorer.leaveDirectory();
         this.#wanted.leave();
-      } else if (isRoot && step.node.kind === "directory") {
-        isRoot = false;
+        if (way.place === "outside" && this.#below.length > 0) return;
+      } else if (way.place === "inside") {
+        if (step.node.kind === "directory") way.enter(step.node.name);
+        this.#add(step.node);
+      } else if (step.node.kind === "directory" && way.enter(step.node.name) === "inside") {
         this.#wanted.enterRoot();
-        this.#restorer.enterRoot(this.#wanted.isEverything ? step.node.metadata : undefined);
-      } else this.#add(step.node);
+        this.#restorer.enterRoot(this.#wanted.isWhole ? step.node.metadata : undefined);
+      }
     }
+    if (this.#below.length === 0) return;
+    const path = Buffer.concat(this.#below.flatMap((name) => [Buffer.of(SLASH), name])).toString();
+    throw new RestoreError("RESTORE_FAILED", path, "the archive has no such directory");
   }
 
   #throwIfStopped(): void {
@@ -200,50 +209,6 @@ export class ArchiveExtraction {
       this.#throwIfStopped();
       return source.readPiece(start + offset, sizeMax);
     });
-  }
-}
-
-/**
- * What of an archive is restored: with patterns, what they match and everything below it.
- *
- * The last pattern that matches decides; `!` takes out again.
- */
-class Wanted {
-  readonly #list = new MatchList();
-  /** Whether the directories on the path are wanted, the root first. */
-  readonly #levels: boolean[] = [];
-  #path: number[] = [];
-
-  constructor(patterns: readonly string[]) {
-    this.#list.add(
-      patterns.map((text) => parseExcludeArgument(Buffer.from(text), () => undefined)),
-    );
-  }
-
-  get isEverything(): boolean {
-    return this.#list.size === 0;
-  }
-
-  enterRoot(): void {
-    this.#levels.push(this.isEverything);
-  }
-
-  enter(name: Uint8Array, isWanted: boolean): void {
-    this.#levels.push(isWanted);
-    if (!this.isEverything) this.#path.push(SLASH, ...name);
-  }
-
-  leave(): void {
-    this.#levels.pop();
-    if (!this.isEverything) this.#path.length = Math.max(0, this.#path.lastIndexOf(SLASH));
-  }
-
-  has(name: Uint8Array, kind: "directory" | "other"): boolean {
-    if (this.isEverything) return true;
-    const verdict = this.#list.verdict(Uint8Array.from([...this.#path, SLASH, ...name]), kind);
-    if (verdict === undefined) return this.#levels.at(-1) ?? false;
-    // The language is that of exclude patterns; here a match means that the entry is wanted.
-    return verdict === "exclude";
   }
 }
 

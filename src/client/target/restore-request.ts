@@ -41,6 +41,9 @@ export interface AskedArchive {
   readonly asking: ChunkAsking;
 }
 
+/** A pattern of what is restored (spec client-cli.md §2.2); as bytes where a name is not UTF-8. */
+export type RestorePattern = string | Uint8Array;
+
 /** What to restore; plain data, for the restoring thread. */
 export interface RestoreRequest {
   /** Directory to restore into; made if it is missing, otherwise empty unless the options say more. */
@@ -49,7 +52,9 @@ export interface RestoreRequest {
   readonly archive: AskedArchive;
   readonly payload: AskedArchive | undefined;
   /** What to restore; everything when empty (spec client-cli.md §2.2). */
-  readonly patterns: readonly string[];
+  readonly patterns: readonly RestorePattern[];
+  /** Names on the way from the root to the directory that becomes the target; none for the root. */
+  readonly below: readonly Uint8Array[];
   readonly options: RestoreOptions;
   /** Slots that chunks come in. */
   readonly arena: SharedArenaHandle;

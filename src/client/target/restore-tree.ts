@@ -13,6 +13,7 @@ import {
   type ContentDamage,
   type RestoreAnswer,
   type RestoreOptions,
+  type RestorePattern,
   type RestoreRequest,
   type WriterAnswer,
   type WriterRequest,
@@ -49,7 +50,9 @@ export interface RestoreTreeOptions {
   /** Directory to restore into; made if it is missing. */
   readonly target: Uint8Array;
   /** What to restore; everything when empty. */
-  readonly patterns: readonly string[];
+  readonly patterns: readonly RestorePattern[];
+  /** Names on the way from the root to the directory that becomes the target, for which patterns count; the root if left out. */
+  readonly below?: readonly Uint8Array[];
   readonly options: RestoreOptions;
   /** Threads that make files besides the one that reads the archive; without any, that one does. */
   readonly writerCount: number;
@@ -112,7 +115,7 @@ class TreeRestore {
   }
 
   async run(): Promise<void> {
-    const { archive, payload, target, patterns, options, counters, signal } = this.#options;
+    const { archive, payload, target, patterns, below, options, counters, signal } = this.#options;
     const asked = this.#answer(
       "archive",
       archive,
@@ -130,6 +133,7 @@ class TreeRestore {
           ? { index: payload.indexFile, asking: askedPayload.asking }
           : undefined,
       patterns,
+      below: below ?? [],
       options,
       arena: this.#arena.handle,
       counters,
