@@ -22,6 +22,7 @@ import { fuseTransport } from "../fs/fuse-transport.ts";
 import { CACHE_BYTES_MIN, datastoreRecipe } from "../fs/make-file-system.ts";
 import { NeedResolver } from "../fs/need-resolver.ts";
 import { shownFiles } from "../fs/shown-file.ts";
+import { zeroChunkNames } from "../fs/zero-chunks.ts";
 import { chooseReadKey, usingKeyLine } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
 import { codecThreadCount } from "./backup-tools.ts";
@@ -106,6 +107,7 @@ export async function runMount(run: MountRun): Promise<void> {
       cacheBytes,
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
+      zeroChunks: zeroChunkNames(provider, key),
     }),
     {
       mountPoint: resolve(run.mountPoint),

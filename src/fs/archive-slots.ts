@@ -10,6 +10,7 @@ import { ChunkedBytes } from "./chunked-bytes.ts";
 import { fileContent } from "./file-content.ts";
 import { type SnapshotFile, type SnapshotKey, snapshotPath } from "./fs-need.ts";
 import { type ShownFile } from "./shown-file.ts";
+import { type ZeroChunks } from "./zero-chunks.ts";
 import { hash52, VIRTUAL_INODE_MIN } from "./virtual-node.ts";
 
 /** Archives whose index and tree are held ready. */
@@ -23,12 +24,6 @@ const WHOLE_COUNTED_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Most bytes of chunks that are fetched for the counts of such an archive; large files in it are skipped. */
 const WHOLE_FETCHED_BYTES_MAX = 32 * 1024 * 1024;
-
-/** Digest of {@link ZERO_CHUNK_BYTES} zeros, not encrypted; a test derives it. */
-export const ZERO_CHUNK_DIGEST = "bb9f8df61474d25e71fa00722318cd387396ca1736605e1248821cc0de3d3af8";
-
-/** Length of the chunk that {@link ZERO_CHUNK_DIGEST} names: that of images. */
-export const ZERO_CHUNK_BYTES: number = 4 * 1024 * 1024;
 
 /** An archive that has been shown: its place among the inode numbers, kept for the life of the mount. */
 export interface ArchiveSlot {
@@ -57,14 +52,17 @@ export interface ArchivePlace {
  */
 export class ArchiveSlots {
   readonly #memory: AnswerMemory;
+  readonly #zeros: ZeroChunks;
   readonly #sorted: ArchiveSlot[] = [];
   readonly #byPath = new Map<string, ArchiveSlot>();
   readonly #trees = new LRUCache<ArchiveSlot, ArchiveTree>({ max: OPEN_MAX });
   readonly #images = new LRUCache<string, ChunkedBytes>({ max: OPEN_MAX });
   readonly #censuses = new LRUCache<ArchiveSlot, ArchiveCensus>({ max: OPEN_MAX });
 
-  constructor(memory: AnswerMemory) {
+  /** Starts with none; `zeros` are the chunks that it knows without fetching. */
+  constructor(memory: AnswerMemory, zeros: ZeroChunks) {
     this.#memory = memory;
+    this.#zeros = zeros;
   }
 
   /** Bytes of what the archives and images shown so far hold, and the entries of those that were counted. */
@@ -146,6 +144,11 @@ export class ArchiveSlots {
     return bytes;
   }
 
+  /** What {@link bytesOf} would return, if it has been opened. */
+  openedBytes(snapshot: SnapshotKey, file: SnapshotFile): ChunkedBytes | undefined {
+    return this.#images.get(`${snapshotPath(snapshot)}/${file.name}`);
+  }
+
   /** Whether it is certain that nothing in this archive has extended attributes. */
   isWithoutAttributes(slot: ArchiveSlot): boolean {
     return this.#censuses.peek(slot)?.isWithoutAttributes ?? false;
@@ -157,13 +160,15 @@ export class ArchiveSlots {
     { mayBeLent }: { readonly mayBeLent: boolean },
   ): ChunkedBytes {
     const file = this.#memory.get({ kind: "open-archive", snapshot, archive: name });
-    const parts = { snapshot, archive: name, memory: this.#memory, mayBeLent };
-    if (!name.endsWith(".fidx")) {
-      return new ChunkedBytes({ ...parts, index: parseDynamicIndex(file) });
-    }
-    const index = parseFixedIndex(file);
-    const zeroDigest = index.endOf(0) === ZERO_CHUNK_BYTES ? ZERO_CHUNK_DIGEST : undefined;
-    return new ChunkedBytes({ ...parts, index, zeroDigest });
+    const index = name.endsWith(".fidx") ? parseFixedIndex(file) : parseDynamicIndex(file);
+    return new ChunkedBytes({
+      index,
+      snapshot,
+      archive: name,
+      memory: this.#memory,
+      zeros: this.#zeros,
+      mayBeLent,
+    });
   }
 
   #censusOf(slot: ArchiveSlot, bytes: ChunkedBytes, isSplit: boolean): ArchiveCensus | undefined {

@@ -149,9 +149,11 @@ export class ArchiveTree {
   }
 
   seek(ino: number, offset: number, what: "data" | "hole"): number {
-    const { size } = this.#file(ino);
-    if (offset >= size) throw new FsError("ENXIO", "seek beyond the end");
-    return what === "data" ? offset : size;
+    const file = this.#file(ino);
+    if (offset >= file.size) throw new FsError("ENXIO", "seek beyond the end");
+    const found = this.#parts.content.find(what, file, offset);
+    if (what === "data" && found === file.size) throw new FsError("ENXIO", "find data");
+    return found;
   }
 
   listExtendedAttributes(ino: number): readonly Uint8Array[] {
@@ -211,6 +213,7 @@ export class ArchiveTree {
         target,
         inodeBase + localInodeOfLeaf(target.nameOffset),
         Math.max(2, census?.namesOf(target.nameOffset) ?? 2),
+        this.#zeroBytes(target),
       );
     }
     if (node.kind === "directory") {
@@ -224,7 +227,18 @@ export class ArchiveTree {
       node,
       inodeBase + localInodeOfLeaf(node.nameOffset),
       node.kind === "file" ? (census?.namesOf(node.nameOffset) ?? 1) : 1,
+      node.kind === "file" ? this.#zeroBytes(node) : 0,
     );
+  }
+
+  /** Bytes of holes; where that cannot be found out, the file is shown as having none. */
+  #zeroBytes(file: PxarFile): number {
+    try {
+      return this.#parts.content.zeroBytes(file);
+    } catch (error) {
+      if (error instanceof FsError || error instanceof FormatError) return 0;
+      throw error;
+    }
   }
 
   #inodeOfDirectory({ end }: PxarDirectory): number {
@@ -271,7 +285,7 @@ function quotedName({ name }: PxarFile): string {
   return JSON.stringify(new TextDecoder().decode(name));
 }
 
-function attributesOf(node: PxarOwnNode, ino: number, nlink: number): Attributes {
+function attributesOf(node: PxarOwnNode, ino: number, nlink: number, zeroBytes = 0): Attributes {
   const { mode, uid, gid, mtimeSec, mtimeNanos } = node.metadata;
   const isDevice = node.kind === "block-device" || node.kind === "character-device";
   return {
@@ -282,6 +296,7 @@ function attributesOf(node: PxarOwnNode, ino: number, nlink: number): Attributes
     uid,
     gid,
     size: sizeOf(node),
+    allocatedBytes: sizeOf(node) - zeroBytes,
     deviceMajor: isDevice ? node.major : 0,
     deviceMinor: isDevice ? node.minor : 0,
     mtimeSec,

@@ -5,6 +5,7 @@ import { FsError } from "./fs-error.ts";
 import { type FsNeed, type SnapshotKey, snapshotPath } from "./fs-need.ts";
 import { HeldChunk } from "./held-chunk.ts";
 import { ReadAhead } from "./read-ahead.ts";
+import { type ZeroChunks } from "./zero-chunks.ts";
 
 /** What a {@link ChunkedBytes} reads. */
 export interface ChunkedBytesParts {
@@ -13,8 +14,8 @@ export interface ChunkedBytesParts {
   /** Name of the archive on the server. */
   readonly archive: string;
   readonly memory: AnswerMemory;
-  /** Digest of the chunk of zeros, where the archive has such that need not be fetched. */
-  readonly zeroDigest?: string | undefined;
+  /** Chunks that need not be fetched. */
+  readonly zeros: ZeroChunks;
   /** Whether its chunks may come in lent memory: for content. {@link ChunkedBytes.read} then has to copy. */
   readonly mayBeLent: boolean;
 }
@@ -37,7 +38,6 @@ const READ_AHEAD_BYTES_MAX = 64 * 1024 * 1024;
 export class ChunkedBytes implements ResidentSource {
   readonly #parts: ChunkedBytesParts;
   readonly #readAhead: ReadAhead;
-  readonly #zeros: HeldChunk | undefined;
   /** The chunk that was used last, because reads come in crowds; dropped from memory, it has no bytes any more. */
   #lastStart = 0;
   #lastEnd = 0;
@@ -49,10 +49,6 @@ export class ChunkedBytes implements ResidentSource {
       parts.index,
       Math.min(READ_AHEAD_BYTES_MAX, parts.memory.bytesMax / READ_AHEAD_SHARE),
     );
-    this.#zeros =
-      parts.zeroDigest === undefined
-        ? undefined
-        : new HeldChunk({ bytes: new Uint8Array(parts.index.endOf(0)) });
   }
 
   /** Bytes of the archive. */
@@ -122,14 +118,30 @@ export class ChunkedBytes implements ResidentSource {
     };
   }
 
-  /** Whether the chunk at `offset` is known to be zeros, and where it ends. */
-  zerosAt(offset: number): { readonly isZeros: boolean; readonly end: number } {
-    const { index, zeroDigest } = this.#parts;
-    const i = index.findIndex(offset);
-    return {
-      isZeros: zeroDigest !== undefined && index.digestAt(i) === zeroDigest,
-      end: index.endOf(i),
-    };
+  /**
+   * Start of the next data or hole at or after `offset`; `end` when there is none before it.
+   *
+   * Holes are the chunks that are known to be zeros.
+   */
+  find(what: "data" | "hole", offset: number, end: number): number {
+    const { index, zeros } = this.#parts;
+    let at = offset;
+    for (let i = index.findIndex(offset); at < end; i++) {
+      if (zeros.has(index, i) === (what === "hole")) return at;
+      at = index.endOf(i);
+    }
+    return end;
+  }
+
+  /** Bytes of a range that are in chunks known to be zeros. */
+  zeroBytesIn(offset: number, end: number): number {
+    const { index, zeros } = this.#parts;
+    let bytes = 0;
+    for (let i = index.findIndex(offset); i < index.count && index.startOf(i) < end; i++) {
+      if (!zeros.has(index, i)) continue;
+      bytes += Math.min(end, index.endOf(i)) - Math.max(offset, index.startOf(i));
+    }
+    return bytes;
   }
 
   /** Asks for all chunks, as far as they are not there: for those who will read everything. */
@@ -139,25 +151,24 @@ export class ChunkedBytes implements ResidentSource {
   }
 
   #fetchAhead(first: number, last: number, context: ReadContext): void {
-    const { memory, zeroDigest, index } = this.#parts;
+    const { memory, zeros, index } = this.#parts;
     let stop = last + 1;
     for (let i = first; i <= last; i++) {
       stop = this.#readAhead.touch(i, context.end, context.isStart);
     }
     // The first is asked for by whoever cannot go on without it.
     for (let i = first + 1; i < Math.max(stop, last + 1); i++) {
-      if (zeroDigest === undefined || index.digestAt(i) !== zeroDigest) {
-        memory.prefetch(this.#need(i));
-      }
+      if (!zeros.has(index, i)) memory.prefetch(this.#need(i));
     }
   }
 
   #chunk(i: number): Uint8Array {
-    const { index, memory, zeroDigest } = this.#parts;
+    const { index, memory, zeros } = this.#parts;
     const start = index.startOf(i);
     const end = index.endOf(i);
-    const isZeros = zeroDigest !== undefined && index.digestAt(i) === zeroDigest;
-    const held = isZeros && this.#zeros ? this.#zeros : memory.get(this.#need(i));
+    const held = zeros.has(index, i)
+      ? new HeldChunk({ bytes: zeros.bytes(end - start) })
+      : memory.get(this.#need(i));
     const { bytes } = held;
     if (bytes.length !== end - start) {
       throw new FsError(

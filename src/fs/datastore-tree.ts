@@ -12,7 +12,8 @@ import {
   ROOT_INODE,
 } from "./file-system.ts";
 import { FsError } from "./fs-error.ts";
-import { type FsNeed, type GroupKey, type SnapshotKey } from "./fs-need.ts";
+import { type ChunkedBytes } from "./chunked-bytes.ts";
+import { type FsNeed, type GroupKey, type SnapshotFile, type SnapshotKey } from "./fs-need.ts";
 import { type ShownFile, shownFiles } from "./shown-file.ts";
 import {
   prefetchAttributes,
@@ -20,6 +21,7 @@ import {
   type VirtualChild,
   virtualChildren,
 } from "./virtual-children.ts";
+import { type ZeroChunks } from "./zero-chunks.ts";
 import { VIRTUAL_INODE_MIN, virtualInode, type VirtualNode } from "./virtual-node.ts";
 
 /** What is mounted: a namespace with everything below it, or one thing in it. */
@@ -38,10 +40,14 @@ export type MountRoot =
 export interface DatastoreTreeParts {
   readonly root: MountRoot;
   readonly memory: AnswerMemory;
+  readonly zeros: ZeroChunks;
   /** Owner of what has none in the backup: directories above archives, images, blobs. */
   readonly uid: number;
   readonly gid: number;
 }
+
+/** Why attributes are wanted: because a directory is listed, or for their own sake. */
+type Occasion = "listed" | "asked for";
 
 const encoder = new TextEncoder();
 
@@ -64,11 +70,11 @@ export class DatastoreTree implements FileSystem {
   /** The slot of the archive that is all that is mounted, once it is known. */
   #only: ArchiveSlot | undefined;
 
-  constructor({ root, memory, uid, gid }: DatastoreTreeParts) {
+  constructor({ root, memory, uid, gid, zeros }: DatastoreTreeParts) {
     this.#root = root;
     this.#memory = memory;
     this.#owner = { uid, gid };
-    this.#slots = new ArchiveSlots(memory);
+    this.#slots = new ArchiveSlots(memory, zeros);
   }
 
   /** Directories above archives follow the datastore. */
@@ -84,7 +90,7 @@ export class DatastoreTree implements FileSystem {
       sameBytes(encoder.encode(one.name), name),
     );
     if (!child) throw new FsError("ENOENT", "find a name");
-    return this.#attributesOfChild(child, parent);
+    return this.#attributesOfChild(child, parent, "asked for");
   }
 
   forget(ino: number, count: number): void {
@@ -97,7 +103,7 @@ export class DatastoreTree implements FileSystem {
   getAttributes(ino: number): Attributes {
     const archive = this.#archiveAt(ino);
     if (archive) return archive.getAttributes(ino);
-    return this.#attributes(this.#nodeAt(ino), ino);
+    return this.#attributes(this.#nodeAt(ino), ino, "asked for");
   }
 
   readDirectory(ino: number): { parent: number; entries: readonly DirectoryEntry[] } {
@@ -108,7 +114,7 @@ export class DatastoreTree implements FileSystem {
     prefetchAttributes(children, this.#memory);
     const entries = children.map((child) => ({
       name: encoder.encode(child.name),
-      attributes: this.#attributesOfChild(child, ino),
+      attributes: this.#attributesOfChild(child, ino, "listed"),
     }));
     return { parent: this.#parentInode(node), entries };
   }
@@ -145,13 +151,9 @@ export class DatastoreTree implements FileSystem {
     }
     const bytes = this.#slots.bytesOf(snapshot, file.file);
     if (offset >= bytes.size) throw new FsError("ENXIO", "seek beyond the end");
-    for (let at = offset; at < bytes.size;) {
-      const { isZeros, end } = bytes.zerosAt(at);
-      if (isZeros === (what === "hole")) return at;
-      at = end;
-    }
-    if (what === "data") throw new FsError("ENXIO", "find data behind a hole");
-    return bytes.size;
+    const found = bytes.find(what, offset, bytes.size);
+    if (what === "data" && found === bytes.size) throw new FsError("ENXIO", "find data");
+    return found;
   }
 
   listExtendedAttributes(ino: number): readonly Uint8Array[] {
@@ -267,13 +269,13 @@ export class DatastoreTree implements FileSystem {
   }
 
   /** Attributes of a child, which the kernel knows from then on. */
-  #attributesOfChild(child: VirtualChild, parentInode: number): Attributes {
+  #attributesOfChild(child: VirtualChild, parentInode: number, occasion: Occasion): Attributes {
     if ("archive" in child) {
       const { snapshot, archive } = child;
       return this.#attributesOfArchive(this.#slots.slotOf(snapshot, archive, { parentInode }));
     }
     const ino = this.#inodeOf(child.node);
-    const attributes = this.#attributes(child.node, ino);
+    const attributes = this.#attributes(child.node, ino, occasion);
     const held = this.#nodes.get(ino);
     if (held) held.references++;
     else this.#nodes.set(ino, { node: child.node, references: 1 });
@@ -294,7 +296,7 @@ export class DatastoreTree implements FileSystem {
     }
   }
 
-  #attributes(node: VirtualNode, ino: number): Attributes {
+  #attributes(node: VirtualNode, ino: number, occasion: Occasion): Attributes {
     switch (node.kind) {
       case "namespace":
       case "namespaces":
@@ -320,20 +322,23 @@ export class DatastoreTree implements FileSystem {
           size: timeText(node.timeSec).length,
         });
       case "file":
-        return this.#attributesOfFile(node, ino);
+        return this.#attributesOfFile(node, ino, occasion);
     }
   }
 
-  #attributesOfFile(node: VirtualNode & { readonly kind: "file" }, ino: number): Attributes {
+  #attributesOfFile(
+    node: VirtualNode & { readonly kind: "file" },
+    ino: number,
+    occasion: Occasion,
+  ): Attributes {
     const { snapshot, file } = node;
     const mtimeSec = snapshot.timeSec;
     if (file.kind === "image") {
-      return this.#synthetic(ino, {
-        kind: "file",
-        mode: 0o100400,
-        mtimeSec,
-        size: file.file.size,
-      });
+      const { size } = file.file;
+      const shown = this.#synthetic(ino, { kind: "file", mode: 0o100400, mtimeSec, size });
+      const bytes = this.#imageBytes(snapshot, file.file, occasion);
+      if (bytes === "later") return { ...shown, timeoutMs: 0 };
+      return { ...shown, allocatedBytes: size - (bytes?.zeroBytesIn(0, bytes.size) ?? 0) };
     }
     try {
       const size = this.#smallContent(snapshot, file).length;
@@ -341,6 +346,25 @@ export class DatastoreTree implements FileSystem {
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
       return this.#synthetic(ino, { kind: "file", mode: 0o100000, mtimeSec });
+    }
+  }
+
+  /**
+   * The image whose holes are to be shown; `undefined` when it cannot be opened.
+   *
+   * A listing of many images does not fetch their indexes: the kernel is made to ask again for those it wants to know.
+   */
+  #imageBytes(
+    snapshot: SnapshotKey,
+    file: SnapshotFile,
+    occasion: Occasion,
+  ): ChunkedBytes | "later" | undefined {
+    if (occasion === "listed") return this.#slots.openedBytes(snapshot, file) ?? "later";
+    try {
+      return this.#slots.bytesOf(snapshot, file);
+    } catch (error) {
+      if (error instanceof FsError || error instanceof FormatError) return undefined;
+      throw error;
     }
   }
 

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 
+import { CHUNK_BYTES_MAX } from "../format/limits.ts";
 import { ITEM_HEADER_BYTES } from "../format/pxar/item.ts";
 import { type PxarFile } from "../format/pxar/node.ts";
 import { checkPayloadHeader } from "../format/pxar/tree-reader.ts";
@@ -12,6 +13,10 @@ const CHECKED_MAX = 4096;
 export interface FileContent {
   /** Pieces of a file from `offset`, at most `size` bytes together, less only at its end; borrowed. */
   read(file: PxarFile, offset: number, size: number): readonly Uint8Array[];
+  /** Start of the next data or hole at or after `offset`; the size of the file when there is none. */
+  find(what: "data" | "hole", file: PxarFile, offset: number): number;
+  /** Bytes of a file that are holes. */
+  zeroBytes(file: PxarFile): number;
 }
 
 /**
@@ -19,6 +24,9 @@ export interface FileContent {
  *
  * Before the first byte of a file is handed out, the header in front of it has to fit the entry: a reference into the
  * wrong place gives EIO, never another file's bytes.
+ *
+ * Holes are chunks that are known to be zeros; only those of the greatest length are found between two cuts, so
+ * shorter files have none.
  *
  * @param open Opens the archive that holds content; called when content is first wanted, restartable.
  */
@@ -40,6 +48,15 @@ export function fileContent(open: () => ChunkedBytes): FileContent {
         checked.set(file.nameOffset, true);
       }
       return bytes.pieces(start + offset, wanted, { end, isStart: offset === 0 });
+    },
+    find(what, { size, payload }, offset) {
+      if (size < CHUNK_BYTES_MAX) return what === "data" ? offset : size;
+      const { offset: start } = payload;
+      return open().find(what, start + offset, start + size) - start;
+    },
+    zeroBytes({ size, payload }) {
+      if (size < CHUNK_BYTES_MAX) return 0;
+      return open().zeroBytesIn(payload.offset, payload.offset + size);
     },
   };
 }

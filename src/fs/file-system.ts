@@ -14,6 +14,8 @@ export interface Attributes {
   readonly gid: number;
   /** Bytes. */
   readonly size: number;
+  /** Bytes without holes, as far as these are known; absent: all of {@link size}. */
+  readonly allocatedBytes?: number;
   /** Device numbers of a device node, else 0. */
   readonly deviceMajor: number;
   readonly deviceMinor: number;

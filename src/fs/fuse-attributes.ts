@@ -16,7 +16,7 @@ export function writeAttributes(view: DataView, at: number, attributes: Attribut
   const { ino, size, mtimeSec, mtimeNanos } = attributes;
   writeU64(view, at, ino);
   writeU64(view, at + 8, size);
-  writeU64(view, at + 16, Math.ceil(size / BLOCK_BYTES));
+  writeU64(view, at + 16, Math.ceil((attributes.allocatedBytes ?? size) / BLOCK_BYTES));
   writeU64(view, at + 24, mtimeSec);
   writeU64(view, at + 32, mtimeSec);
   writeU64(view, at + 40, mtimeSec);

@@ -137,7 +137,7 @@ function nativeStat(
     gid,
     size,
     rdev: encodeDevice(attributes.deviceMajor, attributes.deviceMinor),
-    blocks: Math.ceil(size / 512),
+    blocks: Math.ceil((attributes.allocatedBytes ?? size) / 512),
     atime: timeMs,
     mtime: timeMs,
     ctime: timeMs,

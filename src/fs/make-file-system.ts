@@ -1,5 +1,6 @@
 import { AnswerMemory } from "./answer-memory.ts";
 import { DatastoreTree, type MountRoot } from "./datastore-tree.ts";
+import { type ZeroChunkName, ZeroChunks } from "./zero-chunks.ts";
 import { type FileSystem, type FileSystemHost, type FileSystemRecipe } from "./file-system.ts";
 
 /** What a mount of a datastore is made from; crosses from thread to thread. */
@@ -10,6 +11,8 @@ export interface DatastoreMountArgument {
   /** Owner of what has none in the backup. */
   readonly uid: number;
   readonly gid: number;
+  /** Chunks that are known without being fetched, for example `zeroChunkNames`. */
+  readonly zeroChunks: readonly ZeroChunkName[];
 }
 
 /** Least memory with which every request can be answered: a few chunks of the greatest length. */
@@ -23,11 +26,11 @@ export function datastoreRecipe(argument: DatastoreMountArgument): FileSystemRec
 /** Makes the file system of {@link datastoreRecipe}: see `MakeFileSystem`. */
 export function makeFileSystem(argument: unknown, host: FileSystemHost): FileSystem {
   // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- datastoreRecipe is the one that sends it
-  const { root, cacheBytes, uid, gid } = argument as DatastoreMountArgument;
+  const { root, cacheBytes, uid, gid, zeroChunks } = argument as DatastoreMountArgument;
   const memory = new AnswerMemory({
     bytesMax: Math.max(CACHE_BYTES_MIN, cacheBytes),
     host,
     monotonicMs: () => performance.now(),
   });
-  return new DatastoreTree({ root, memory, uid, gid });
+  return new DatastoreTree({ root, memory, uid, gid, zeros: new ZeroChunks(zeroChunks) });
 }

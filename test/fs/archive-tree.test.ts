@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { PxarEncoder } from "../../src/format/pxar/encoder.ts";
 import { type SnapshotKey } from "../../src/fs/fs-need.ts";
+import { CHUNK_BYTES_MAX } from "../../src/format/limits.ts";
 import { fromHex } from "../../src/format/bytes/hex.ts";
 import { DrivenFileSystem } from "../support/driven-file-system.ts";
 import { MemoryDatastore } from "../support/memory-datastore.ts";
@@ -9,6 +10,8 @@ import { memorySink, metadataOf, pxarFixture, pxarFixtureText } from "../support
 import { prng } from "../support/prng.ts";
 
 const snapshot: SnapshotKey = { namespace: "", type: "host", id: "elsa", timeSec: 1_700_000_000 };
+
+type Chunk = ReturnType<MemoryDatastore["addChunk"]>;
 
 function archiveRoot(name: string): {
   readonly root: { kind: "archive"; snapshot: SnapshotKey; name: string };
@@ -218,6 +221,38 @@ describe("fs/archive-tree", () => {
     expect((await mount.read("large")).equals(content)).to.equal(true);
     expect((await mount.read("a")).toString()).to.equal("before");
     expect((await mount.read("z")).toString()).to.equal("behind");
+  });
+
+  it("finds holes of a file, which are not fetched and take no room", async () => {
+    const holeStart = 1000;
+    const content = new Uint8Array(CHUNK_BYTES_MAX + 3000);
+    content.set(prng(7, holeStart));
+    content.set(prng(8, 2000), CHUNK_BYTES_MAX + holeStart);
+    const { metadata, payload } = splitArchive(content);
+    const cut = Buffer.from(payload).indexOf(content.subarray(0, holeStart)) + holeStart;
+    const datastore = new MemoryDatastore();
+    datastore.addSnapshot(snapshot);
+    datastore.addArchive(snapshot, "root.mpxar.didx", metadata);
+    const [head, hole, tail] = [
+      payload.subarray(0, cut),
+      payload.subarray(cut, cut + CHUNK_BYTES_MAX),
+      payload.subarray(cut + CHUNK_BYTES_MAX),
+    ].map((bytes) => datastore.addChunk(bytes)) as [Chunk, Chunk, Chunk];
+    datastore.addIndex(snapshot, "root.ppxar.didx", [head, hole, tail]);
+    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    const seek = async (offset: number, what: "data" | "hole"): Promise<number> =>
+      await mount.run((fs) => fs.seek(ino, offset, what));
+
+    const { ino, size, allocatedBytes } = await mount.stat("large");
+
+    const holeEnd = holeStart + CHUNK_BYTES_MAX;
+    expect([size, allocatedBytes]).to.deep.equal([content.length, 3000]);
+    expect(await seek(0, "hole")).to.equal(holeStart);
+    expect(await seek(holeStart, "data")).to.equal(holeEnd);
+    expect(await seek(holeEnd, "hole")).to.equal(content.length);
+    const across = await mount.readInode(ino, holeEnd - 5, 10);
+    expect(across.equals(content.subarray(holeEnd - 5, holeEnd + 5))).to.equal(true);
+    expect(datastore.reads).not.to.include(hole.digest);
   });
 
   it("refuses content whose header does not fit the entry", async () => {

@@ -4,6 +4,7 @@ import { NotResident } from "../../src/format/bytes/resident-source.ts";
 import { AnswerMemory } from "../../src/fs/answer-memory.ts";
 import { ChunkedBytes } from "../../src/fs/chunked-bytes.ts";
 import { type FsNeed } from "../../src/fs/fs-need.ts";
+import { ZeroChunks } from "../../src/fs/zero-chunks.ts";
 import { indexedSample } from "../support/indexed-sample.ts";
 import { thrown } from "../support/thrown.ts";
 
@@ -22,6 +23,7 @@ function made(bytesMax: number): { memory: AnswerMemory; bytes: ChunkedBytes; ba
     snapshot,
     archive: "a.ppxar.didx",
     memory,
+    zeros: new ZeroChunks([]),
     mayBeLent: true,
   });
   return { memory, bytes, back };

@@ -2,11 +2,15 @@ import { createHash } from "node:crypto";
 
 import { expect } from "chai";
 
-import { ROOT_INODE } from "../../src/fs/file-system.ts";
+import { type Attributes, ROOT_INODE } from "../../src/fs/file-system.ts";
 import { type SnapshotKey } from "../../src/fs/fs-need.ts";
 import { type MountRoot } from "../../src/fs/datastore-tree.ts";
-import { ZERO_CHUNK_BYTES, ZERO_CHUNK_DIGEST } from "../../src/fs/archive-slots.ts";
+import { chunkDigest } from "../../src/format/chunk/digest.ts";
+import { createNativeProvider } from "../../src/format/crypto/native-provider.ts";
+import { CHUNK_BYTES_MAX, FIXED_CHUNK_BYTES } from "../../src/format/limits.ts";
+import { PLAIN_ZERO_CHUNKS, zeroChunkNames } from "../../src/fs/zero-chunks.ts";
 import { DrivenFileSystem } from "../support/driven-file-system.ts";
+import { knownKey } from "../support/known-key.ts";
 import { MemoryDatastore } from "../support/memory-datastore.ts";
 import { pxarFixture } from "../support/pxar-fixtures.ts";
 import { prng } from "../support/prng.ts";
@@ -19,9 +23,9 @@ const running: SnapshotKey = { ...first, timeSec: first.timeSec + 2 * DAY };
 const machine: SnapshotKey = { ...first, type: "vm", id: "100" };
 const nested: SnapshotKey = { ...first, namespace: "team/sub", type: "ct", id: "7" };
 
-const image = new Uint8Array(3 * ZERO_CHUNK_BYTES + 1000);
-image.set(prng(3, 5000), ZERO_CHUNK_BYTES + 100);
-image.fill(7, 3 * ZERO_CHUNK_BYTES);
+const image = new Uint8Array(3 * FIXED_CHUNK_BYTES + 1000);
+image.set(prng(3, 5000), FIXED_CHUNK_BYTES + 100);
+image.fill(7, 3 * FIXED_CHUNK_BYTES);
 
 function datastore(): MemoryDatastore {
   const store = new MemoryDatastore();
@@ -105,11 +109,11 @@ describe("fs/datastore-tree", () => {
     expect(content.equals(image)).to.equal(true);
     const seek = async (offset: number, what: "data" | "hole"): Promise<number> =>
       await mount.run((fs) => fs.seek(ino, offset, what));
-    expect(await seek(0, "data")).to.equal(ZERO_CHUNK_BYTES);
+    expect(await seek(0, "data")).to.equal(FIXED_CHUNK_BYTES);
     expect(await seek(0, "hole")).to.equal(0);
-    expect(await seek(ZERO_CHUNK_BYTES, "hole")).to.equal(2 * ZERO_CHUNK_BYTES);
-    expect(await seek(2 * ZERO_CHUNK_BYTES, "data")).to.equal(3 * ZERO_CHUNK_BYTES);
-    expect(await seek(3 * ZERO_CHUNK_BYTES, "hole")).to.equal(image.length);
+    expect(await seek(FIXED_CHUNK_BYTES, "hole")).to.equal(2 * FIXED_CHUNK_BYTES);
+    expect(await seek(2 * FIXED_CHUNK_BYTES, "data")).to.equal(3 * FIXED_CHUNK_BYTES);
+    expect(await seek(3 * FIXED_CHUNK_BYTES, "hole")).to.equal(image.length);
     expect(await rejection(seek(image.length, "data"))).to.have.property("code", "ENXIO");
   });
 
@@ -119,10 +123,69 @@ describe("fs/datastore-tree", () => {
 
     await mount.read("drive-scsi0.img", 0, image.length);
 
-    expect(store.reads).not.to.include(ZERO_CHUNK_DIGEST);
-    expect(ZERO_CHUNK_DIGEST).to.equal(
-      createHash("sha256").update(new Uint8Array(ZERO_CHUNK_BYTES)).digest("hex"),
-    );
+    expect(store.reads).not.to.include(PLAIN_ZERO_CHUNKS[0]!.digest);
+    for (const { size, digest } of PLAIN_ZERO_CHUNKS) {
+      expect(createHash("sha256").update(new Uint8Array(size)).digest("hex")).to.equal(digest);
+    }
+    expect(PLAIN_ZERO_CHUNKS.map(({ size }) => size)).to.deep.equal([
+      FIXED_CHUNK_BYTES,
+      CHUNK_BYTES_MAX,
+    ]);
+  });
+
+  it("counts the room that an image takes without its holes, once somebody asks for it", async () => {
+    const store = datastore();
+    const mount = new DrivenFileSystem(store, { root: { kind: "snapshot", snapshot: machine } });
+    const listed = async (): Promise<Attributes> => (await mount.walk()).get("drive-scsi0.img")!;
+
+    const before = await listed();
+    const asked = await mount.stat("drive-scsi0.img");
+    const after = await listed();
+
+    const allocatedBytes = image.length - 2 * FIXED_CHUNK_BYTES;
+    expect(before).to.include({ size: image.length, timeoutMs: 0 });
+    expect(asked).to.include({ size: image.length, allocatedBytes });
+    expect(after).to.deep.equal(asked);
+  });
+
+  it("shows an image whose index is damaged, without holes", async () => {
+    const store = datastore();
+    store.addIndexFile(machine, "drive-scsi0.img.fidx", new Uint8Array(5000), image.length);
+    const mount = new DrivenFileSystem(store, { root: { kind: "snapshot", snapshot: machine } });
+
+    const attributes = await mount.stat("drive-scsi0.img");
+
+    expect(attributes).to.include({ size: image.length, allocatedBytes: image.length });
+  });
+
+  it("knows the zeros of an encrypted image by the key", async () => {
+    const provider = createNativeProvider();
+    const zeros = new Uint8Array(FIXED_CHUNK_BYTES);
+    const digest = chunkDigest(provider, zeros, knownKey);
+    const data = prng(5, FIXED_CHUNK_BYTES);
+    const mountWith = (key: typeof knownKey | undefined): [DrivenFileSystem, MemoryDatastore] => {
+      const store = new MemoryDatastore();
+      store.addSnapshot(machine);
+      const entries = [{ digest, size: zeros.length }, store.addChunk(data)];
+      store.addIndex(machine, "drive.img.fidx", entries, FIXED_CHUNK_BYTES);
+      const root = { kind: "snapshot", snapshot: machine } as const;
+      return [
+        new DrivenFileSystem(store, { root, zeroChunks: zeroChunkNames(provider, key) }),
+        store,
+      ];
+    };
+    const [mount, store] = mountWith(knownKey);
+    const [stranger] = mountWith(undefined);
+
+    const { ino, allocatedBytes } = await mount.stat("drive.img");
+    const start = await mount.run((fs) => fs.seek(ino, 0, "data"));
+    const content = await mount.read("drive.img", FIXED_CHUNK_BYTES - 5, 10);
+    const strange = await stranger.stat("drive.img");
+
+    expect([start, allocatedBytes]).to.deep.equal([FIXED_CHUNK_BYTES, FIXED_CHUNK_BYTES]);
+    expect([...content]).to.deep.equal([0, 0, 0, 0, 0, ...data.subarray(0, 5)]);
+    expect(store.reads).not.to.include(digest);
+    expect(strange.allocatedBytes).to.equal(2 * FIXED_CHUNK_BYTES);
   });
 
   it("shows blobs and the manifest decoded, with the size of what is read", async () => {

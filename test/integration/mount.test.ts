@@ -6,12 +6,17 @@ import path from "node:path";
 
 import { expect } from "chai";
 
+import { chunkDigest } from "../../src/format/chunk/digest.ts";
+import { createNativeProvider } from "../../src/format/crypto/native-provider.ts";
+import { FIXED_CHUNK_BYTES } from "../../src/format/limits.ts";
 import { type SnapshotKey, snapshotPath } from "../../src/fs/fs-need.ts";
 import { fuseTransport } from "../../src/fs/fuse-transport.ts";
 import { datastoreRecipe } from "../../src/fs/make-file-system.ts";
+import { zeroChunkNames } from "../../src/fs/zero-chunks.ts";
 import { NeedResolver } from "../../src/fs/need-resolver.ts";
 import { listAttributesAt, readAttributeAt } from "../../src/linux/extended-attributes.ts";
 import { reasonWithoutFuse } from "../support/fuse-here.ts";
+import { knownKey } from "../support/known-key.ts";
 import { MemoryDatastore } from "../support/memory-datastore.ts";
 import { type MemoryStore } from "../support/memory-upload.ts";
 import { atPath, makeOddTree, removeOddTree, seededBytes } from "../support/odd-tree.ts";
@@ -140,6 +145,7 @@ describe("integration/mount", function () {
           cacheBytes: 0,
           uid: 0,
           gid: 0,
+          zeroChunks: [],
         }),
         {
           mountPoint,
@@ -200,6 +206,7 @@ describe("integration/mount", function () {
         cacheBytes: 0,
         uid: 0,
         gid: 0,
+        zeroChunks: [],
       }),
       {
         mountPoint,
@@ -230,6 +237,55 @@ describe("integration/mount", function () {
     }
   });
 
+  it("keeps holes of an encrypted image when it is copied, and counts them", async () => {
+    await using temp = await tempDir();
+    const mountPoint = path.join(temp.path, "mount");
+    const target = path.join(temp.path, "copy.img");
+    await fs.mkdir(mountPoint);
+    const provider = createNativeProvider();
+    const zeros = new Uint8Array(FIXED_CHUNK_BYTES);
+    const zero = { digest: chunkDigest(provider, zeros, knownKey), size: zeros.length };
+    const datastore = new MemoryDatastore();
+    datastore.addSnapshot(snapshot);
+    const data = seededBytes(FIXED_CHUNK_BYTES, 9);
+    const chunk = datastore.addChunk(data);
+    datastore.addIndex(snapshot, "drive.img.fidx", [zero, chunk, zero, zero], FIXED_CHUNK_BYTES);
+    await using resolver = new NeedResolver(datastore);
+    const mount = await fuseTransport.mount(
+      datastoreRecipe({
+        root: { kind: "snapshot", snapshot },
+        cacheBytes: 0,
+        uid: 0,
+        gid: 0,
+        zeroChunks: zeroChunkNames(provider, knownKey),
+      }),
+      {
+        mountPoint,
+        sourceName: "memory",
+        allowOther: false,
+        resolve: async (need) => await resolver.resolve(need),
+        onError: () => undefined,
+      },
+    );
+    try {
+      const image = path.join(mountPoint, "drive.img");
+      await fs.readdir(mountPoint); // What a listing says must not stay.
+      const shown = await fs.stat(image);
+      const copying = await run("cp", ["--sparse=auto", image, target]);
+      const copied = await fs.stat(target);
+
+      expect(copying).to.deep.equal({ status: 0, stdout: "", stderr: "" });
+      expect([shown.size, shown.blocks * 512]).to.deep.equal([4 * zeros.length, zeros.length]);
+      expect(copied.size).to.equal(shown.size);
+      expect(copied.blocks * 512).to.be.within(zeros.length, zeros.length + 65_536);
+      const expected = Buffer.concat([zeros, data, zeros, zeros]);
+      expect((await fs.readFile(target)).equals(expected)).to.equal(true);
+      expect((await fs.readFile(image)).equals(expected)).to.equal(true);
+    } finally {
+      await mount.unmount();
+    }
+  });
+
   it("fails reads of a missing chunk and no others, and logs what is missing", async () => {
     await using temp = await tempDir();
     const mountPoint = path.join(temp.path, "mount");
@@ -244,7 +300,13 @@ describe("integration/mount", function () {
     await using resolver = new NeedResolver(datastore);
     const errors: Error[] = [];
     const mount = await fuseTransport.mount(
-      datastoreRecipe({ root: { kind: "snapshot", snapshot }, cacheBytes: 0, uid: 0, gid: 0 }),
+      datastoreRecipe({
+        root: { kind: "snapshot", snapshot },
+        cacheBytes: 0,
+        uid: 0,
+        gid: 0,
+        zeroChunks: [],
+      }),
       {
         mountPoint,
         sourceName: "memory",

@@ -3,6 +3,7 @@ import { type Attributes, type FileSystem, ROOT_INODE } from "../../src/fs/file-
 import { makeFileSystem, type DatastoreMountArgument } from "../../src/fs/make-file-system.ts";
 import { NeedResolver } from "../../src/fs/need-resolver.ts";
 import { describeError, rebuildError } from "../../src/fs/thread-error.ts";
+import { PLAIN_ZERO_CHUNKS } from "../../src/fs/zero-chunks.ts";
 import { type DatastoreView } from "../../src/fs/datastore-view.ts";
 
 /** A file system of ours without a kernel: calls are repeated until what they need has been fetched. */
@@ -21,6 +22,7 @@ export class DrivenFileSystem {
         cacheBytes: 0,
         uid: 1,
         gid: 2,
+        zeroChunks: PLAIN_ZERO_CHUNKS,
         ...argument,
       },
       {

@@ -49,6 +49,8 @@ export async function mountArchive(
       cacheBytes: CACHE_BYTES,
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
+      // The pieces of a file on disk have names of their own.
+      zeroChunks: [],
     }),
     {
       mountPoint: resolve(plan.mountPoint),
