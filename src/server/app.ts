@@ -48,6 +48,8 @@ export interface AppOptions {
   readonly replies: RouteEnvironment["replies"];
   readonly delays: RefusalDelays;
   readonly logger: FastifyBaseLogger;
+  /** Adds what lies outside of the API: the web page. */
+  readonly addPage?: RoutePlugin;
 }
 
 /** Adds routes below the root of the API. */
@@ -89,6 +91,7 @@ export async function buildApp(
   app.setNotFoundHandler((request) => {
     throw notFound(request);
   });
+  options.addPage?.(app);
   await app.register(
     async (api) => {
       for (const plugin of plugins) plugin(api);

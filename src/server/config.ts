@@ -1,5 +1,6 @@
 import { homedir, hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { ConfigError } from "./configuration/config-error.ts";
 import { type WantedDatastore } from "./configuration/datastore-config.ts";
@@ -18,6 +19,8 @@ export interface ServerConfig {
   readonly taskDirectory: string;
   /** For what the server remembers besides its configuration: history of measurements. */
   readonly stateDirectory: string;
+  /** Folder with the built web page; it need not exist. */
+  readonly webDirectory: string;
   readonly listen: ListenAddress;
   /** Datastores to create or adopt, besides those in `datastore.cfg`. */
   readonly datastores: readonly WantedDatastore[];
@@ -37,6 +40,9 @@ export interface ServerConfig {
 
 /** Default of {@link ServerConfig.uploadMemoryBytes}. */
 export const UPLOAD_MEMORY_BYTES: number = 256 * 1024 * 1024;
+
+/** Default of {@link ServerConfig.webDirectory}: where the build puts it, seen from `src/server` and from `dist/server`. */
+export const WEB_DIRECTORY: string = fileURLToPath(new URL("../../dist/web", import.meta.url));
 
 /** Default of {@link ServerConfig.unauthenticatedDelayMs} (spec auth.md §3.2). */
 export const UNAUTHENTICATED_DELAY_MS = 3000;
@@ -70,6 +76,7 @@ export function readServerConfig(args: ServerArguments): ServerConfig {
     configDirectory: own ?? (isRoot ? "/etc/amber" : join(configHome, "amber")),
     taskDirectory: own === undefined ? taskDirectory(isRoot, stateHome) : join(own, "tasks"),
     stateDirectory: own === undefined ? stateDirectory(isRoot, stateHome) : join(own, "state"),
+    webDirectory: WEB_DIRECTORY,
     listen: parseListenAddress(args.listen),
     datastores: args.datastore.map(parseDatastoreArgument),
     adminUser: args.admin,

@@ -11,6 +11,7 @@ import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { TimeZone } from "../format/schedule/time-zone.ts";
 import { parseAuthId, type AuthId } from "../format/snapshot/auth-id.ts";
 import { addAclRoutes } from "./api/acl-routes.ts";
+import { addChunkRoutes } from "./api/chunk-routes.ts";
 import { addDatastoreConfigRoutes } from "./api/datastore-config-routes.ts";
 import { addDatastoreRoutes } from "./api/datastore-routes.ts";
 import { addDocumentationRoutes } from "./api/documentation-routes.ts";
@@ -63,6 +64,8 @@ import { addReaderRoute } from "./session/reader-session.ts";
 import { type FinishedBackup } from "./session/session-options.ts";
 import { type RemoteAccess } from "./sync/sync-source.ts";
 import { TaskRegistry } from "./tasks/task-registry.ts";
+import { readPageFiles } from "./web/page-files.ts";
+import { addPageRoutes } from "./web/page-routes.ts";
 import { certificateFingerprint, loadServerCertificate } from "./tls/server-certificate.ts";
 
 /** Everything a server needs besides its configuration. */
@@ -184,6 +187,7 @@ export async function startServer(
     });
     const basics = { authenticator, accounts, access, factors, tasks, pool, zone };
     const services = { ...basics, ...stores, ...node, ...openedJobs };
+    const pageFiles = await readPageFiles(config.webDirectory);
     const app = await buildApp(
       {
         authenticator,
@@ -194,6 +198,9 @@ export async function startServer(
           forbiddenMs: config.forbiddenDelayMs,
         },
         logger,
+        addPage: (root) => {
+          addPageRoutes(root, pageFiles);
+        },
       },
       plugins({ ...services, product: environment.product }, (api) => {
         addBackupRoute(api, sessions);
@@ -294,6 +301,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
       addGroupRoutes(api, services);
       addSnapshotRoutes(api, services);
       addDownloadRoutes(api, services);
+      addChunkRoutes(api, services);
       addUsageRoutes(api, services);
       addPruneRoutes(api, services);
       addCollectionRoutes(api, services);

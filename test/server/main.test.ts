@@ -33,6 +33,7 @@ describe("server/main", () => {
         configDirectory: join(folder.path, "config"),
         taskDirectory: join(folder.path, "tasks"),
         stateDirectory: join(folder.path, "state"),
+        webDirectory: join(folder.path, "web"),
         listen: { host: "127.0.0.1", port: 0 },
         datastores: [{ name: "store1", path: join(folder.path, "store") }],
         adminUser: "admin@pbs",

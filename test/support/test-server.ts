@@ -53,6 +53,8 @@ export interface TestServerOptions {
   readonly everyMinute?: Ticker;
   /** Existing folder of what the server remembers in place of a new one. */
   readonly statePath?: string;
+  /** Built web page to serve; none unless the test is about it. */
+  readonly webDirectory?: string;
 }
 
 /** Starts a server in this process on a free port of the loopback interface. */
@@ -71,6 +73,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       configDirectory: configPath,
       taskDirectory: options.taskPath ?? join(folder.path, "tasks"),
       stateDirectory: options.statePath ?? join(folder.path, "state"),
+      webDirectory: options.webDirectory ?? join(folder.path, "web"),
       listen: { host: "127.0.0.1", port: 0 },
       datastores: [{ name: "store1", path: storePath }],
       adminUser: user,
