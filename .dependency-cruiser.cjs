@@ -5,7 +5,7 @@ module.exports = {
     {
       name: "no-orphans",
       severity: "error",
-      from: { orphan: true, pathNot: "(main|-worker)\\.ts$" },
+      from: { orphan: true, pathNot: "((main|-worker)\\.tsx?|\\.d\\.ts)$" },
       to: {},
     },
     {
@@ -54,15 +54,34 @@ module.exports = {
       to: { path: "^src/(server|fs|cli)/" },
     },
     {
+      name: "web-knows-only-formats-and-chunks",
+      severity: "error",
+      from: { path: "^src/web/" },
+      to: { path: "^src/(?!web/|format/|chunks/)" },
+    },
+    {
+      name: "web-runs-in-a-browser",
+      severity: "error",
+      from: { path: "^src/web/" },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "nobody-knows-web",
+      severity: "error",
+      from: { path: "^src/(?!web/)" },
+      to: { path: "^src/web/" },
+    },
+    {
       name: "store-knows-no-http",
       severity: "error",
       from: { path: "^src/server/store/" },
       to: { path: "^src/server/(?!store/)|node_modules/fastify" },
     },
     {
+      // The web page is bundled when it is built, with all it needs.
       name: "no-dev-deps-in-src",
       severity: "error",
-      from: { path: "^src/" },
+      from: { path: "^src/(?!web/)" },
       to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"] },
     },
   ],
@@ -70,6 +89,6 @@ module.exports = {
     doNotFollow: { path: "node_modules" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { extensions: [".ts", ".js", ".json"] },
+    enhancedResolveOptions: { extensions: [".ts", ".tsx", ".js", ".json", ".css"] },
   },
 };

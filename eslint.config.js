@@ -1,6 +1,7 @@
 import js from "@eslint/js";
 import jsdoc from "eslint-plugin-jsdoc";
 import n from "eslint-plugin-n";
+import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
 const wallClock = "Take a Clock (src/format/clock.ts): time is a parameter.";
@@ -8,7 +9,7 @@ const wallClock = "Take a Clock (src/format/clock.ts): time is a parameter.";
 export default tseslint.config(
   { ignores: ["dist/", "coverage/", "node_modules/", "fixtures/"] },
   {
-    files: ["**/*.ts"],
+    files: ["**/*.{ts,tsx}"],
     extends: [
       js.configs.recommended,
       tseslint.configs.strictTypeChecked,
@@ -92,6 +93,21 @@ export default tseslint.config(
       "src/client/{source,target,archive}/**/*.ts",
     ],
     rules: { "n/no-sync": "off" },
+  },
+  {
+    // The web page: a browser in place of Node. Handlers of events may be asynchronous, they report what fails themselves.
+    files: ["src/web/**/*.{ts,tsx}"],
+    plugins: { "react-hooks": reactHooks },
+    rules: {
+      ...reactHooks.configs.recommended.rules,
+      "@typescript-eslint/no-misused-promises": ["error", { checksVoidReturn: false }],
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+    },
+  },
+  {
+    // Queries have types that nobody can write down (@tanstack/react-query).
+    files: ["src/web/api/*.ts"],
+    rules: { "@typescript-eslint/explicit-module-boundary-types": "off" },
   },
   {
     files: ["test/**/*.ts", "bench/**/*.ts"],

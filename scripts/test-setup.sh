@@ -15,6 +15,7 @@ need tar tar
 need python3 python3
 need make make
 need g++ g++
+need chromium chromium
 
 if [ "${#packages[@]}" -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

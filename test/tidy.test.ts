@@ -27,14 +27,16 @@ function tracked(): string[] {
     );
 }
 
-const sources = filesBelow("src").filter((path) => path.endsWith(".ts"));
+const sources = filesBelow("src").filter((path) => /\.tsx?$/.test(path));
 const tests = filesBelow("test").filter((path) => path.endsWith(".ts"));
 
 describe("tidy", () => {
   it("names files in kebab-case", () => {
     const odd = [...sources, ...tests].filter(
       (path) =>
-        !/^[a-z0-9]+(-[a-z0-9]+)*(\.(contract|fuzz|bench))?(\.test)?\.ts$/.test(basename(path)),
+        !/^[a-z0-9]+(-[a-z0-9]+)*(\.(contract|fuzz|bench))?(\.test|\.d)?\.tsx?$/.test(
+          basename(path),
+        ),
     );
 
     expect(odd).to.deep.equal([]);
@@ -53,7 +55,8 @@ describe("tidy", () => {
   it("exports from every source file something named like the file", () => {
     const plain = (text: string): string => text.replace(/[-_]/g, "").toLowerCase();
     const strangers = sources.filter((path) => {
-      const name = basename(path, ".ts");
+      if (path.endsWith(".d.ts")) return false;
+      const name = basename(path).replace(/\.tsx?$/, "");
       if (/(^main|^limits|^config|-worker)$/.test(name) || path.startsWith("src/cli/commands/"))
         return false;
       const exported = [

@@ -1,0 +1,99 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { expect } from "chai";
+
+import {
+  needBrowser,
+  openPage,
+  openPageAt,
+  sharedBrowser,
+  sharedWorld,
+} from "../support/web-page.ts";
+import { type WebWorld } from "../support/web-world.ts";
+
+describe("web: from the login to a file of a backup", function () {
+  this.timeout(90_000);
+  let world: WebWorld;
+  before(async function () {
+    needBrowser(this);
+    world = await sharedWorld();
+    await sharedBrowser();
+  });
+
+  it("refuses a wrong password in words, and lets a right one in", async () => {
+    await using open = await openPage(world.url);
+    const { page } = open;
+    await page.getByLabel("User").fill("admin@pbs");
+    await page.getByRole("textbox", { name: "Password" }).fill("wrong");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByRole("alert").getByText("User, realm or password is wrong").waitFor();
+
+    await page.getByRole("textbox", { name: "Password" }).fill("test-password");
+    await page.getByRole("button", { name: "Log in" }).click();
+
+    await page.getByRole("heading", { name: "Dashboard" }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { name: "Dashboard" }).waitFor();
+  });
+
+  it("goes from the list of datastores to a file in a split archive, and saves it", async () => {
+    await using open = await openPageAt("");
+    const { page } = open;
+    await page.getByRole("navigation").getByRole("link", { name: "store1" }).click();
+    await page.getByRole("tab", { name: "Content" }).click();
+    const grid = page.getByRole("treegrid");
+    await grid.getByRole("row", { name: /host\/laptop/ }).click();
+    await grid.getByRole("row", { level: 2 }).first().getByRole("link").first().click();
+    await page.getByRole("link", { name: "Open root.pxar as a folder" }).click();
+    await page.getByRole("link", { name: "documents" }).click();
+
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download letter.txt" }).click();
+    const saved = await download;
+
+    expect(saved.suggestedFilename()).to.equal("letter.txt");
+    expect(readFileSync(await saved.path(), "utf8")).to.equal(
+      readFileSync(join(world.source, "documents", "letter.txt"), "utf8"),
+    );
+    expect(open.complaints).to.deep.equal([]);
+  });
+
+  for (const form of ["zip", "tar.zst"]) {
+    it(`saves a folder of a legacy archive as ${form}`, async () => {
+      const time = world.newestSec - 9 * 86_400;
+      await using open = await openPageAt(
+        `#/datastore/store1/snapshot/host/archive/${time}?archive=root.pxar.didx`,
+      );
+      const { page } = open;
+      await page.getByRole("link", { name: "documents" }).click();
+      await page.getByRole("link", { name: "2026" }).waitFor();
+
+      const download = page.waitForEvent("download");
+      await page.getByRole("button", { name: "Download this folder" }).click();
+      await page.getByRole("menuitem", { name: `Download as ${form}` }).click();
+      const saved = await download;
+
+      expect(saved.suggestedFilename()).to.equal(`documents.${form}`);
+      const magic = form === "zip" ? "504b0304" : "28b52ffd";
+      expect(
+        readFileSync(await saved.path())
+          .subarray(0, 4)
+          .toString("hex"),
+      ).to.equal(magic);
+    });
+  }
+
+  it("shows names as text, whatever is in them", async () => {
+    await using open = await openPageAt(
+      `#/datastore/store1/snapshot/host/laptop/${world.newestSec}?archive=root.mpxar.didx`,
+    );
+    const { page } = open;
+    await page.getByRole("link", { name: "Größe & <Maß>" }).click();
+    await page.getByText("ein <b>Name.txt").waitFor();
+    await page.goBack();
+    await page.getByText("notes.md").waitFor();
+
+    expect(open.complaints).to.deep.equal([]);
+  });
+});
