@@ -93,6 +93,11 @@ export function adminPasswordFromEnvironment(): string | undefined {
   return process.env["AMBER_ADMIN_PASSWORD"];
 }
 
+/** Makes a time zone that of this process; the runtime tells local time in it at once. */
+export function setProcessTimeZone(name: string): void {
+  process.env["TZ"] = name;
+}
+
 function taskDirectory(isRoot: boolean, stateHome: string): string {
   return isRoot ? "/var/log/amber/tasks" : join(stateHome, "amber/tasks");
 }

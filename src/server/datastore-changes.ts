@@ -9,18 +9,32 @@ import { type Section } from "./configuration/section-config.ts";
 import { type SectionFile } from "./configuration/section-file.ts";
 import { type Datastores } from "./datastores.ts";
 import { refused } from "./http/api-error.ts";
-import { openDatastore, type OpenDatastoreOptions } from "./open-datastores.ts";
+import {
+  isOffline,
+  openDatastore,
+  type OpenDatastoreOptions,
+  tryOpenDatastore,
+} from "./open-datastores.ts";
 import { completeChunkFolders, createLocalDatastore } from "./store/create-local-datastore.ts";
 import { destroyLocalDatastore } from "./store/destroy-local-datastore.ts";
+import { type Datastore } from "./store/datastore.ts";
+import { StoreError } from "./store/store-error.ts";
+import { type TaskRegistry } from "./tasks/task-registry.ts";
+import { tasksOn } from "./tasks/tasks-on.ts";
 import { type Task } from "./tasks/task.ts";
+
+/** What changes to datastores need. */
+export interface DatastoreChangesOptions extends OpenDatastoreOptions {
+  readonly tasks: TaskRegistry;
+}
 
 /** Makes, changes and removes datastores of a running server: in `datastore.cfg` and in what is served. */
 export class DatastoreChanges {
   readonly #file: SectionFile;
   readonly #datastores: Datastores;
-  readonly #options: OpenDatastoreOptions;
+  readonly #options: DatastoreChangesOptions;
 
-  constructor(file: SectionFile, datastores: Datastores, options: OpenDatastoreOptions) {
+  constructor(file: SectionFile, datastores: Datastores, options: DatastoreChangesOptions) {
     this.#file = file;
     this.#datastores = datastores;
     this.#options = options;
@@ -75,11 +89,26 @@ export class DatastoreChanges {
     task.log(`datastore '${entry.name}' is in service`);
   }
 
-  /** Makes the running server follow what the file says about a datastore now. */
+  /**
+   * Makes the running server follow what the file says about a datastore now.
+   *
+   * One that is taken offline is closed when nobody works in it, so that its disk can be unmounted; one that is to be in
+   * service and is not open, because its disk was missing or offline, or was exchanged, is opened.
+   */
   async follow(name: string): Promise<void> {
     const { sections } = await this.#file.read();
     const section = datastoreSections(sections).find(({ id }) => id === name);
-    if (section) this.#datastores.setEntry(datastoreEntry(section));
+    if (!section) return;
+    const entry = datastoreEntry(section);
+    this.#datastores.setEntry(entry);
+    const datastore = this.#datastores.find(name);
+    const isBusy = tasksOn(this.#options.tasks, name).length > 0;
+    if (datastore && !isBusy && (isOffline(entry) || !(await isPresent(datastore)))) {
+      this.#datastores.set({ entry, datastore: undefined, failure: undefined });
+      await datastore[Symbol.asyncDispose]();
+    }
+    if (isOffline(entry) || this.#datastores.find(name)) return;
+    this.#datastores.set(await tryOpenDatastore(entry, this.#options));
   }
 
   /**
@@ -107,6 +136,16 @@ export class DatastoreChanges {
     );
     this.#datastores.delete(name);
     task.log(`datastore '${name}' is removed from the configuration`);
+  }
+}
+
+async function isPresent(datastore: Datastore): Promise<boolean> {
+  try {
+    await datastore.assertPresent();
+    return true;
+  } catch (error) {
+    if (error instanceof StoreError) return false;
+    throw error;
   }
 }
 

@@ -18,6 +18,7 @@ import { addDocumentationRoutes } from "./api/documentation-routes.ts";
 import { addDownloadRoutes } from "./api/download-routes.ts";
 import { addCollectionRoutes } from "./api/gc-routes.ts";
 import { addGroupRoutes } from "./api/group-routes.ts";
+import { addNodeConfigRoutes } from "./api/node-config-routes.ts";
 import { addNodeRoutes } from "./api/node-routes.ts";
 import { addPruneRoutes } from "./api/prune-routes.ts";
 import { addJobConfigRoutes } from "./api/job-config-routes.ts";
@@ -41,10 +42,11 @@ import { Authenticator } from "./auth/authenticator.ts";
 import { hashPassword } from "./auth/password-hash.ts";
 import { SecondFactors } from "./auth/second-factors.ts";
 import { systemPasswords } from "./auth/system-passwords.ts";
-import { type ServerConfig } from "./config.ts";
+import { type ServerConfig, setProcessTimeZone } from "./config.ts";
 import { ConfigDirectory } from "./configuration/config-directory.ts";
 import { configFiles, type ConfigFiles } from "./configuration/config-files.ts";
 import { mergeDatastoreConfig } from "./configuration/datastore-config.ts";
+import { NodeConfig } from "./configuration/node-config.ts";
 import { DatastoreChanges } from "./datastore-changes.ts";
 import { type Datastores } from "./datastores.ts";
 import { type RouteDescription } from "./http/route.ts";
@@ -55,6 +57,7 @@ import { verifyNewBackup } from "./jobs/verify-new-backup.ts";
 import { type OpenVerifier } from "./jobs/verify-namespaces.ts";
 import { MetricHistory } from "./node/metric-history.ts";
 import { MetricRecorder } from "./node/metric-recorder.ts";
+import { ServerZone } from "./node/server-zone.ts";
 import { openDatastores } from "./open-datastores.ts";
 import { openJobs, type OpenJobs } from "./open-jobs.ts";
 import { addBackupRoute } from "./session/backup-session.ts";
@@ -160,7 +163,7 @@ export async function startServer(
     open.add(async () => {
       await recorder.close();
     });
-    const changes = new DatastoreChanges(files.datastores, datastores, opening);
+    const changes = new DatastoreChanges(files.datastores, datastores, { ...opening, tasks });
     const sessions = {
       datastores,
       access,
@@ -175,12 +178,25 @@ export async function startServer(
     };
     const { remotes, everyMinute } = environment;
     const stores = { datastores, files, changes, jobs, remotes };
-    const node = { clock, history, recorder, certificatePem: certificate.certificatePem };
+    const { certificatePem } = certificate;
+    const serverZone = await ServerZone.load(directory, setProcessTimeZone);
+    const nodeConfig = new NodeConfig(directory);
+    const node = { clock, history, recorder, certificatePem, serverZone, nodeConfig };
     const zone = (): TimeZone => new TimeZone();
     const { stateDirectory } = config;
     const openedJobs = await openJobs({
       ...stores,
-      ...{ access, tasks, clock, logger, zone, openVerifier, stateDirectory, everyMinute },
+      ...{
+        access,
+        tasks,
+        clock,
+        logger,
+        zone,
+        openVerifier,
+        stateDirectory,
+        everyMinute,
+        nodeConfig,
+      },
     });
     open.add(async () => {
       await openedJobs[Symbol.asyncDispose]();
@@ -273,6 +289,8 @@ interface Services extends Omit<OpenJobs, typeof Symbol.asyncDispose> {
   readonly history: MetricHistory;
   readonly recorder: MetricRecorder;
   readonly certificatePem: string;
+  readonly serverZone: ServerZone;
+  readonly nodeConfig: NodeConfig;
   readonly remotes: RemoteAccess | undefined;
   readonly product: Product;
 }
@@ -295,6 +313,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
     (api) => {
       addTaskRoutes(api, services);
       addNodeRoutes(api, services);
+      addNodeConfigRoutes(api, services);
     },
     (api) => {
       addDatastoreRoutes(api, services);

@@ -7,7 +7,7 @@ import { type CodecPool } from "../chunks/codec-pool.ts";
 import { type Clock } from "../format/clock.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { type DatastoreConfig, type DatastoreEntry } from "./configuration/datastore-config.ts";
-import { Datastores } from "./datastores.ts";
+import { Datastores, type KnownDatastore } from "./datastores.ts";
 import { pooledChunkVerifier } from "./session/pooled-chunk-verifier.ts";
 import { type ChunkFolders, createLocalDatastore } from "./store/create-local-datastore.ts";
 import { Datastore } from "./store/datastore.ts";
@@ -46,23 +46,40 @@ export async function openDatastores(
         await createLocalDatastore(path, { chunkFolders: options.chunkFolders });
         options.logger.info({ store: name, path }, "datastore created");
       }
-      if (entry.maintenance?.type === "delete") {
+      if (isOffline(entry)) {
         datastores.set({ entry, datastore: undefined, failure: undefined });
-        continue;
-      }
-      try {
-        const datastore = await openDatastore(entry, options);
-        datastores.set({ entry, datastore, failure: undefined });
-      } catch (error) {
-        if (wanted.has(name) || !(error instanceof StoreError)) throw error;
-        datastores.set({ entry, datastore: undefined, failure: error.message });
-        options.logger.error({ store: name, path, err: error }, "datastore cannot be opened");
-      }
+      } else if (wanted.has(name)) {
+        datastores.set({
+          entry,
+          datastore: await openDatastore(entry, options),
+          failure: undefined,
+        });
+      } else datastores.set(await tryOpenDatastore(entry, options));
     }
     return datastores;
   } catch (error) {
     await datastores.close();
     throw error;
+  }
+}
+
+/** Whether the configuration wants a datastore to be closed. */
+export function isOffline({ maintenance }: DatastoreEntry): boolean {
+  return maintenance !== undefined && maintenance.type !== "read-only";
+}
+
+/** Like {@link openDatastore}; one that cannot be opened is known with its failure, and logged. */
+export async function tryOpenDatastore(
+  entry: DatastoreEntry,
+  options: OpenDatastoreOptions,
+): Promise<KnownDatastore> {
+  try {
+    return { entry, datastore: await openDatastore(entry, options), failure: undefined };
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    const { name: store, path } = entry;
+    options.logger.error({ store, path, err: error }, "datastore cannot be opened");
+    return { entry, datastore: undefined, failure: error.message };
   }
 }
 

@@ -1,5 +1,6 @@
 import { type FastifyBaseLogger } from "fastify";
 
+import { type NodeConfig } from "./configuration/node-config.ts";
 import { ConfiguredJobs, type JobParts } from "./jobs/configured-jobs.ts";
 import { type Ticker } from "./jobs/every-minute.ts";
 import { type JobRunner } from "./jobs/job-runner.ts";
@@ -17,6 +18,7 @@ export interface OpenJobsOptions extends JobParts {
   readonly logger: FastifyBaseLogger;
   /** What wakes the scheduler. */
   readonly everyMinute: Ticker;
+  readonly nodeConfig: NodeConfig;
 }
 
 /** The jobs of the configuration, and what starts them. Closing stops what runs, and waits for it. */
@@ -34,7 +36,7 @@ export async function openJobs(options: OpenJobsOptions): Promise<OpenJobs> {
   const configuredJobs = new ConfiguredJobs(options);
   const list = async () => await configuredJobs.list();
   const scheduler = new Scheduler({ jobs: list, states, starter, clock, zone, logger });
-  const logDaysMax = (): Promise<number | undefined> => Promise.resolve(undefined);
+  const logDaysMax = async () => await options.nodeConfig.taskLogDaysMax();
   const rotation = new LogRotation({ tasks, jobs, clock, logDaysMax });
   const ticker = options.everyMinute(async () => {
     try {

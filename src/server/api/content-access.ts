@@ -15,7 +15,7 @@ import {
   requireOwner,
 } from "../auth/access-control.ts";
 import { type Datastores } from "../datastores.ts";
-import { ApiError } from "../http/api-error.ts";
+import { refused } from "../http/api-error.ts";
 import { type ContentAccess } from "../http/permission.ts";
 import {
   backupId,
@@ -81,7 +81,7 @@ export interface SnapshotValues extends GroupValues {
 /**
  * Finds a namespace and checks what the caller may do there (spec auth.md §9.7).
  *
- * @throws {ApiError} `API_FORBIDDEN`; `API_REFUSED` for an unknown datastore, `API_NOT_FOUND` for an unknown namespace.
+ * @throws {ApiError} `API_FORBIDDEN`; `API_REFUSED` for an unknown datastore or namespace.
  */
 export async function openPlace(
   { datastores, access }: ContentOptions,
@@ -93,10 +93,20 @@ export async function openPlace(
   const scope = access.requireContent(caller, path, wanted);
   const datastore = datastores.require(values.store, wanted.operation ?? "read");
   const namespace = parseNamespace(values.ns ?? "");
-  if (!(await datastore.hasNamespace(namespace))) {
-    throw new ApiError("API_NOT_FOUND", "namespace not found");
-  }
+  await requireNamespace(datastore, namespace);
   return { datastore, namespace, scope };
+}
+
+/**
+ * Refuses a namespace that is not there as the genuine server does, whose walk through the folder fails: with 400, since 404
+ * means to servers that pull that there are no namespaces at all (spec retention-gc-verify-sync.md §5.2).
+ *
+ * @throws {ApiError} `API_REFUSED`.
+ */
+export async function requireNamespace(datastore: Datastore, namespace: Namespace): Promise<void> {
+  if (!(await datastore.hasNamespace(namespace))) {
+    throw refused("ENOENT: No such file or directory");
+  }
 }
 
 /** Like {@link openPlace}, for one group: when the owner matters, the caller has to be it. */

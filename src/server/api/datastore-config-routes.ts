@@ -27,6 +27,7 @@ import { calendarEvent } from "../http/text-format.ts";
 import { type JobRunner } from "../jobs/job-runner.ts";
 import { type JobStates } from "../jobs/job-states.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
+import { tasksOn } from "../tasks/tasks-on.ts";
 import { keepProperties } from "./job-config-routes.ts";
 
 /** What the routes of the configuration of datastores work on. */
@@ -269,9 +270,7 @@ function addRemoveRoute(api: FastifyInstance, options: DatastoreConfigOptions): 
 /** Lets nobody begin anything with a datastore any more, unless somebody is at work in it. */
 function leaveService({ datastores, tasks }: DatastoreConfigOptions, name: string): void {
   const known = datastores.all().find(({ entry }) => entry.name === name);
-  const running = [...tasks.list()].filter(
-    ({ end, parts }) => !end && (parts.id === name || parts.id.startsWith(`${name}:`)),
-  );
+  const running = tasksOn(tasks, name);
   if (running.length > 0) {
     throw refused(`datastore '${name}' is in use by ${running.length} running tasks`);
   }

@@ -11,7 +11,7 @@ import { decidedInside } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 import { StoreError } from "../store/store-error.ts";
 import { collectionMembers, lastCollection } from "./collection-reply.ts";
-import { type ContentOptions } from "./content-access.ts";
+import { type ContentOptions, requireNamespace } from "./content-access.ts";
 
 /** Any of these makes a namespace visible (spec auth.md §9.6). */
 export const VISIBLE: readonly Privilege[] = [
@@ -126,9 +126,7 @@ function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: Conten
       }
       const datastore = datastores.require(store, "read");
       const root = parseNamespace(parent ?? "");
-      if (!(await datastore.hasNamespace(root))) {
-        throw new ApiError("API_NOT_FOUND", "namespace not found");
-      }
+      await requireNamespace(datastore, root);
       const found = await datastore.listNamespaces(root, { depthMax });
       return found
         .filter((ns) => access.hasAnyBelow(caller, datastorePath(store, ns), VISIBLE))

@@ -4,7 +4,7 @@ import { type FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 
 import { type Clock } from "../../format/clock.ts";
-import { ApiError } from "../http/api-error.ts";
+import { ApiError, refused } from "../http/api-error.ts";
 import { nodeName } from "../http/parameter-schema.ts";
 import { historyConsolidation, historyTimeframe } from "../http/history-parameters.ts";
 import { anyLogin, needs } from "../http/permission.ts";
@@ -12,6 +12,7 @@ import { addRoute } from "../http/route.ts";
 import { readMachineStatus } from "../node/machine-status.ts";
 import { type MetricHistory } from "../node/metric-history.ts";
 import { type MetricRecorder, NODE_SOURCE } from "../node/metric-recorder.ts";
+import { isTimeZone, type ServerZone } from "../node/server-zone.ts";
 import { certificateFingerprint } from "../tls/server-certificate.ts";
 
 /** What the routes of this machine work on. */
@@ -20,6 +21,7 @@ export interface NodeRouteOptions {
   readonly history: MetricHistory;
   readonly recorder: MetricRecorder;
   readonly certificatePem: string;
+  readonly serverZone: ServerZone;
 }
 
 const space = Type.Object({ total: Type.Number(), used: Type.Number(), avail: Type.Number() });
@@ -76,20 +78,8 @@ export function addNodeRoutes(api: FastifyInstance, options: NodeRouteOptions): 
       ...(await history.read(NODE_SOURCE, clock.nowSec(), { timeframe, consolidation: cf })),
     ],
   });
-  addTimeRoutes(api, clock);
-  addRoute(api, {
-    method: "GET",
-    path: "/nodes/:node/subscription",
-    description: "Says that there is no subscription: this server needs none.",
-    permit: anyLogin,
-    parameters: Type.Object({ node: nodeName }),
-    reply: Type.Object({ status: Type.String(), message: Type.String(), serverid: Type.String() }),
-    handle: () => ({
-      status: "notfound",
-      message: "There is no subscription key: this server is free software and needs none.",
-      serverid: createHash("md5").update(options.certificatePem).digest("hex").toUpperCase(),
-    }),
-  });
+  addTimeRoutes(api, options);
+  addSubscriptionRoutes(api, options.certificatePem);
   addCertificateRoute(api, options.certificatePem);
 }
 
@@ -119,7 +109,64 @@ function addStatusRoute(
   });
 }
 
-function addTimeRoutes(api: FastifyInstance, clock: Clock): void {
+function addSubscriptionRoutes(api: FastifyInstance, certificatePem: string): void {
+  const path = "/nodes/:node/subscription";
+  const permit = needs("/system", "Sys.Modify");
+  const parameters = Type.Object({ node: nodeName });
+  addRoute(api, {
+    method: "GET",
+    path,
+    description: "Says that there is no subscription: this server needs none.",
+    permit: anyLogin,
+    parameters,
+    reply: Type.Object({ status: Type.String(), message: Type.String(), serverid: Type.String() }),
+    handle: () => ({
+      status: "notfound",
+      message: "There is no subscription key: this server is free software and needs none.",
+      serverid: createHash("md5").update(certificatePem).digest("hex").toUpperCase(),
+    }),
+  });
+  addRoute(api, {
+    method: "POST",
+    path,
+    description: "Checks the subscription, of which there is none.",
+    permit,
+    parameters: Type.Object({
+      node: nodeName,
+      force: Type.Optional(Type.Boolean({ description: "Makes no difference." })),
+    }),
+    reply: Type.Null(),
+    handle: () => null,
+  });
+  addRoute(api, {
+    method: "PUT",
+    path,
+    description: "Refuses a subscription key: this server needs none and asks nobody about it.",
+    permit,
+    parameters: Type.Object({
+      node: nodeName,
+      key: Type.String({ minLength: 1, maxLength: 32, description: "Key of a subscription." }),
+    }),
+    reply: Type.Null(),
+    handle: () => {
+      throw refused("this server is free software: there is nothing that a subscription key opens");
+    },
+  });
+  addRoute(api, {
+    method: "DELETE",
+    path,
+    description: "Removes the subscription key, of which there is none.",
+    permit,
+    parameters,
+    reply: Type.Null(),
+    handle: () => null,
+  });
+}
+
+function addTimeRoutes(
+  api: FastifyInstance,
+  { clock, serverZone }: Pick<NodeRouteOptions, "clock" | "serverZone">,
+): void {
   addRoute(api, {
     method: "GET",
     path: "/nodes/:node/time",
@@ -141,18 +188,24 @@ function addTimeRoutes(api: FastifyInstance, clock: Clock): void {
   addRoute(api, {
     method: "PUT",
     path: "/nodes/:node/time",
-    description: "Refuses to set the time zone: it is a matter of the system, not of this program.",
+    description: "Sets the time zone of this server; that of the system stays.",
     permit: needs("/system/time", "Sys.Modify"),
     parameters: Type.Object({
       node: nodeName,
       timezone: Type.String({ maxLength: 64, description: "Name of the zone." }),
     }),
     reply: Type.Null(),
-    handle: ({ timezone }) => {
-      throw new ApiError(
-        "API_NOT_IMPLEMENTED",
-        `set the time zone to '${timezone}' in the system, with timedatectl or TZ, and restart`,
-      );
+    handle: async ({ timezone }) => {
+      if (!isTimeZone(timezone)) {
+        const problem = `No such timezone: '${timezone}'`;
+        throw new ApiError(
+          "API_PARAMETERS",
+          `parameter verification failed - 'timezone': ${problem}`,
+          { parameters: { timezone: problem } },
+        );
+      }
+      await serverZone.set(timezone);
+      return null;
     },
   });
 }

@@ -13,6 +13,7 @@ import { estimateFullDate } from "../node/full-date.ts";
 import { type MetricHistory, timeframes } from "../node/metric-history.ts";
 import { datastoreSource } from "../node/metric-recorder.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
+import { tasksOn } from "../tasks/tasks-on.ts";
 import { type ContentOptions } from "./content-access.ts";
 import { collectionMembers, lastCollection } from "./collection-reply.ts";
 import { VISIBLE } from "./datastore-routes.ts";
@@ -96,8 +97,7 @@ export function addUsageRoutes(api: FastifyInstance, options: UsageRouteOptions)
     handle: ({ store }) => {
       datastores.require(store, "read");
       const operations = { read: 0, write: 0 };
-      for (const { parts, end } of tasks.list()) {
-        if (end || (parts.id !== store && !parts.id.startsWith(`${store}:`))) continue;
+      for (const { parts } of tasksOn(tasks, store)) {
         operations[READING_TASKS.test(parts.type) ? "read" : "write"] += 1;
       }
       return operations;

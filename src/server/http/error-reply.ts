@@ -22,7 +22,7 @@ export interface ErrorReply {
  */
 export const storeErrorStatus: Readonly<Record<StoreErrorCode, number>> = {
   STORE_NAMESPACE_MISSING: 404,
-  STORE_GROUP_MISSING: 404,
+  STORE_GROUP_MISSING: 400,
   STORE_SNAPSHOT_MISSING: 400,
   STORE_FILE_MISSING: 404,
   STORE_ALREADY_EXISTS: 400,
@@ -49,13 +49,18 @@ export function errorReply(error: unknown): ErrorReply {
   if (error instanceof ApiError) {
     return reply(apiErrorStatus[error.code], error.message, error.parameters);
   }
-  if (error instanceof StoreError) return reply(storeErrorStatus[error.code], error.message);
+  if (error instanceof StoreError) return reply(storeErrorStatus[error.code], storeText(error));
   if (error instanceof FormatError || error instanceof ChunkError) return reply(400, error.message);
   const ofDisk = diskFailure(error);
   if (ofDisk) return { ...errorReply(ofDisk), isUnexpected: true };
   const fastifyStatus = statusOfFastify(error);
   if (fastifyStatus !== undefined) return fastifyStatus;
   return { status: 500, text: "internal server error", parameters: {}, isUnexpected: true };
+}
+
+/** The official client looks for the system's words about a group that does not exist (spec rest-api.md §5.8). */
+function storeText({ code, message }: StoreError): string {
+  return code === "STORE_GROUP_MISSING" ? `${message}: ENOENT: No such file or directory` : message;
 }
 
 function reply(

@@ -160,16 +160,27 @@ export class Datastore implements AsyncDisposable {
 
   // Namespaces
 
-  /** See `StoreListing.hasNamespace`. */
+  /**
+   * See `StoreListing.hasNamespace`; the door through which everybody comes.
+   *
+   * @throws {StoreError} `STORE_NOT_A_DATASTORE` when the storage went away: an empty mount point has no snapshots, and
+   *   nobody must take that for an answer.
+   */
   async hasNamespace(namespace: Namespace): Promise<boolean> {
+    await this.assertPresent();
     return await this.#parts.listing.hasNamespace(namespace);
   }
 
-  /** See `StoreListing.listNamespaces`; `depthMax` defaults to all levels. */
+  /**
+   * See `StoreListing.listNamespaces`; `depthMax` defaults to all levels.
+   *
+   * @throws {StoreError} `STORE_NOT_A_DATASTORE` when the storage went away.
+   */
   async listNamespaces(
     parent: Namespace,
     options: { readonly depthMax: number },
   ): Promise<Namespace[]> {
+    await this.assertPresent();
     return await this.#parts.listing.listNamespaces(parent, options.depthMax);
   }
 

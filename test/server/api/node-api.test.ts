@@ -1,4 +1,6 @@
 import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect } from "chai";
 
 import { rawCall } from "../../support/raw-client.ts";
@@ -95,5 +97,63 @@ describe("server/api node", () => {
       expect(await get(path, authorization)).to.equal("permission check failed");
     }
     expect(await get("/status/datastore-usage", authorization)).to.deep.equal([]);
+  });
+
+  describe("settings", () => {
+    const json = (text: string): Record<string, unknown> =>
+      JSON.parse(text) as Record<string, unknown>;
+    const call = async (line: string, body?: object): Promise<{ status: number; text: string }> => {
+      const [method = "", path = ""] = line.split(" ");
+      return await rawCall(server.port, `${method} /api2/json/nodes/localhost${path}`, {
+        headers: { authorization: server.authorization, "content-type": "application/json" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    };
+
+    it("keeps settings of the whole server in a file that knows lines and percent signs", async () => {
+      const settings = { description: "100% ours\nsecond line", "task-log-max-days": 30 };
+      expect((await call("PUT /config", settings)).status).to.equal(200);
+      const first = json((await call("GET /config")).text);
+      expect(first["data"]).to.deep.equal(settings);
+      expect(await readFile(join(server.configPath, "node.cfg"), "utf8")).to.equal(
+        "description: 100%25 ours%0Asecond line\ntask-log-max-days: 30\n",
+      );
+
+      const guarded = { delete: ["description"], digest: first["digest"] };
+      expect((await call("PUT /config", guarded)).status).to.equal(200);
+      expect((await call("PUT /config", guarded)).text).to.contain("detected modified config");
+      expect(json((await call("GET /config")).text)["data"]).to.deep.equal({
+        "task-log-max-days": 30,
+      });
+    });
+
+    it("sets the time zone of the server, which tells time in it at once", async () => {
+      const before = process.env["TZ"];
+      try {
+        expect((await call("PUT /time", { timezone: "Asia/Kolkata" })).status).to.equal(200);
+
+        const { timezone, time, localtime } = json((await call("GET /time")).text)["data"] as {
+          timezone: string;
+          time: number;
+          localtime: number;
+        };
+        expect(["Asia/Kolkata", "Asia/Calcutta"]).to.include(timezone);
+        expect(localtime - time).to.equal(5.5 * 3600);
+        const { status, text } = await call("PUT /time", { timezone: "Moon/Sea" });
+        expect([status, text]).to.deep.equal([
+          400,
+          "parameter verification failed - 'timezone': No such timezone: 'Moon/Sea'",
+        ]);
+      } finally {
+        if (before === undefined) delete process.env["TZ"];
+        else process.env["TZ"] = before;
+      }
+    });
+
+    it("has no use for a subscription key and says so", async () => {
+      expect((await call("POST /subscription", { force: true })).status).to.equal(200);
+      expect((await call("DELETE /subscription")).status).to.equal(200);
+      expect((await call("PUT /subscription", { key: "pbsc-0123456789" })).status).to.equal(400);
+    });
   });
 });
