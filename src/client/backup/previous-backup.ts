@@ -1,10 +1,12 @@
 import { type CodecPool } from "../../chunks/codec-pool.ts";
 import { SharedArena, type SharedArenaHandle } from "../../chunks/shared-arena.ts";
 import { decoded } from "../../chunks/decoded.ts";
+import { toHex } from "../../format/bytes/hex.ts";
+import { decodeBlob } from "../../format/chunk/data-blob.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { type CryptKey } from "../../format/crypto/crypt-key.ts";
 import { FormatError } from "../../format/format-error.ts";
-import { CHUNK_BYTES_MAX } from "../../format/limits.ts";
+import { BLOB_PLAIN_BYTES_MAX, CHUNK_BYTES_MAX } from "../../format/limits.ts";
 import { encodeIndexHeader } from "../../format/index/index-header.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
@@ -111,6 +113,30 @@ export class PreviousBackup {
   /** Bytes of an archive in the previous backup. */
   sizeOf(name: ArchiveName): number | undefined {
     return this.#manifest && manifestFile(this.#manifest, name)?.size;
+  }
+
+  /** Checksum of an archive in the previous backup; `undefined` when there is none that can be built on. */
+  csumOf(name: ArchiveName): string | undefined {
+    return this.#usable(name)?.csum;
+  }
+
+  /**
+   * Reads a small file of the previous backup, owned.
+   *
+   * @returns `undefined` when there is none, or it is not the one that the manifest lists.
+   */
+  async readBlob(name: ArchiveName): Promise<Uint8Array | undefined> {
+    const { session, provider, key, onInfo } = this.#options;
+    const file = this.#usable(name);
+    const raw = file && (await session.downloadPrevious(name));
+    if (!raw || toHex(provider.sha256(raw)) !== file.csum) return undefined;
+    try {
+      return decodeBlob(provider, raw, { sizeMax: BLOB_PLAIN_BYTES_MAX, key, what: `"${name}"` });
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      onInfo(`"${name}" of the previous backup cannot be read: ${error.message}`);
+      return undefined;
+    }
   }
 
   /** Makes the chunks of an archive known to the session, so that they are not uploaded again. */

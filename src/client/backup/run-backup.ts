@@ -1,26 +1,14 @@
 import { type Cut } from "../../chunks/chunk-cutter.ts";
 import { type CodecPool } from "../../chunks/codec-pool.ts";
-import { toHex } from "../../format/bytes/hex.ts";
-import { encodeBlob } from "../../format/chunk/data-blob.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
-import { type CryptKey } from "../../format/crypto/crypt-key.ts";
-import {
-  type CryptMode,
-  encodeManifest,
-  type ManifestFile,
-} from "../../format/manifest/manifest.ts";
-import { signManifest } from "../../format/manifest/signature.ts";
 import {
   type ArchiveName,
   archiveNameOf,
   CATALOG_NAME,
-  MANIFEST_NAME,
-  RSA_KEY_NAME,
   splitArchiveNames,
 } from "../../format/snapshot/archive-name.ts";
 import { FIXED_CHUNK_BYTES } from "../../format/limits.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
-import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { type PackCounter, packCounterFields } from "../archive/pack-counter.ts";
 import {
   type ChangeDetection,
@@ -28,8 +16,6 @@ import {
   type WalkRequest,
 } from "../archive/pack-request.ts";
 import { type PackThread } from "../archive/pack-thread.ts";
-import { type CutUpload, uploadCuts } from "../archive/upload-cuts.ts";
-import { type RateLimit } from "../rate-limit.ts";
 import { type ArchiveUpload, type ArchiveUploadResult } from "../session/archive-upload.ts";
 import { ApiError } from "../session/api-error.ts";
 import { type BackupServer } from "../session/backup-server.ts";
@@ -42,6 +28,7 @@ import { type BackupSource } from "./backup-source.ts";
 import { imageCuts, openImage } from "./image-cuts.ts";
 import { PreviousBackup } from "./previous-backup.ts";
 import { readSmallFile } from "./read-small-file.ts";
+import { type SnapshotPlan, SnapshotUpload } from "./snapshot-upload.ts";
 
 /** How the tree of every directory source is read. */
 export type WalkChoices = Pick<
@@ -50,22 +37,15 @@ export type WalkChoices = Pick<
 >;
 
 /** What a backup is made of. */
-export interface BackupPlan {
+export interface BackupPlan extends SnapshotPlan {
   readonly server: BackupServer;
-  readonly snapshot: SnapshotId;
   readonly namespace: Namespace;
   readonly sources: readonly BackupSource[];
   readonly changeDetection: ChangeDetection;
   readonly walk: WalkChoices;
   /** Average chunk length of directory archives in bytes. */
   readonly chunkBytesAverage: number;
-  readonly cryptMode: CryptMode;
-  /** Needed unless the mode is `none`. */
-  readonly key: CryptKey | undefined;
-  /** The key encrypted for the master key, which becomes a file of the snapshot (spec keyfile.md §4.2). */
-  readonly wrappedKey: Uint8Array | undefined;
   readonly noCache: boolean;
-  readonly rateLimit: RateLimit | undefined;
 }
 
 /** What a backup works with. */
@@ -162,7 +142,7 @@ class BackupRun {
   readonly #tools: BackupTools;
   readonly #session: BackupSession;
   readonly #previous: PreviousBackup;
-  readonly #files: ManifestFile[] = [];
+  readonly #files: SnapshotUpload;
 
   constructor(
     plan: BackupPlan,
@@ -174,6 +154,20 @@ class BackupRun {
     this.#tools = tools;
     this.#session = session;
     this.#previous = previous;
+    const { provider, pool, thread, events } = tools;
+    this.#files = new SnapshotUpload(plan, {
+      session,
+      provider,
+      pool,
+      arena: thread.arena,
+      expected: previous.timeSec === undefined ? "new" : "known",
+      onUploaded: (name, result) => {
+        events.uploaded(name, result);
+      },
+      onKeyUploading: (name) => {
+        events.keyUploading(name);
+      },
+    });
   }
 
   async run(): Promise<void> {
@@ -195,8 +189,8 @@ class BackupRun {
       }
     }
     await catalog?.finish();
-    await this.#uploadWrappedKey();
-    await this.#publish();
+    await this.#files.uploadWrappedKey();
+    await this.#files.publish();
   }
 
   async #packDirectory(source: BackupSource): Promise<void> {
@@ -207,7 +201,7 @@ class BackupRun {
       const upload = await this.#session.openDynamicArchive(name);
       const progress = this.#start(source, this.#previous.sizeOf(name));
       await this.#pack(source, progress, undefined, { archive: upload });
-      await this.#close(name, upload);
+      await this.#files.close(name, upload);
       return;
     }
     const { metadata, payload } = splitArchiveNames(source.name);
@@ -225,8 +219,8 @@ class BackupRun {
     };
     const progress = this.#start(source, this.#previous.sizeOf(payload));
     await this.#pack(source, progress, opened?.previous, uploads);
-    await this.#close(payload, uploads.payload);
-    await this.#close(metadata, uploads.metadata);
+    await this.#files.close(payload, uploads.payload);
+    await this.#files.close(metadata, uploads.metadata);
   }
 
   #start(source: BackupSource, expectedBytes: number | undefined): SourceProgress {
@@ -246,7 +240,7 @@ class BackupRun {
       Object.entries(uploads).map(([stream, upload]) => [
         stream,
         async (cuts: AsyncIterable<Cut>) => {
-          await this.#upload(cuts, upload);
+          await this.#files.upload(cuts, upload);
         },
       ]),
     );
@@ -276,12 +270,12 @@ class BackupRun {
     await this.#previous.reuseChunks(name);
     const counters = new SharedCounters(packCounterFields);
     const zeros = new Uint8Array(FIXED_CHUNK_BYTES);
-    const zeroDigest = await pool.digest(zeros, { key: this.#contentKey });
+    const zeroDigest = await pool.digest(zeros, { key: this.#files.contentKey });
     const cuts = imageCuts(content, { path, arena: thread.arena, counters, signal, zeroDigest });
     const upload = await this.#openImageArchive(name, source, size);
     this.#tools.events.started({ source, counters, expectedBytes: size });
-    await this.#upload(cuts, upload);
-    await this.#close(name, upload);
+    await this.#files.upload(cuts, upload);
+    await this.#files.close(name, upload);
   }
 
   async #openImageArchive(
@@ -299,33 +293,17 @@ class BackupRun {
   }
 
   async #uploadFile(source: BackupSource): Promise<void> {
-    const { provider, signal } = this.#tools;
     const name = archiveNameOf(`${source.name}.${source.kind}`);
-    const plain = await readSmallFile(source.path, signal);
+    const plain = await readSmallFile(source.path, this.#tools.signal);
     this.#start(source, plain.length);
-    const blob = encodeBlob(provider, plain, { compress: true, key: this.#contentKey });
-    await this.#session.uploadBlob(name, blob);
-    const csum = toHex(provider.sha256(blob));
-    this.#files.push({ filename: name, cryptMode: this.#plan.cryptMode, size: blob.length, csum });
-  }
-
-  /** Whoever opens this blob has no key yet, so it is never encrypted with it (spec blob.md §3.3). */
-  async #uploadWrappedKey(): Promise<void> {
-    const { wrappedKey, cryptMode } = this.#plan;
-    if (!wrappedKey) return;
-    const { provider, events } = this.#tools;
-    events.keyUploading(RSA_KEY_NAME);
-    const blob = encodeBlob(provider, wrappedKey, { compress: false });
-    await this.#session.uploadBlob(RSA_KEY_NAME, blob);
-    const csum = toHex(provider.sha256(blob));
-    this.#files.push({ filename: RSA_KEY_NAME, cryptMode, size: blob.length, csum });
+    await this.#files.uploadBlob(name, plain);
   }
 
   async #startCatalog(): Promise<{ finish(): Promise<void> }> {
     const { thread } = this.#tools;
     await this.#previous.reuseChunks(CATALOG_NAME);
     const upload = await this.#session.openDynamicArchive(CATALOG_NAME);
-    const uploaded = this.#upload(thread.catalog, upload);
+    const uploaded = this.#files.upload(thread.catalog, upload);
     uploaded.catch((error: unknown) => {
       thread.stop(error);
     });
@@ -333,51 +311,8 @@ class BackupRun {
       finish: async () => {
         await thread.finishCatalog();
         await uploaded;
-        await this.#close(CATALOG_NAME, upload);
+        await this.#files.close(CATALOG_NAME, upload);
       },
     };
   }
-
-  async #upload(cuts: AsyncIterable<Cut>, upload: ArchiveUpload): Promise<void> {
-    const { pool, thread } = this.#tools;
-    await uploadCuts(cuts, {
-      arena: thread.arena,
-      pool,
-      key: this.#contentKey,
-      upload: limited(upload, this.#plan.rateLimit),
-      expected: this.#previous.timeSec === undefined ? "new" : "known",
-    });
-  }
-
-  async #close(name: ArchiveName, upload: ArchiveUpload): Promise<void> {
-    const result = await upload.close();
-    const { size, csum } = result;
-    this.#files.push({ filename: name, cryptMode: this.#plan.cryptMode, size, csum });
-    this.#tools.events.uploaded(name, result);
-  }
-
-  async #publish(): Promise<void> {
-    const { snapshot, key } = this.#plan;
-    const { provider } = this.#tools;
-    const unsigned = { snapshot, files: this.#files, unprotected: {} };
-    const manifest = key ? signManifest(provider, unsigned, key) : unsigned;
-    await this.#session.uploadBlob(MANIFEST_NAME, encodeManifest(provider, manifest));
-    await this.#session.finish();
-  }
-
-  /** A key that only signs does not touch content. */
-  get #contentKey(): CryptKey | undefined {
-    return this.#plan.cryptMode === "encrypt" ? this.#plan.key : undefined;
-  }
-}
-
-function limited(upload: ArchiveUpload, rateLimit: RateLimit | undefined): CutUpload {
-  if (!rateLimit) return upload;
-  return {
-    isKnown: (digest) => upload.isKnown(digest),
-    add: async (entry) => {
-      if ("blob" in entry) await rateLimit.take((await entry.blob).length);
-      await upload.add(entry);
-    },
-  };
 }

@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 
 import { fromHex } from "../../format/bytes/hex.ts";
 import { type Digest } from "../../format/chunk/digest.ts";
+import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 import { encodeDynamicEntry } from "../../format/index/dynamic-index.ts";
 import { type ChunkUploads, type NewChunk, type SendChunk } from "./chunk-uploads.ts";
 
@@ -69,15 +70,20 @@ interface Pending {
  * chunk in it, and only one append is under way (spec backup-protocol.md §4.4, §10). Memory: at most
  * {@link NEW_CHUNKS_MAX} blobs and {@link ENTRIES_MAX} entries of some hundred bytes. After the first failure every
  * call fails with it.
+ *
+ * An image that the server began as a copy of the previous index gets all its chunks here too, but only those that differ
+ * are appended (spec index.md §6.3).
  */
 export class ArchiveUpload {
   readonly #writer: ArchiveWriter;
   readonly #uploads: ChunkUploads;
+  readonly #base: ChunkIndex | undefined;
   readonly #csum: Hash = createHash("sha256");
   readonly #pending: Pending[] = [];
   readonly #waiters: (() => void)[] = [];
   #size = 0;
   #chunkCount = 0;
+  #appendedCount = 0;
   #newCount = 0;
   #isAppending = false;
   #isClosing = false;
@@ -86,9 +92,15 @@ export class ArchiveUpload {
   #uploadedBytes = 0;
   #uploadedEncodedBytes = 0;
 
-  constructor(writer: ArchiveWriter, uploads: ChunkUploads) {
+  /**
+   * Begins with an empty archive.
+   *
+   * @param base The index that the server copied into this one, whose chunks the session knows.
+   */
+  constructor(writer: ArchiveWriter, uploads: ChunkUploads, base?: ChunkIndex) {
     this.#writer = writer;
     this.#uploads = uploads;
+    this.#base = base;
   }
 
   /** Bytes of the archive so far: the offset of the next chunk. */
@@ -113,11 +125,14 @@ export class ArchiveUpload {
     if (this.#isClosing) throw new TypeError("the archive is closed");
     const { digest, size } = entry;
     const pending: Pending = { digest, offset: this.#size, isStored: false };
+    const isInPlace = !("blob" in entry) && this.#isInBase(digest);
     this.#size += size;
     this.#chunkCount += 1;
     this.#csum.update(
       this.#writer.kind === "dynamic" ? encodeDynamicEntry(this.#size, digest) : fromHex(digest),
     );
+    if (isInPlace) return;
+    this.#appendedCount += 1;
     this.#pending.push(pending);
     void this.#store(entry, pending);
     await this.#until(() => this.#newCount < NEW_CHUNKS_MAX && this.#pending.length < ENTRIES_MAX);
@@ -133,7 +148,7 @@ export class ArchiveUpload {
     this.#pump();
     await this.#until(() => this.#pending.length === 0 && !this.#isAppending);
     const csum = this.#csum.digest("hex");
-    await this.#writer.close(this.#chunkCount, this.#size, csum);
+    await this.#writer.close(this.#appendedCount, this.#size, csum);
     return {
       csum,
       size: this.#size,
@@ -146,6 +161,16 @@ export class ArchiveUpload {
         reusedBytes: this.#size - this.#uploadedBytes,
       },
     };
+  }
+
+  /** Whether the next place of the index holds this chunk from the beginning. */
+  #isInBase(digest: Digest): boolean {
+    const base = this.#base;
+    return (
+      base !== undefined &&
+      this.#chunkCount < base.count &&
+      base.digestAt(this.#chunkCount) === digest
+    );
   }
 
   async #store(entry: ArchiveEntry, pending: Pending): Promise<void> {

@@ -132,6 +132,20 @@ export class BackupSession implements Disposable {
   }
 
   /**
+   * Begins an image as a copy of the one in the previous backup: only chunks that differ are appended.
+   *
+   * @param base From {@link BackupSession.usePreviousIndex} of the same name; the image must have its size.
+   * @param csum Its checksum, which the server compares.
+   */
+  async reopenFixedArchive(
+    fileName: string,
+    { base, csum }: { readonly base: ChunkIndex; readonly csum: string },
+  ): Promise<ArchiveUpload> {
+    const query = { "archive-name": fileName, size: base.size, "reuse-csum": csum };
+    return await this.#openArchive("fixed", query, base);
+  }
+
+  /**
    * Uploads a small file as a blob; one of the same name is replaced.
    *
    * @param blob Encoded, borrowed until this resolves.
@@ -154,6 +168,7 @@ export class BackupSession implements Disposable {
   async #openArchive(
     kind: ArchiveWriter["kind"],
     query: Readonly<Record<string, QueryValue>>,
+    base?: ChunkIndex,
   ): Promise<ArchiveUpload> {
     const wid = await this.#call("POST", `/${kind}_index`, query);
     if (typeof wid !== "number") {
@@ -179,7 +194,7 @@ export class BackupSession implements Disposable {
         await this.#call("POST", `/${kind}_close`, { "chunk-count": chunkCount, csum, size, wid });
       },
     };
-    return new ArchiveUpload(writer, this.#uploads);
+    return new ArchiveUpload(writer, this.#uploads, base);
   }
 
   async #call(
