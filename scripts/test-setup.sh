@@ -6,6 +6,8 @@ set -euo pipefail
 packages=()
 need() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
 need fusermount3 fuse3
+need qemu-system-x86_64 qemu-system-x86
+need qemu-img qemu-utils
 need getfattr attr
 need getfacl acl
 need rsync rsync

@@ -133,7 +133,8 @@ export class BackupReport implements BackupReporter {
     const durationSec = this.#archiveSec();
     this.#uploadedBytes += uploadedEncodedBytes;
     this.#totalBytes += size;
-    const fields = { archive: name, size, chunkCount, durationSec, ...stats };
+    const readBytes = this.#current?.counters.read("readBytes");
+    const fields = { archive: name, size, chunkCount, durationSec, readBytes, ...stats };
     this.#say("archive-uploaded", fields, () => {
       const reused = size === 0 ? 0 : (100 * reusedBytes) / size;
       return (

@@ -22,6 +22,7 @@ type Register = (program: Command) => void;
  */
 const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   backup: async () => (await import("./commands/backup.ts")).registerBackupCommand,
+  "backup-vm": async () => (await import("./commands/backup-vm.ts")).registerBackupVmCommand,
   restore: async () => (await import("./commands/restore.ts")).registerRestoreCommand,
   list: async () => (await import("./commands/list.ts")).registerListCommand,
   snapshot: async () => (await import("./commands/snapshot.ts")).registerSnapshotCommand,

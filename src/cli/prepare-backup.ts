@@ -97,7 +97,7 @@ export async function prepareBackup(
 }
 
 /** The key for whoever has the private master key, if there is one. */
-function wrappedKeyOf({ key, masterPublicKeyPem }: BackupCrypt): Uint8Array | undefined {
+export function wrappedKeyOf({ key, masterPublicKeyPem }: BackupCrypt): Uint8Array | undefined {
   if (!key || !masterPublicKeyPem) return undefined;
   const master = parseMasterPublicKey(new TextDecoder().decode(masterPublicKeyPem));
   const { createdSec } = key.file;

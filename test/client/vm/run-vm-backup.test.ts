@@ -1,0 +1,91 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+import { expect } from "chai";
+
+import { objects, text } from "../../../src/client/vm/vm-disks.ts";
+import { clientOf } from "../../support/client-of-server.ts";
+import {
+  type GuestDisk,
+  makeDisk,
+  type QemuGuest,
+  reasonWithoutQemu,
+  startGuest,
+  writeDisk,
+} from "../../support/qemu-guest.ts";
+import { skipBecause } from "../../support/skip-because.ts";
+import { tempDir } from "../../support/temp-dir.ts";
+import { startTestServer } from "../../support/test-server.ts";
+import { VmLab } from "../../support/vm-lab.ts";
+import { checkRecords, type WriterOptions, writerSector } from "../../support/writer-guest.ts";
+
+const MIB = 1024 * 1024;
+
+const writer: WriterOptions = {
+  regionOffset: 3 * MIB,
+  blockCount: 512,
+  diskCount: 2,
+  waitUs: 100,
+};
+
+/** A qcow2 disk that boots the writer, and a raw one that gets its records too. */
+function makeWriterDisks(folder: string): readonly GuestDisk[] {
+  const disks = [
+    makeDisk({ path: join(folder, "a.qcow2"), format: "qcow2" }, "32M"),
+    makeDisk({ path: join(folder, "b.raw"), format: "raw" }, "16M"),
+  ] as const;
+  writeDisk(disks[0], 0, writerSector(writer));
+  return disks;
+}
+
+/** Nothing but bitmaps is left of a backup. */
+async function leftovers(guest: QemuGuest): Promise<string[]> {
+  const nodes = objects(await guest.control.execute("query-named-block-nodes", { flat: true }));
+  const ids = objects(await guest.control.execute("qom-list", { path: "/objects" }));
+  const exports = objects(await guest.control.execute("query-block-exports"));
+  return [
+    ...nodes.map((node) => text(node["node-name"])),
+    ...ids.map(({ name }) => text(name)),
+    ...exports.map(({ id }) => text(id)),
+  ].filter((name) => name.startsWith("amber"));
+}
+
+describe("client/vm/run-vm-backup", function () {
+  this.timeout(300_000);
+
+  before(function () {
+    const reason = reasonWithoutQemu();
+    if (reason !== undefined) skipBecause(this, reason);
+  });
+
+  it("stores all disks as they were at one moment, again and again while the guest writes", async () => {
+    await using folder = await tempDir();
+    await using server = await startTestServer();
+    using client = await clientOf(server, folder.path);
+    await using lab = new VmLab(client, folder.path);
+    await using guest = await startGuest(folder.path, makeWriterDisks(folder.path));
+
+    const rounds = [];
+    for (let round = 0; round < 20; round++) {
+      const backup = await lab.backUp(guest.qmpPath);
+      const a = checkRecords(await lab.restored(backup, "drive-vd0.img"), writer);
+      const b = checkRecords(await lab.restored(backup, "drive-vd1.img"), writer);
+      rounds.push({ backup, a, b });
+    }
+
+    for (const { a, b } of rounds) {
+      expect([a.wrongBlocks, b.wrongBlocks]).to.deep.equal([0, 0]);
+      expect(a.newest - b.newest).to.be.within(0, 1);
+    }
+    const newest = rounds.map(({ a }) => a.newest);
+    expect(newest).to.deep.equal([...newest].sort((x, y) => x - y));
+    expect(newest.at(-1)).to.be.greaterThan(newest[0] ?? 0);
+    for (const { backup } of rounds.slice(1)) {
+      expect(backup.readBytes["drive-vd0"]).to.be.at.most(writer.blockCount * 4096 + 6 * MIB);
+      expect(backup.readBytes["drive-vd1"]).to.be.at.most(writer.blockCount * 4096 + 6 * MIB);
+    }
+    expect(await leftovers(guest)).to.deep.equal([]);
+    const files = await readdir(folder.path);
+    expect(files.filter((name) => name.startsWith("amber-fleecing"))).to.deep.equal([]);
+  });
+});
