@@ -14,7 +14,6 @@ export type DiskCalls = Pick<
   | "link"
   | "lstat"
   | "lutimes"
-  | "mkdir"
   | "open"
   | "readdir"
   | "rename"
@@ -22,7 +21,7 @@ export type DiskCalls = Pick<
   | "rmdir"
   | "statfs"
   | "unlink"
->;
+> & { readonly mkdir: (path: string, mode?: number) => Promise<unknown> };
 
 /** Mode of every file of a datastore (spec datastore.md §1.2). */
 export const STORE_FILE_MODE = 0o644;

@@ -15,6 +15,7 @@ import { absentAs, readWholeFile } from "./read-whole-file.ts";
 import { JointSync } from "./joint-sync.ts";
 import { type LocalAccess, LocalIdentity } from "./local-identity.ts";
 import { LocalStagedFile } from "./local-staged-file.ts";
+import { ownedDisk } from "./owned-disk.ts";
 import {
   type ChunkEntry,
   type ChunkStat,
@@ -84,7 +85,7 @@ export class LocalBackend implements StoreBackend {
    *   that is not mounted; `STORE_IN_USE` when another server has it open for writing.
    */
   static async open(base: string, options: LocalBackendOptions): Promise<LocalBackend> {
-    const disk = options.disk ?? fsPromises;
+    const disk = options.disk ?? (await diskFor(base));
     const identity = await LocalIdentity.establish(base, options.access, disk);
     return new LocalBackend(identity, disk, options);
   }
@@ -382,3 +383,12 @@ function chunkEntryOf(name: string): ChunkEntry | undefined {
 
 /** Mode of `.chunks` and of the folders in it (spec datastore.md §1.2). */
 export const CHUNK_FOLDER_MODE = 0o750;
+
+/** The calls of this process; run as root, it leaves what it makes to the owner of the datastore. */
+async function diskFor(base: string): Promise<DiskCalls> {
+  if (process.getuid?.() !== 0) return fsPromises;
+  const owner = await absentAs(undefined, fsPromises.lstat(base));
+  return owner === undefined || owner.uid === 0
+    ? fsPromises
+    : ownedDisk(fsPromises, owner, fsPromises.lchown);
+}
