@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { hostname } from "node:os";
 
@@ -84,6 +84,27 @@ const backups: readonly Backup[] = [
     time: 1717597476,
     options: ["--keyfile", "FIXTURES/crypt/known-key-none.json"],
   },
+  {
+    // In fact encrypted: the recorder left `--crypt-mode` out.
+    name: "backup8-signonly-master",
+    sources: [TINY],
+    id: "777",
+    time: 1717597476,
+    options: [
+      ...["--backup-type", "ct", "--keyfile", "FIXTURES/crypt/known-key-none.json"],
+      ...["--master-pubkey-file", "FIXTURES/keys/master-public.pem"],
+    ],
+  },
+  {
+    name: "v4-backup-metadata-enc",
+    sources: ["mixed.pxar:HOME/src/mixed"],
+    id: "v4metaenc",
+    time: 1717597476,
+    options: [
+      ...["--change-detection-mode", "metadata", "--exclude", "EXCLUDED"],
+      ...["--keyfile", "FIXTURES/crypt/known-key-none.json"],
+    ],
+  },
   { name: "v4-backup-img", sources: [DISK], id: "v4img", time: 1717597476 },
 ];
 
@@ -92,6 +113,8 @@ describe("interop/client-backups", function () {
   let folder: Awaited<ReturnType<typeof tempDir>> | undefined;
   let home: string;
   let program: string;
+  /** Pattern that the recorded archive was made with, as its prelude says. */
+  let excluded: string;
 
   before(async function () {
     // What the recorded archives hold belongs to root, and so it has to here.
@@ -108,11 +131,18 @@ describe("interop/client-backups", function () {
       ["host/trace/2024-06-05T14:24:36Z", "tiny.pxar", "tiny"],
       ["host/trace/2024-06-05T14:24:36Z", "conf.conf", "qemu-server.conf"],
       ["host/v4img", "disk.img", "disk.img"],
+      ["host/v4metaenc", "mixed.pxar", "mixed"],
     ] as const;
+    const key = ["--keyfile", join(fixtures, "crypt/known-key-none.json")];
+    const prelude = ["--prelude-target", join(home, "prelude.json")];
     for (const [snapshot, archive, target] of sources) {
-      const run = runAmber(["restore", snapshot, archive, join(home, "src", target)], server.env);
+      const more = target === "mixed" ? [...key, ...prelude] : [];
+      const args = ["restore", snapshot, archive, join(home, "src", target), ...more];
+      const run = runAmber(args, server.env);
       expect(run.status, run.stderr).to.equal(0);
     }
+    const recorded = JSON.parse(readFileSync(join(home, "prelude.json"), "utf8")) as object;
+    excluded = String(Object.values(recorded)[0]).trim();
     await server.stop();
   });
 
@@ -129,7 +159,7 @@ describe("interop/client-backups", function () {
       const run = await runAgainst(
         server,
         { path: program, home, ...(account === undefined ? {} : { account }) },
-        [...args, ...options],
+        [...args, ...options.map((option) => option.replace("EXCLUDED", excluded))],
         secret,
       );
 

@@ -8,6 +8,8 @@ import {
   type NamespaceOption,
 } from "../connection-options.ts";
 import { addCryptOptions, type CryptOptions } from "../crypt-options.ts";
+import { programStyle } from "../official/personality.ts";
+import { renderJson } from "../output-format.ts";
 import { runOnServer } from "../run-on-server.ts";
 
 type UploadLogOptions = ConnectionOptions & NamespaceOption & CryptOptions;
@@ -38,6 +40,10 @@ export function registerUploadLogCommand(parent: Command): void {
         });
         const parameters = snapshotParameters({ ...snapshot, namespace });
         await server.uploadToStore("upload-backup-log", parameters, blob, signal);
+        // The official client prints the whole answer here.
+        if (programStyle() === "official") {
+          process.stdout.write(`Result: ${renderJson({ data: null }, "json-pretty")}`);
+        }
       });
     },
   );

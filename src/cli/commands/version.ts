@@ -47,7 +47,8 @@ async function printVersions(options: VersionOptions, signal: AbortSignal): Prom
 /** A server that cannot be asked is no failure there (spec client-cli.md §2.3). */
 async function printOfficialVersions(options: VersionOptions, signal: AbortSignal): Promise<void> {
   const { EMULATED_VERSION } = await import("../../format/emulated-version.ts");
-  const client = { ...EMULATED_VERSION, repoid: `amber-${await readProgramVersion()}` };
+  const { release, version } = EMULATED_VERSION;
+  const client = { release, repoid: `amber-${await readProgramVersion()}`, version };
   const server = await askServer(options, signal).catch((error: unknown) => {
     signal.throwIfAborted();
     commandLog.line("error", describeFailure(error));
