@@ -70,6 +70,8 @@ export class CodecTaskRunner {
   readonly #provider: CodecProvider;
   readonly #keys = new Map<number, CryptKey>();
   readonly #zeros = new Map<string, ZeroAnswers>();
+  /** Used again for every encrypted chunk: new memory for each piled up until a garbage collection. */
+  #scratch = new Uint8Array(0);
 
   /** Works with `provider`. */
   constructor(provider: CodecProvider) {
@@ -123,7 +125,8 @@ export class CodecTaskRunner {
     const what = `chunk ${task.digest}`;
     const { kind } = parseBlobHeader(task.blob, what);
     const { sizeMax, into } = task;
-    const plain = decodeBlob(this.#provider, task.blob, { sizeMax, key, what, into });
+    const scratch = (size: number): Uint8Array => this.#scratchOf(size);
+    const plain = decodeBlob(this.#provider, task.blob, { sizeMax, key, what, into, scratch });
     // Whether the digest is keyed depends on the blob, not on the reader having a key (spec blob.md §5).
     const digest = chunkDigest(this.#provider, plain, kind.isEncrypted ? key : undefined);
     if (digest !== task.digest) {
@@ -138,6 +141,11 @@ export class CodecTaskRunner {
     const shared = into?.subarray(0, size) ?? new Uint8Array(new SharedArrayBuffer(size));
     if (isWanted && !isInPlace) shared.set(plain);
     return { digest, blob: undefined, plain: shared, size: plain.length };
+  }
+
+  #scratchOf(size: number): Uint8Array {
+    if (this.#scratch.length < size) this.#scratch = new Uint8Array(size);
+    return this.#scratch;
   }
 
   /** Where answers about this plaintext are kept: for good if it is all zeros, otherwise for this task. */

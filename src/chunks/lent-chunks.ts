@@ -22,8 +22,8 @@ export interface LentChunksParts {
 /**
  * Reads and proves chunks, in lent memory for those who say `loanBytes`.
  *
- * A blob is received in a region and decoded from there into another, or stays where it is when it is neither compressed nor
- * encrypted: its bytes are then written once, by the receiver. Such a reader asks the pool for the loan of what it got,
+ * A blob is received in a region and decoded from there into another, or stays where it is when it is not compressed: its
+ * bytes are then written once, by the receiver, and again where they are when they are encrypted. Such a reader asks the pool for the loan of what it got,
  * and gives that back; every other region is free again when the read has settled. When the pool is full, and
  * for all other readers, chunks come in memory of their own: it is never waited for.
  */
@@ -55,6 +55,11 @@ export function lentChunks(parts: LentChunksParts): ChunkSource {
         if (isLent && kind?.name === "plain") {
           await codec.decode(blob, { digest, sizeMax: loanBytes, wanted: "verify" });
           return blob.subarray(kind.headerBytes);
+        }
+        if (isLent && ownership === "given" && kind?.name === "encrypted") {
+          const body = blob.subarray(kind.headerBytes);
+          await codec.decode(blob, { digest, key, ownership, sizeMax: loanBytes, into: body });
+          return body;
         }
         const into = take(loanBytes);
         if (!into) {

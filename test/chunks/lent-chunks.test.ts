@@ -69,7 +69,8 @@ describe("chunks/lent-chunks", () => {
   for (const [name, plain, options] of [
     ["compressed", foxBytes(300_000), { compress: true }],
     ["plain", prngBytes(1, 300_000), { compress: false }],
-    ["encrypted", foxBytes(300_000), { compress: true, key }],
+    ["compressed and encrypted", foxBytes(300_000), { compress: true, key }],
+    ["encrypted", prngBytes(1, 300_000), { compress: false, key }],
   ] as const) {
     it(`lends the content of a ${name} blob, and holds nothing but that`, async () => {
       const blob = encodeBlob(provider, plain, options);

@@ -119,6 +119,16 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
     }
   });
 
+  it("decrypts into memory that it is given, also onto the ciphertext itself, or leaves that alone", () => {
+    const plain = prng(5, 300_000);
+    const { ciphertext, tag } = provider.aes256GcmEncrypt(key, iv, plain);
+    const room = new Uint8Array(300_007);
+
+    expect(provider.aes256GcmDecrypt(key, iv, tag, ciphertext, room)).to.deep.equal(plain);
+    expect(provider.aes256GcmDecrypt(key, iv, tag, ciphertext, ciphertext)).to.deep.equal(plain);
+    expect(room.subarray(300_000)).to.deep.equal(new Uint8Array(7));
+  });
+
   it("decrypts nothing when a bit of tag, nonce or ciphertext differs", () => {
     const { ciphertext, tag } = provider.aes256GcmEncrypt(key, iv, prng(4, 40));
 

@@ -84,8 +84,10 @@ export interface DecodeBlobOptions {
   readonly key?: CryptKey | undefined;
   /** The blob as an object of "Cannot read …", for example `manifest` or `chunk 3f…`. */
   readonly what: string;
-  /** Memory into which it may be decompressed; the result may be a view of its front, or not. */
+  /** Memory into which it may be decrypted or decompressed; the result may be a view of its front, or not. */
   readonly into?: Uint8Array | undefined;
+  /** Lends memory of at least this size until the call returns, for what lies between decrypting and decompressing. */
+  readonly scratch?: ((size: number) => Uint8Array) | undefined;
 }
 
 /**
@@ -169,7 +171,9 @@ export function decodeBlob(
     if (!options.key) throw new FormatError("FORMAT_KEY_REQUIRED", what);
     const iv = raw.subarray(IV_OFFSET, TAG_OFFSET);
     const tag = raw.subarray(TAG_OFFSET, kind.headerBytes);
-    const decrypted = provider.aes256GcmDecrypt(options.key.encKey, iv, tag, body);
+    const { encKey } = options.key;
+    const target = targetOf(kind, body.length, options);
+    const decrypted = provider.aes256GcmDecrypt(encKey, iv, tag, body, target);
     if (!decrypted) {
       throw new FormatError("FORMAT_NOT_AUTHENTIC", what);
     }
@@ -209,6 +213,16 @@ function assemble(provider: CodecProvider, kind: BlobKind, body: Uint8Array): Ui
   view.setUint32(CRC_OFFSET, provider.crc32(body), true);
   raw.set(body, kind.headerBytes);
   return raw;
+}
+
+/** Where a blob is decrypted to: what is still compressed then does not leave this module. */
+function targetOf(
+  kind: BlobKind,
+  size: number,
+  { into, scratch }: DecodeBlobOptions,
+): Uint8Array | undefined {
+  if (kind.isCompressed) return scratch?.(size);
+  return into && into.length >= size ? into : undefined;
 }
 
 function decompress(

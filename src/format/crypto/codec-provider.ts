@@ -55,12 +55,18 @@ export interface CodecProvider {
     iv: Uint8Array,
     plain: Uint8Array,
   ): { readonly ciphertext: Uint8Array; readonly tag: Uint8Array };
-  /** Inverse of {@link aes256GcmEncrypt}; `undefined` when the tag does not fit. */
+  /**
+   * Inverse of {@link aes256GcmEncrypt}; `undefined` when the tag does not fit.
+   *
+   * @param into Memory for the plaintext, at least as long; the result may be a view of its front, or not. Its content is
+   *   worthless when the tag does not fit.
+   */
   aes256GcmDecrypt(
     key: Uint8Array,
     iv: Uint8Array,
     tag: Uint8Array,
     ciphertext: Uint8Array,
+    into?: Uint8Array,
   ): Uint8Array | undefined;
   /** Compresses to one zstd frame at level 1; `undefined` when this provider cannot compress. */
   zstdCompress(plain: Uint8Array): Uint8Array | undefined;

@@ -57,10 +57,11 @@ export function createNativeProviderWith(zstd: ZstdCodec | undefined): CodecProv
       cipher.final();
       return { ciphertext, tag: bytesOf(cipher.getAuthTag()) };
     },
-    aes256GcmDecrypt(key, iv, tag, ciphertext) {
+    aes256GcmDecrypt(key, iv, tag, ciphertext, into) {
       const decipher = createDecipheriv("aes-256-gcm", key, iv, { authTagLength: 16 });
       decipher.setAuthTag(tag);
-      const plain = inPieces(ciphertext, (piece) => decipher.update(piece));
+      const target = into?.subarray(0, ciphertext.length);
+      const plain = inPieces(ciphertext, (piece) => decipher.update(piece), target);
       try {
         decipher.final();
       } catch {
@@ -78,13 +79,16 @@ export function createNativeProviderWith(zstd: ZstdCodec | undefined): CodecProv
 }
 
 /**
- * Runs a stream cipher over `input` into one new array.
+ * Runs a stream cipher over `input` into one array, a new one unless it is given.
  *
  * In pieces, because the cipher allocates its result and one of 4 MiB costs more in page faults than in AES:
  * 1.8 times as fast in a worker thread on Node 20.
  */
-function inPieces(input: Uint8Array, update: (piece: Uint8Array) => Uint8Array): Uint8Array {
-  const output = new Uint8Array(input.length);
+function inPieces(
+  input: Uint8Array,
+  update: (piece: Uint8Array) => Uint8Array,
+  output: Uint8Array = new Uint8Array(input.length),
+): Uint8Array {
   for (let start = 0; start < input.length; start += CIPHER_PIECE_BYTES) {
     output.set(update(input.subarray(start, start + CIPHER_PIECE_BYTES)), start);
   }
