@@ -158,6 +158,8 @@ function rewriteUrl(request: Readonly<Pick<IncomingMessage, "url">> & object): s
     if (isIncomingMessage(request)) markExtjs(request);
     normal = `/api2/json${normal.slice("/api2/extjs".length)}`;
   }
+  // Where Prometheus looks unless it is told otherwise.
+  if (normal === "/metrics") normal = "/api2/json/amber/metrics";
   return `${normal}${query}`;
 }
 

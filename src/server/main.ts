@@ -18,6 +18,7 @@ import { addDocumentationRoutes } from "./api/documentation-routes.ts";
 import { addDownloadRoutes } from "./api/download-routes.ts";
 import { addCollectionRoutes } from "./api/gc-routes.ts";
 import { addGroupRoutes } from "./api/group-routes.ts";
+import { addMetricsRoutes } from "./api/metrics-routes.ts";
 import { addNodeConfigRoutes } from "./api/node-config-routes.ts";
 import { addNodeRoutes } from "./api/node-routes.ts";
 import { addPruneRoutes } from "./api/prune-routes.ts";
@@ -332,6 +333,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
       addJobRoutes(api, services);
       addRemoteConfigRoutes(api, services);
       addSyncRoutes(api, services);
+      addMetricsRoutes(api, services);
     },
     sessions,
   ];
