@@ -7,7 +7,7 @@ import {
 } from "./commands/completion.ts";
 import { type CommandAliases } from "./official/official-arguments.ts";
 import { officialExitStatus } from "./official/official-exit-status.ts";
-import { personalityOf } from "./official/personality.ts";
+import { type OfficialName, personalityOf } from "./official/personality.ts";
 import { reportFailure, usageHint } from "./run-command.ts";
 import { readProgramVersion } from "./program-version.ts";
 
@@ -46,6 +46,7 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   logout: async () => (await import("./commands/logout.ts")).registerLogoutCommand,
   "server-identity": async () =>
     (await import("./commands/server-identity.ts")).registerServerIdentityCommand,
+  manager: async () => (await import("./commands/manager.ts")).registerManagerCommand,
   server: async () => (await import("./commands/server.ts")).registerServerCommand,
   version: async () => (await import("./commands/version.ts")).registerVersionCommand,
 };
@@ -68,8 +69,8 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
 }
 
 const OFFICIAL_NAMES_HELP = `
-Under the name proxmox-backup-client or pxar, or with that name as its first argument, this program
-takes the arguments of the official one.`;
+Under the name proxmox-backup-client, proxmox-backup-manager or pxar, or with that name as its first
+argument, this program takes the arguments of the official one.`;
 
 /** Runs the program; the outcome is in `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -90,10 +91,7 @@ async function runAsAmber(args: readonly string[]): Promise<void> {
   await program.parseAsync(args, { from: "user" });
 }
 
-async function runAsOfficial(
-  name: "proxmox-backup-client" | "pxar",
-  args: readonly string[],
-): Promise<void> {
+async function runAsOfficial(name: OfficialName, args: readonly string[]): Promise<void> {
   const { translateArguments } = await import("./official/official-arguments.ts");
   const { program, aliases } = await buildOfficialProgram(name);
   const translated = translateArguments(program, aliases, args);
@@ -102,12 +100,18 @@ async function runAsOfficial(
 }
 
 async function buildOfficialProgram(
-  name: "proxmox-backup-client" | "pxar",
+  name: OfficialName,
 ): Promise<{ readonly program: Command; readonly aliases: CommandAliases }> {
   if (name === "pxar") {
     const { addPxarCommands } = await import("./commands/pxar.ts");
     const program = await makeProgram(name, "make and read archives in plain files");
     addPxarCommands(program);
+    return { program, aliases: {} };
+  }
+  if (name === "proxmox-backup-manager") {
+    const { addManagerCommands } = await import("./manager/add-manager-commands.ts");
+    const program = await makeProgram(name, "administer the backup server of this machine");
+    addManagerCommands(program);
     return { program, aliases: {} };
   }
   const { applyOfficialDefaults, officialAliases, officialCommandNames } =

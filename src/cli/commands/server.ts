@@ -1,8 +1,10 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 
 import { type Command, Option } from "commander";
 
 import { CliError } from "../cli-error.ts";
+import { LISTENING_FILE } from "../listening-file.ts";
 import { runCommand } from "../run-command.ts";
 import { addOutputFormatOption, type OutputFormatOptions, renderJson } from "../output-format.ts";
 import { readProgramVersion } from "../program-version.ts";
@@ -68,7 +70,8 @@ async function runServer(options: ServerOptions, signal: AbortSignal): Promise<v
       import("../../server/jobs/every-minute.ts"),
     ]);
   const adminPassword = await firstPassword(options, config.adminPasswordFromEnvironment());
-  const server = await startServer(config.readServerConfig(options), {
+  const settings = config.readServerConfig(options);
+  const server = await startServer(settings, {
     clock: systemClock,
     logger: makeServerLog({
       level: options.logLevel,
@@ -92,6 +95,8 @@ async function runServer(options: ServerOptions, signal: AbortSignal): Promise<v
     };
     if (options.outputFormat === "text") process.stdout.write(readyText(ready));
     else process.stdout.write(renderJson(ready, "json"));
+    const listening = { host: settings.listen.host, port };
+    await announce(join(settings.stateDirectory, LISTENING_FILE), listening);
     if (options.readyFile !== undefined) {
       await announce(options.readyFile, { url, port, fingerprint, pid: process.pid });
     }

@@ -46,9 +46,15 @@ export function translateArguments(
       const name = equals === -1 ? arg : arg.slice(0, equals);
       const given = equals === -1 ? undefined : arg.slice(equals + 1);
       const option = findOption(command, name);
-      if (option?.isBoolean() === false && (option.required || option.optional)) {
+      if (option?.isBoolean() === false && option.required) {
         if (given === undefined) i += 1;
         options.push(name, ...valueOf(given ?? args[i]));
+      } else if (option?.isBoolean() === false && option.optional) {
+        // A switch that can also be turned off: only what looks like its value is taken for it.
+        const following = flagValues[(args[i + 1] ?? "").toLowerCase()];
+        if (given === undefined && following !== undefined) i += 1;
+        const value = given === undefined ? following : flagValue(name, given);
+        options.push(`${name}=${String(value ?? true)}`);
       } else if (given !== undefined) {
         if (flagValue(name, given)) options.push(name);
       } else {

@@ -1,7 +1,15 @@
 import { basename } from "node:path";
 
 /** Programs that this one can be. */
-export const programNames = ["amber", "proxmox-backup-client", "pxar"] as const;
+export const programNames = [
+  "amber",
+  "proxmox-backup-client",
+  "proxmox-backup-manager",
+  "pxar",
+] as const;
+
+/** An official program whose name this one can have. */
+export type OfficialName = Exclude<(typeof programNames)[number], "amber">;
 
 /** Which program a run is, and what it was told. */
 export interface Personality {
@@ -29,6 +37,6 @@ export function programStyle(argv: readonly string[] = process.argv): "amber" | 
   return personalityOf(argv).name === "amber" ? "amber" : "official";
 }
 
-function officialName(text: string): "proxmox-backup-client" | "pxar" | undefined {
-  return text === "proxmox-backup-client" || text === "pxar" ? text : undefined;
+function officialName(text: string): OfficialName | undefined {
+  return programNames.find((name): name is OfficialName => name === text && name !== "amber");
 }

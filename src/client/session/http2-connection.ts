@@ -18,8 +18,8 @@ const SESSION_MEMORY_MB = 512;
 /** Looks at a silent connection before it is ended. */
 const SILENT_TICKS_MAX = 4;
 
-/** Value of one query parameter. */
-export type QueryValue = string | number | boolean;
+/** Value of one query parameter; a list is the parameter once for each of its values. */
+export type QueryValue = string | number | boolean | readonly string[];
 
 /** One request inside a session. */
 export interface SessionRequest {
@@ -239,6 +239,10 @@ export class Http2Connection {
 /** Renders query parameters, percent-encoded (spec auth.md §8.2). */
 export function renderQuery(query: Readonly<Record<string, QueryValue>>): string {
   return Object.entries(query)
-    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`)
+    .flatMap(([name, value]) =>
+      (typeof value === "object" ? value : [String(value)]).map(
+        (one) => `${encodeURIComponent(name)}=${encodeURIComponent(one)}`,
+      ),
+    )
     .join("&");
 }

@@ -1,0 +1,130 @@
+import { type ManagerCommand } from "./manager-command.ts";
+
+const details = ["comment", "enable", "expire", "email", "firstname", "lastname"] as const;
+const USER = "access/users/{userid}";
+const TOKEN = `${USER}/token/{token-name}`;
+const tokenArgs = ["userid", "token-name"];
+
+/** `user …` and `acl …` (spec client-cli.md §6). */
+export const accountCommands: readonly ManagerCommand[] = [
+  {
+    names: "user list",
+    description: "list users",
+    method: "GET",
+    path: "access/users",
+    result: {
+      columns: ["userid", "enable", "expire", "firstname", "lastname", "email", "comment"],
+    },
+  },
+  {
+    names: "user create",
+    description: "make a user",
+    method: "POST",
+    path: "access/users",
+    args: ["userid"],
+    options: ["password", ...details],
+    result: "nothing",
+  },
+  {
+    names: "user update",
+    description: "change a user, also its password",
+    method: "PUT",
+    path: USER,
+    args: ["userid"],
+    options: ["password", ...details, "delete", "digest"],
+    result: "nothing",
+  },
+  {
+    names: "user remove",
+    description: "remove a user with its password, tokens and roles",
+    method: "DELETE",
+    path: USER,
+    args: ["userid"],
+    options: ["digest"],
+    result: "nothing",
+  },
+  {
+    names: "user list-tokens",
+    description: "list the tokens of a user",
+    method: "GET",
+    path: `${USER}/token`,
+    args: ["userid"],
+    result: { columns: ["tokenid", "enable", "expire", "comment"] },
+  },
+  {
+    names: "user generate-token",
+    description: "make a token and print its secret, this once",
+    method: "POST",
+    path: TOKEN,
+    args: tokenArgs,
+    options: ["comment", "enable", "expire", "digest"],
+    result: "result",
+  },
+  {
+    names: "user update-token",
+    description: "change a token, or give it a new secret",
+    method: "PUT",
+    path: TOKEN,
+    args: tokenArgs,
+    options: ["comment", "enable", "expire", "regenerate", "delete", "digest"],
+    result: "result",
+  },
+  {
+    names: "user delete-token",
+    description: "remove a token with its roles",
+    method: "DELETE",
+    path: TOKEN,
+    args: tokenArgs,
+    options: ["digest"],
+    result: "nothing",
+  },
+  {
+    names: "user permissions",
+    description: "show what a user or token may do",
+    method: "GET",
+    path: "access/permissions",
+    args: ["auth-id"],
+    options: ["path"],
+    result: "permissions",
+  },
+  {
+    names: "user tfa list",
+    description: "list the second factors of a user",
+    method: "GET",
+    path: "access/tfa/{userid}",
+    args: ["userid"],
+    result: { columns: ["id", "type", "description", "created", "enable"] },
+  },
+  {
+    names: "user tfa delete",
+    description: "remove a second factor of a user",
+    method: "DELETE",
+    path: "access/tfa/{userid}/{id}",
+    args: ["userid", "id"],
+    result: "nothing",
+  },
+  {
+    names: "user tfa unlock",
+    description: "take the locks of a user's second factor away",
+    method: "PUT",
+    path: `${USER}/unlock-tfa`,
+    args: ["userid"],
+    result: "nothing",
+  },
+  {
+    names: "acl list",
+    description: "list who has which role on which path",
+    method: "GET",
+    path: "access/acl",
+    result: { columns: ["ugid", "path", "propagate", "roleid"] },
+  },
+  {
+    names: "acl update",
+    description: "give a role on a path, or take it away",
+    method: "PUT",
+    path: "access/acl",
+    args: ["path", "role"],
+    options: ["auth-id", "propagate", "delete-entry", "digest"],
+    result: "nothing",
+  },
+];

@@ -1,0 +1,38 @@
+import { type ManagerCommand } from "./manager-command.ts";
+
+/** `cert …`, `task …`, `versions`: the server itself (spec client-cli.md §6). */
+export const nodeCommands: readonly ManagerCommand[] = [
+  {
+    names: "cert info",
+    description: "show the server's certificate and its fingerprint",
+    method: "GET",
+    path: "nodes/localhost/certificates/info",
+    result: "certificates",
+  },
+  {
+    names: "task list",
+    description: "list tasks that are running, or with --running false all",
+    method: "GET",
+    path: "nodes/localhost/tasks",
+    options: ["running", "limit"],
+    fixed: { running: true, limit: 50 },
+    result: {
+      columns: ["starttime", "endtime", "user", "worker_type", "worker_id", "status", "upid"],
+    },
+  },
+  {
+    names: "task stop",
+    description: "ask a task to end",
+    method: "DELETE",
+    path: "nodes/localhost/tasks/{upid}",
+    args: ["upid"],
+    result: "nothing",
+  },
+  {
+    names: "versions",
+    description: "print the server's version",
+    method: "GET",
+    path: "version",
+    result: "entry",
+  },
+];
