@@ -13,6 +13,7 @@ import fastify, {
 import { REQUEST_BODY_BYTES_MAX } from "../format/limits.ts";
 import { type Authenticator } from "./auth/authenticator.ts";
 import { ApiError } from "./http/api-error.ts";
+import { type Audit, unauthenticatedEntry } from "./http/audit.ts";
 import { addDirectoryRoutes } from "./http/directory-routes.ts";
 import { errorReply } from "./http/error-reply.ts";
 import { FrontConnection } from "./http/front-connection.ts";
@@ -47,6 +48,8 @@ export interface AppOptions {
   /** Whether replies are held against their schemas. */
   readonly replies: RouteEnvironment["replies"];
   readonly delays: RefusalDelays;
+  /** Keeps what was done. */
+  readonly audit: Audit;
   readonly logger: FastifyBaseLogger;
   /** Adds what lies outside of the API: the web page. */
   readonly addPage?: RoutePlugin;
@@ -80,10 +83,10 @@ export async function buildApp(
   });
   app.addHook("onRequest", async (request) => {
     checkPath(request);
-    await authenticate(request, options.authenticator);
+    await authenticate(request, options);
   });
-  const { isPermitted, replies } = options;
-  app.decorate("routeEnvironment", { table: [], isPermitted, replies });
+  const { isPermitted, replies, audit } = options;
+  app.decorate("routeEnvironment", { table: [], isPermitted, replies, audit });
   addBodyParsers(app);
   app.setErrorHandler(
     async (error, request, reply) => await errorPayload(error, { request, reply }, options.delays),
@@ -193,13 +196,19 @@ function decoded(component: string): string {
 }
 
 /** Step 4: everything below the API needs a login, also what does not exist, unless the route says otherwise. */
-async function authenticate(request: FastifyRequest, authenticator: Authenticator): Promise<void> {
+async function authenticate(
+  request: FastifyRequest,
+  { authenticator, audit }: Pick<AppOptions, "authenticator" | "audit">,
+): Promise<void> {
   const isApi = /^\/api2(\/|$|\?)/.test(request.raw.url ?? "");
   if (!isApi || (!request.is404 && request.routeOptions.config.access === "world")) return;
-  setCaller(
-    request.raw,
-    await authenticator.authenticate(request.headers, request.method, peerOf(request)),
-  );
+  try {
+    const { headers, method } = request;
+    setCaller(request.raw, await authenticator.authenticate(headers, method, peerOf(request)));
+  } catch (error) {
+    audit(unauthenticatedEntry(request, errorReply(error)));
+    throw error;
+  }
 }
 
 function notFound(request: FastifyRequest): ApiError {

@@ -1,5 +1,5 @@
 import { homedir, hostname } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { ConfigError } from "./configuration/config-error.ts";
@@ -21,6 +21,8 @@ export interface ServerConfig {
   readonly stateDirectory: string;
   /** Folder with the built web page; it need not exist. */
   readonly webDirectory: string;
+  /** Where it is written who did what. */
+  readonly auditFile: string;
   readonly listen: ListenAddress;
   /** Datastores to create or adopt, besides those in `datastore.cfg`. */
   readonly datastores: readonly WantedDatastore[];
@@ -72,11 +74,13 @@ export function readServerConfig(args: ServerArguments): ServerConfig {
   const home = homedir();
   const configHome = process.env["XDG_CONFIG_HOME"] ?? join(home, ".config");
   const stateHome = process.env["XDG_STATE_HOME"] ?? join(home, ".local/state");
+  const tasks = own === undefined ? taskDirectory(isRoot, stateHome) : join(own, "tasks");
   return Object.freeze({
     configDirectory: own ?? (isRoot ? "/etc/amber" : join(configHome, "amber")),
-    taskDirectory: own === undefined ? taskDirectory(isRoot, stateHome) : join(own, "tasks"),
+    taskDirectory: tasks,
     stateDirectory: own === undefined ? stateDirectory(isRoot, stateHome) : join(own, "state"),
     webDirectory: WEB_DIRECTORY,
+    auditFile: join(dirname(tasks), "audit.log"),
     listen: parseListenAddress(args.listen),
     datastores: args.datastore.map(parseDatastoreArgument),
     adminUser: args.admin,

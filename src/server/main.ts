@@ -36,6 +36,7 @@ import { addJobRoutes } from "./api/job-routes.ts";
 import { addVerifyRoutes } from "./api/verify-routes.ts";
 import { addVersionRoutes, type Product } from "./api/version-routes.ts";
 import { buildApp, type RoutePlugin } from "./app.ts";
+import { AuditLog } from "./audit-log.ts";
 import { AccessControl } from "./auth/access-control.ts";
 import { Accounts } from "./auth/accounts.ts";
 import { loadAuthKeys } from "./auth/auth-key-files.ts";
@@ -70,7 +71,7 @@ import { type RemoteAccess } from "./sync/sync-source.ts";
 import { TaskRegistry } from "./tasks/task-registry.ts";
 import { readPageFiles } from "./web/page-files.ts";
 import { addPageRoutes } from "./web/page-routes.ts";
-import { certificateFingerprint, loadServerCertificate } from "./tls/server-certificate.ts";
+import { InstalledCertificate } from "./tls/installed-certificate.ts";
 
 /** Everything a server needs besides its configuration. */
 export interface ServerEnvironment {
@@ -122,7 +123,7 @@ export async function startServer(
   const keys = await loadAuthKeys(directory);
   const pam = systemPasswords(config.pamDirectory);
   const authenticator = new Authenticator({ accounts, keys, clock, factors, pam });
-  const certificate = await loadServerCertificate(directory, config.hostName, clock);
+  const certificate = await InstalledCertificate.load(directory, config.hostName, clock);
   const files = configFiles(directory);
   const datastoreConfig = await mergeDatastoreConfig(files.datastores, config.datastores);
   const tasks = await TaskRegistry.open(config.taskDirectory, {
@@ -132,6 +133,10 @@ export async function startServer(
     clock,
   });
   const open = new OpenParts();
+  const audit = new AuditLog(config.auditFile, { clock, logger });
+  open.add(async () => {
+    await audit[Symbol.asyncDispose]();
+  });
   try {
     // One core is left to the thread that receives: it answers everybody, and one more verifier would not be faster.
     const pool = CodecPool.create({ workerCount: Math.max(1, availableParallelism() - 1) });
@@ -179,10 +184,9 @@ export async function startServer(
     };
     const { remotes, everyMinute } = environment;
     const stores = { datastores, files, changes, jobs, remotes };
-    const { certificatePem } = certificate;
     const serverZone = await ServerZone.load(directory, setProcessTimeZone);
     const nodeConfig = new NodeConfig(directory);
-    const node = { clock, history, recorder, certificatePem, serverZone, nodeConfig };
+    const node = { clock, history, recorder, certificate, serverZone, nodeConfig };
     const zone = (): TimeZone => new TimeZone();
     const { stateDirectory } = config;
     const openedJobs = await openJobs({
@@ -210,6 +214,9 @@ export async function startServer(
         authenticator,
         isPermitted: (caller, path, anyOf) => access.hasAny(caller, path, anyOf),
         replies: environment.replies ?? "trusted",
+        audit: (entry) => {
+          audit.add(entry);
+        },
         delays: {
           unauthenticatedMs: config.unauthenticatedDelayMs,
           forbiddenMs: config.forbiddenDelayMs,
@@ -228,11 +235,15 @@ export async function startServer(
       await Promise.allSettled(sessions.running);
       await app.close();
     });
-    const listener = await listenSecurely(app.server, certificate, config.listen);
+    const listener = await listenSecurely(app.server, certificate.current, config.listen);
+    certificate.onChange((next) => {
+      listener.useCertificate(next);
+      logger.info({ fingerprint: certificate.fingerprint }, "certificate exchanged");
+    });
     open.add(async () => {
       await listener.close();
     });
-    const fingerprint = certificateFingerprint(certificate.certificatePem);
+    const { fingerprint } = certificate;
     logger.info({ port: listener.port, fingerprint }, "server listens");
     return {
       url: `https://localhost:${listener.port}`,
@@ -244,6 +255,7 @@ export async function startServer(
         await accounts.reload();
         await access.reload();
         await factors.reload();
+        await certificate.reload();
         for (const { entry } of datastores.all()) await changes.follow(entry.name);
         logger.info("configuration read again");
       },
@@ -289,7 +301,7 @@ interface Services extends Omit<OpenJobs, typeof Symbol.asyncDispose> {
   readonly clock: Clock;
   readonly history: MetricHistory;
   readonly recorder: MetricRecorder;
-  readonly certificatePem: string;
+  readonly certificate: InstalledCertificate;
   readonly serverZone: ServerZone;
   readonly nodeConfig: NodeConfig;
   readonly remotes: RemoteAccess | undefined;

@@ -34,6 +34,7 @@ describe("server/main", () => {
         taskDirectory: join(folder.path, "tasks"),
         stateDirectory: join(folder.path, "state"),
         webDirectory: join(folder.path, "web"),
+        auditFile: join(folder.path, "audit.log"),
         listen: { host: "127.0.0.1", port: 0 },
         datastores: [{ name: "store1", path: join(folder.path, "store") }],
         adminUser: "admin@pbs",

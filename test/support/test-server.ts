@@ -27,6 +27,7 @@ export interface TestServer extends AsyncDisposable {
   readonly authorization: string;
   readonly storePath: string;
   readonly configPath: string;
+  readonly auditPath: string;
   /** Every route of its API. */
   readonly routes: readonly RouteDescription[];
   /** Makes the server read its configuration files again. */
@@ -74,6 +75,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       taskDirectory: options.taskPath ?? join(folder.path, "tasks"),
       stateDirectory: options.statePath ?? join(folder.path, "state"),
       webDirectory: options.webDirectory ?? join(folder.path, "web"),
+      auditFile: join(folder.path, "audit.log"),
       listen: { host: "127.0.0.1", port: 0 },
       datastores: [{ name: "store1", path: storePath }],
       adminUser: user,
@@ -129,6 +131,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     authorization: `PBSAPIToken=${token.tokenid}:${token.value}`,
     storePath,
     configPath,
+    auditPath: join(folder.path, "audit.log"),
     routes: server.routes,
     reload: async () => {
       await server.reload();

@@ -10,6 +10,21 @@ export const nodeCommands: readonly ManagerCommand[] = [
     result: "certificates",
   },
   {
+    names: "cert install",
+    description: "install a certificate of your own, for new connections at once",
+    method: "POST",
+    path: "nodes/localhost/certificates/custom",
+    options: ["certificates", "key", "force"],
+    result: "certificates",
+  },
+  {
+    names: "cert update",
+    description: "make a new certificate that the server signs itself",
+    method: "DELETE",
+    path: "nodes/localhost/certificates/custom",
+    result: "nothing",
+  },
+  {
     names: "task list",
     description: "list tasks that are running, or with --running false all",
     method: "GET",

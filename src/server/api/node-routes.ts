@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from "node:crypto";
+import { createHash } from "node:crypto";
 
 import { type FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
@@ -13,14 +13,15 @@ import { readMachineStatus } from "../node/machine-status.ts";
 import { type MetricHistory } from "../node/metric-history.ts";
 import { type MetricRecorder, NODE_SOURCE } from "../node/metric-recorder.ts";
 import { isTimeZone, type ServerZone } from "../node/server-zone.ts";
-import { certificateFingerprint } from "../tls/server-certificate.ts";
+import { type InstalledCertificate } from "../tls/installed-certificate.ts";
+import { addCertificateRoutes } from "./certificate-routes.ts";
 
 /** What the routes of this machine work on. */
 export interface NodeRouteOptions {
   readonly clock: Clock;
   readonly history: MetricHistory;
   readonly recorder: MetricRecorder;
-  readonly certificatePem: string;
+  readonly certificate: InstalledCertificate;
   readonly serverZone: ServerZone;
 }
 
@@ -79,15 +80,11 @@ export function addNodeRoutes(api: FastifyInstance, options: NodeRouteOptions): 
     ],
   });
   addTimeRoutes(api, options);
-  addSubscriptionRoutes(api, options.certificatePem);
-  addCertificateRoute(api, options.certificatePem);
+  addSubscriptionRoutes(api, options.certificate);
+  addCertificateRoutes(api, options);
 }
 
-function addStatusRoute(
-  api: FastifyInstance,
-  { recorder, certificatePem }: NodeRouteOptions,
-): void {
-  const fingerprint = certificateFingerprint(certificatePem);
+function addStatusRoute(api: FastifyInstance, { recorder, certificate }: NodeRouteOptions): void {
   addRoute(api, {
     method: "GET",
     path: "/nodes/:node/status",
@@ -103,13 +100,13 @@ function addStatusRoute(
         loadavg: [...loadavg],
         "current-kernel": kernel,
         "boot-info": boot.mode === "efi" ? boot : { mode: boot.mode },
-        info: { fingerprint },
+        info: { fingerprint: certificate.fingerprint },
       };
     },
   });
 }
 
-function addSubscriptionRoutes(api: FastifyInstance, certificatePem: string): void {
+function addSubscriptionRoutes(api: FastifyInstance, certificate: InstalledCertificate): void {
   const path = "/nodes/:node/subscription";
   const permit = needs("/system", "Sys.Modify");
   const parameters = Type.Object({ node: nodeName });
@@ -123,7 +120,10 @@ function addSubscriptionRoutes(api: FastifyInstance, certificatePem: string): vo
     handle: () => ({
       status: "notfound",
       message: "There is no subscription key: this server is free software and needs none.",
-      serverid: createHash("md5").update(certificatePem).digest("hex").toUpperCase(),
+      serverid: createHash("md5")
+        .update(certificate.current.certificatePem)
+        .digest("hex")
+        .toUpperCase(),
     }),
   });
   addRoute(api, {
@@ -208,56 +208,4 @@ function addTimeRoutes(
       return null;
     },
   });
-}
-
-const certificateReply = Type.Array(
-  Type.Object({
-    filename: Type.String(),
-    subject: Type.String(),
-    issuer: Type.String(),
-    san: Type.Array(Type.String()),
-    notbefore: Type.Integer(),
-    notafter: Type.Integer(),
-    fingerprint: Type.String(),
-    pem: Type.String(),
-    "public-key-type": Type.String(),
-    "public-key-bits": Type.Optional(Type.Integer()),
-  }),
-);
-
-function addCertificateRoute(api: FastifyInstance, pem: string): void {
-  addRoute(api, {
-    method: "GET",
-    path: "/nodes/:node/certificates/info",
-    description: "The certificate that the server shows.",
-    permit: needs("/system/certificates", "Sys.Audit", "Sys.Modify"),
-    parameters: Type.Object({ node: nodeName }),
-    reply: certificateReply,
-    handle: () => {
-      const certificate = new X509Certificate(pem);
-      const { asymmetricKeyType, asymmetricKeyDetails } = certificate.publicKey;
-      const bits =
-        asymmetricKeyDetails?.modulusLength ?? curveBits(asymmetricKeyDetails?.namedCurve);
-      const names = certificate.subjectAltName?.split(", ") ?? [];
-      return [
-        {
-          filename: "proxy.pem",
-          subject: certificate.subject.split("\n").join(", "),
-          issuer: certificate.issuer.split("\n").join(", "),
-          san: names.map((name) => name.replace(/^(DNS|IP Address):/, "")),
-          notbefore: Math.floor(Date.parse(certificate.validFrom) / 1000),
-          notafter: Math.floor(Date.parse(certificate.validTo) / 1000),
-          fingerprint: certificateFingerprint(pem),
-          pem,
-          "public-key-type": asymmetricKeyType ?? "unknown",
-          ...(bits === undefined ? {} : { "public-key-bits": bits }),
-        },
-      ];
-    },
-  });
-}
-
-function curveBits(name: string | undefined): number | undefined {
-  const digits = /[0-9]{3}/.exec(name ?? "")?.[0];
-  return digits === undefined ? undefined : Number(digits);
 }

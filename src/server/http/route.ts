@@ -13,6 +13,8 @@ import { Type, type Static, type TObject, type TSchema } from "typebox";
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { type Privilege } from "../auth/privileges.ts";
 import { ApiError } from "./api-error.ts";
+import { type Audit, auditedParameters, type AuditEntry } from "./audit.ts";
+import { errorReply } from "./error-reply.ts";
 import {
   parameterCheck,
   parseForm,
@@ -20,6 +22,7 @@ import {
   type RawParameters,
   type UnknownParameters,
 } from "./parameters.ts";
+import { peerOf } from "./peer-of.ts";
 import { permissionPath, type Permission } from "./permission.ts";
 import { requireReply } from "./reply-check.ts";
 
@@ -116,6 +119,8 @@ export interface RouteEnvironment {
   readonly table: RouteDescription[];
   /** Whether a caller has one of some privileges on an ACL path. */
   readonly isPermitted: (caller: AuthId, path: string, anyOf: readonly Privilege[]) => boolean;
+  /** Keeps what was done. */
+  readonly audit: Audit;
   /** `checked`: a reply that breaks its schema is an error; for tests, since it costs time. */
   readonly replies: "checked" | "trusted";
 }
@@ -162,7 +167,7 @@ export function addRoute<Parameters extends TObject, Reply extends TSchema>(
   const body = route.body ?? "parameters";
   const environment = app.routeEnvironment;
   const check = parameterCheck(parameters, route.unknownParameters);
-  environment.table.push({
+  const described: RouteDescription = {
     method,
     path: path.replaceAll(/:(\w+)/g, (_, name: string) => `{${name.replaceAll("_", "-")}}`),
     description,
@@ -171,7 +176,8 @@ export function addRoute<Parameters extends TObject, Reply extends TSchema>(
     reply: replySchema,
     body,
     produces: route.produces,
-  });
+  };
+  environment.table.push(described);
   app.route({
     method,
     url: path,
@@ -180,12 +186,46 @@ export function addRoute<Parameters extends TObject, Reply extends TSchema>(
     ...(route.jsonType === "bare" ? { onSend: dropCharset } : {}),
     handler: async (request, reply) => {
       const call = makeCall(request, reply);
-      requirePermission(permit, call, environment);
-      const result = await route.handle(check.verify(collectParameters(request, body)), call);
-      if (environment.replies === "checked") requireReply(replySchema, dataOf(result));
-      return payloadOf(call, result);
+      const given = collectParameters(request, body);
+      const audit = isAudited(described) ? environment.audit : ignoreEntry;
+      const entry = {
+        ...whoAndWhat(call, described),
+        parameters: auditedParameters({ ...given.texts, ...given.values }),
+      };
+      try {
+        requirePermission(permit, call, environment);
+        const result = await route.handle(check.verify(given), call);
+        audit({ ...entry, outcome: "done" });
+        if (environment.replies === "checked") requireReply(replySchema, dataOf(result));
+        return payloadOf(call, result);
+      } catch (error) {
+        audit({ ...entry, outcome: "refused", status: errorReply(error).status });
+        throw error;
+      }
     },
   });
+}
+
+/** Whether somebody may want to know later who did it: changes, sessions, and data that leaves. */
+function isAudited({
+  method,
+  path,
+  produces,
+}: Pick<RouteDescription, "method" | "path" | "produces">): boolean {
+  const isSession = path === "/backup" || path === "/reader";
+  return method !== "GET" || isSession || produces !== undefined;
+}
+
+function ignoreEntry(): void {
+  // Who only looked around is nobody's business.
+}
+
+function whoAndWhat(
+  { request }: Call,
+  { method, path }: RouteDescription,
+): Pick<AuditEntry, "who" | "from" | "what"> {
+  const who = callers.get(request.raw) ?? "";
+  return { who, from: peerOf(request), what: `${method} ${path}` };
 }
 
 /** Comes last, because Fastify adds a charset to JSON that has none. */

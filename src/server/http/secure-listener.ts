@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type Server } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { createServer, type TLSSocket } from "node:tls";
+import { createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
 
 import { type Certificate } from "../tls/self-signed-certificate.ts";
 import { FrontConnection } from "./front-connection.ts";
@@ -18,6 +18,8 @@ const HANDSHAKE_TIMEOUT_MS = 30_000;
 /** A listening port. */
 export interface SecureListener {
   readonly port: number;
+  /** Shows another certificate to new connections. */
+  useCertificate(certificate: Certificate): void;
   /** Stops listening, lets requests that are being answered end, and closes every connection. */
   close(): Promise<void>;
 }
@@ -31,9 +33,7 @@ export async function listenSecurely(
   const connections = new Map<TLSSocket, FrontConnection>();
   const listener = createServer(
     {
-      key: certificate.keyPem,
-      cert: certificate.certificatePem,
-      minVersion: "TLSv1.3",
+      ...contextOf(certificate),
       ALPNProtocols: ["http/1.1"],
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     },
@@ -52,6 +52,9 @@ export async function listenSecurely(
   if (bound === null || typeof bound === "string") throw new TypeError("no TCP port");
   return {
     port: bound.port,
+    useCertificate: (next) => {
+      listener.setSecureContext(contextOf(next));
+    },
     close: async () => {
       const closed = once(listener, "close");
       listener.close();
@@ -64,4 +67,8 @@ export async function listenSecurely(
       await closed;
     },
   };
+}
+
+function contextOf({ keyPem, certificatePem }: Certificate): SecureContextOptions {
+  return { key: keyPem, cert: certificatePem, minVersion: "TLSv1.3" };
 }

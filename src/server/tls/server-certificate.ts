@@ -8,6 +8,9 @@ import { makeSelfSignedCertificate, type Certificate } from "./self-signed-certi
 const CERTIFICATE_FILE = "proxy.pem";
 const KEY_FILE = "proxy.key";
 
+/** A certificate and its key on their way into the two files. */
+const STAGED_FILE = "proxy.new.json";
+
 /** Life of a certificate made here: ten years. */
 const LIFETIME_SEC = 10 * 365 * 86_400;
 
@@ -25,6 +28,7 @@ export async function loadServerCertificate(
   hostName: string,
   clock: Clock,
 ): Promise<Certificate> {
+  await completeInstallation(directory);
   const certificatePem = await directory.read(CERTIFICATE_FILE);
   const keyPem = await directory.read(KEY_FILE);
   if (certificatePem !== undefined && keyPem !== undefined) return { certificatePem, keyPem };
@@ -35,6 +39,15 @@ export async function loadServerCertificate(
       `only one of ${CERTIFICATE_FILE} and ${KEY_FILE} exists`,
     );
   }
+  return await renewServerCertificate(directory, hostName, clock);
+}
+
+/** Makes a new key with a certificate that it signs itself, and stores both. */
+export async function renewServerCertificate(
+  directory: ConfigDirectory,
+  hostName: string,
+  clock: Clock,
+): Promise<Certificate> {
   const nowSec = clock.nowSec();
   const certificate = await makeSelfSignedCertificate({
     commonName: hostName,
@@ -42,9 +55,49 @@ export async function loadServerCertificate(
     notBeforeSec: nowSec - BACKDATED_SEC,
     notAfterSec: nowSec + LIFETIME_SEC,
   });
-  await directory.write(KEY_FILE, certificate.keyPem);
-  await directory.write(CERTIFICATE_FILE, certificate.certificatePem);
+  await writeServerCertificate(directory, certificate);
   return certificate;
+}
+
+/**
+ * Stores a certificate and its key.
+ *
+ * They are two files, which no crash may leave with one of each: both are staged together first, and a start that finds them completes the work.
+ */
+export async function writeServerCertificate(
+  directory: ConfigDirectory,
+  certificate: Certificate,
+): Promise<void> {
+  await directory.write(STAGED_FILE, JSON.stringify(certificate));
+  await completeInstallation(directory);
+}
+
+async function completeInstallation(directory: ConfigDirectory): Promise<void> {
+  const staged = await directory.read(STAGED_FILE);
+  if (staged === undefined) return;
+  const { keyPem, certificatePem } = parseStaged(staged);
+  await directory.write(KEY_FILE, keyPem);
+  await directory.write(CERTIFICATE_FILE, certificatePem);
+  await directory.remove(STAGED_FILE);
+}
+
+function parseStaged(text: string): Certificate {
+  const value: unknown = JSON.parse(text);
+  if (
+    typeof value === "object" &&
+    value !== null &&
+    "keyPem" in value &&
+    typeof value.keyPem === "string" &&
+    "certificatePem" in value &&
+    typeof value.certificatePem === "string"
+  ) {
+    return { keyPem: value.keyPem, certificatePem: value.certificatePem };
+  }
+  throw new ConfigError(
+    "CONFIG_INVALID",
+    STAGED_FILE,
+    "it does not hold a certificate and its key",
+  );
 }
 
 /** SHA-256 of the leaf certificate as 32 lower-case pairs joined by colons (spec auth.md §10). */
