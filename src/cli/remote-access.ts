@@ -1,5 +1,5 @@
 import { type ClientConfig } from "../client/config.ts";
-import { RateLimit } from "../client/rate-limit.ts";
+import { RateLimit } from "../chunks/rate-limit.ts";
 import { ApiError } from "../client/session/api-error.ts";
 import { type BackupServer } from "../client/session/backup-server.ts";
 import { connectServer } from "../client/session/connect-server.ts";

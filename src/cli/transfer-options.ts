@@ -2,7 +2,7 @@ import { type Command } from "commander";
 
 import { parseSizeText } from "../format/bytes/size-text.ts";
 import { CliError } from "./cli-error.ts";
-import type { RateLimit } from "../client/rate-limit.ts";
+import type { RateLimit } from "../chunks/rate-limit.ts";
 
 /** Options that bound how fast a command transfers data. */
 export interface RateOptions {
@@ -30,7 +30,7 @@ export async function chooseRateLimit(
     if (options.burst === undefined) return undefined;
     throw new CliError("CLI_USAGE", "Cannot use --burst without --rate");
   }
-  const { RateLimit: Limit } = await import("../client/rate-limit.ts");
+  const { RateLimit: Limit } = await import("../chunks/rate-limit.ts");
   const bytesPerSec = parseSize("--rate", options.rate, RATE_MIN);
   const burstBytes =
     options.burst === undefined ? bytesPerSec : parseSize("--burst", options.burst, BURST_MIN);

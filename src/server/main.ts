@@ -30,6 +30,7 @@ import { addTaskRoutes } from "./api/task-routes.ts";
 import { addTicketRoutes } from "./api/ticket-routes.ts";
 import { addTfaRoutes } from "./api/tfa-routes.ts";
 import { addTokenRoutes } from "./api/token-routes.ts";
+import { addTrafficRoutes } from "./api/traffic-routes.ts";
 import { addUsageRoutes } from "./api/usage-routes.ts";
 import { addUserRoutes } from "./api/user-routes.ts";
 import { addJobRoutes } from "./api/job-routes.ts";
@@ -71,6 +72,7 @@ import { type RemoteAccess } from "./sync/sync-source.ts";
 import { TaskRegistry } from "./tasks/task-registry.ts";
 import { readPageFiles } from "./web/page-files.ts";
 import { addPageRoutes } from "./web/page-routes.ts";
+import { TrafficControl } from "./traffic/traffic-control.ts";
 import { InstalledCertificate } from "./tls/installed-certificate.ts";
 
 /** Everything a server needs besides its configuration. */
@@ -170,10 +172,19 @@ export async function startServer(
       await recorder.close();
     });
     const changes = new DatastoreChanges(files.datastores, datastores, { ...opening, tasks });
+    const traffic = new TrafficControl(files.trafficRules, {
+      clock,
+      zone: () => new TimeZone(),
+      nowMs: () => performance.now(),
+      onBroken: (error) => {
+        logger.warn({ err: error }, "traffic control rule cannot be read");
+      },
+    });
     const sessions = {
       datastores,
       access,
       tasks,
+      traffic,
       uploadMemory: new UploadMemory(config.uploadMemoryBytes),
       unauthenticatedMs: config.unauthenticatedDelayMs,
       logger,
@@ -186,7 +197,7 @@ export async function startServer(
     const stores = { datastores, files, changes, jobs, remotes };
     const serverZone = await ServerZone.load(directory, setProcessTimeZone);
     const nodeConfig = new NodeConfig(directory);
-    const node = { clock, history, recorder, certificate, serverZone, nodeConfig };
+    const node = { clock, history, recorder, certificate, traffic, serverZone, nodeConfig };
     const zone = (): TimeZone => new TimeZone();
     const { stateDirectory } = config;
     const openedJobs = await openJobs({
@@ -302,6 +313,7 @@ interface Services extends Omit<OpenJobs, typeof Symbol.asyncDispose> {
   readonly history: MetricHistory;
   readonly recorder: MetricRecorder;
   readonly certificate: InstalledCertificate;
+  readonly traffic: TrafficControl;
   readonly serverZone: ServerZone;
   readonly nodeConfig: NodeConfig;
   readonly remotes: RemoteAccess | undefined;
@@ -344,6 +356,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
       addJobConfigRoutes(api, services);
       addJobRoutes(api, services);
       addRemoteConfigRoutes(api, services);
+      addTrafficRoutes(api, services);
       addSyncRoutes(api, services);
       addMetricsRoutes(api, services);
     },

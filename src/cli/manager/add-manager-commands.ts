@@ -27,6 +27,7 @@ const groups: Readonly<Record<string, string>> = {
   "verify-job": "jobs that verify snapshots",
   "sync-job": "jobs that pull from other servers",
   remote: "other servers to pull from",
+  "traffic-control": "how fast clients may transfer",
   cert: "the server's certificate",
   task: "what the server does and did",
 };

@@ -119,6 +119,7 @@ export const storeCommands: readonly ManagerCommand[] = [
     result: "task",
   },
   ...remoteCommands(),
+  ...trafficCommands(),
   ...jobCommands("prune", ["store", "ns", "max-depth", "schedule", "disable", "comment", ...keep]),
   ...jobCommands("verify", [
     "store",
@@ -141,6 +142,26 @@ function remoteCommands(): readonly ManagerCommand[] {
     create("remote", path, "name", options),
     update("remote", path, "name", options),
     remove("remote", path, "name"),
+  ];
+}
+
+function trafficCommands(): readonly ManagerCommand[] {
+  const options = ["network", "users", "timeframe", "comment", ...limits] as const;
+  const path = "config/traffic-control";
+  const words = "traffic-control";
+  const columns = ["name", "network", "users", "timeframe", ...limits, "comment"];
+  return [
+    ...entries({ noun: "rule", words, path, id: "name", columns }),
+    {
+      names: "traffic-control traffic",
+      description: "list rules with what they let pass at present",
+      method: "GET",
+      path: "admin/traffic-control",
+      result: { columns: ["name", "cur-rate-in", "cur-rate-out", ...limits] },
+    },
+    create(words, path, "name", options),
+    update(words, path, "name", options),
+    remove(words, path, "name"),
   ];
 }
 

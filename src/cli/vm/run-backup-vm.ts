@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 
 import { CodecPool } from "../../chunks/codec-pool.ts";
 import { SharedArena } from "../../chunks/shared-arena.ts";
-import { type RateLimit } from "../../client/rate-limit.ts";
+import { type RateLimit } from "../../chunks/rate-limit.ts";
 import { type BackupServer } from "../../client/session/backup-server.ts";
 import { runVmBackup, type VmBackupPlan } from "../../client/vm/run-vm-backup.ts";
 import { readVmConfiguration } from "../../client/vm/vm-configuration.ts";

@@ -19,7 +19,7 @@ import {
 } from "../../format/snapshot/archive-name.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { type CutUpload, uploadCuts } from "../archive/upload-cuts.ts";
-import { type RateLimit } from "../rate-limit.ts";
+import { type RateLimit } from "../../chunks/rate-limit.ts";
 import { type ArchiveUpload, type ArchiveUploadResult } from "../session/archive-upload.ts";
 import { type BackupSession } from "../session/backup-session.ts";
 

@@ -25,7 +25,7 @@ import {
 } from "../../format/snapshot/archive-name.ts";
 import { joinedArchive } from "../archive/joined-archive.ts";
 import { pooledDecode } from "../pooled-decode.ts";
-import { type RateLimit } from "../rate-limit.ts";
+import { type RateLimit } from "../../chunks/rate-limit.ts";
 import { type BackupServer } from "../session/backup-server.ts";
 import { DEFAULT_RECONNECT, READER_REQUEST_TIMEOUT_MS } from "../session/reader-session.ts";
 import { RemoteSnapshot } from "../session/remote-snapshot.ts";

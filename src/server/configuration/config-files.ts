@@ -9,6 +9,7 @@ export interface ConfigFiles {
   readonly verifyJobs: SectionFile;
   readonly syncJobs: SectionFile;
   readonly remotes: SectionFile;
+  readonly trafficRules: SectionFile;
 }
 
 /** The files in a folder; each must be opened only once, since its updates wait for each other. */
@@ -19,5 +20,6 @@ export function configFiles(directory: ConfigDirectory): ConfigFiles {
     verifyJobs: new SectionFile(directory, "verification.cfg"),
     syncJobs: new SectionFile(directory, "sync.cfg"),
     remotes: new SectionFile(directory, "remote.cfg"),
+    trafficRules: new SectionFile(directory, "traffic-control.cfg"),
   };
 }

@@ -184,6 +184,10 @@ async function serve(run: Run, task: Task, session: ServerHttp2Session): Promise
     task,
     isDebug,
     unauthenticatedMs: options.unauthenticatedMs,
+    pace: options.traffic.paceOf({
+      authId: run.caller,
+      address: run.offer.front.peerAddress,
+    }),
     logger: run.logger,
   });
 }

@@ -183,6 +183,10 @@ async function runSession(run: Run): Promise<void> {
         task,
         isDebug: run.isDebug,
         unauthenticatedMs: options.unauthenticatedMs,
+        pace: options.traffic.paceOf({
+          authId: run.caller,
+          address: run.offer.front.peerAddress,
+        }),
         logger,
       });
     }

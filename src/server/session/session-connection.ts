@@ -3,6 +3,7 @@ import { type ServerHttp2Session } from "node:http2";
 import { type FastifyBaseLogger } from "fastify";
 
 import { type Task } from "../tasks/task.ts";
+import { type TransferPace } from "../traffic/traffic-control.ts";
 import { SessionRouter, type SessionRoute } from "./session-router.ts";
 
 /** Milliseconds a client has to take its last answers after it said goodbye. */
@@ -19,6 +20,7 @@ export interface ConnectionOptions {
   /** Whether every request gets a line in the task log. */
   readonly isDebug: boolean;
   readonly unauthenticatedMs: number;
+  readonly pace: TransferPace;
   readonly logger: FastifyBaseLogger;
 }
 
@@ -45,6 +47,7 @@ export async function serveConnection(
       logger.error({ err: error, upid: task.upid }, "request in a session failed");
     },
     unauthenticatedMs: options.unauthenticatedMs,
+    pace: options.pace,
   });
   // After a GOAWAY Node stops reading and may never see the connection end: then it is ended here.
   const leave = (): void => {

@@ -7,6 +7,7 @@ import { type AccessControl } from "../auth/access-control.ts";
 import { type Datastores } from "../datastores.ts";
 import { type Datastore } from "../store/datastore.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
+import { type TrafficControl } from "../traffic/traffic-control.ts";
 import { type UploadMemory } from "./upload-memory.ts";
 
 /** What sessions work with. */
@@ -14,6 +15,7 @@ export interface SessionOptions {
   readonly datastores: Datastores;
   readonly access: AccessControl;
   readonly tasks: TaskRegistry;
+  readonly traffic: TrafficControl;
   /** Shared by all uploads of the server. */
   readonly uploadMemory: UploadMemory;
   /** How long a 401 is held back. */

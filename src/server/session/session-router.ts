@@ -12,6 +12,7 @@ import {
   parseJsonParameters,
   type GivenParameters,
 } from "../http/parameters.ts";
+import { type Direction, type TransferPace } from "../traffic/traffic-control.ts";
 import { JSON_CONTENT_TYPE } from "../http/route.ts";
 
 /** Length and status of a request, for logs. */
@@ -86,6 +87,8 @@ export interface SessionEvents {
   readonly onUnexpected: (error: unknown) => void;
   /** How long a 401 is held back. */
   readonly unauthenticatedMs: number;
+  /** Lets bodies wait, those that come and those that go. */
+  readonly pace: TransferPace;
 }
 
 /** Answers the requests of one session; never throws. */
@@ -116,10 +119,13 @@ export class SessionRouter {
         throw new ApiError("API_NOT_FOUND", `Path '${path}' not found.`);
       }
       this.#events.onRequest(name);
+      if (route && methodName === "POST") {
+        await takeWhileOpen(this.#events.pace, "in", announcedSize(headers, query), stream);
+      }
       const value = route
         ? await route.run(stream, query, headers["content-type"] ?? "")
         : this.#index();
-      if (value instanceof SessionBytes) await sendBytes(stream, value);
+      if (value instanceof SessionBytes) await sendBytes(stream, value, this.#events.pace);
       else sendText(stream, 200, JSON.stringify({ data: value ?? null }));
     } catch (error) {
       await this.#fail(stream, name, error);
@@ -198,12 +204,45 @@ function closeSoon(stream: ServerHttp2Stream, code: number): void {
   });
 }
 
-async function sendBytes(stream: ServerHttp2Stream, bytes: SessionBytes): Promise<void> {
+/** Bytes of a body, as far as the client says: chunks and blobs have their size in the query. */
+function announcedSize(headers: IncomingHttpHeaders, query: string): number {
+  const inQuery = /(?:^|&)encoded-size=([0-9]{1,10})(?:&|$)/.exec(query)?.[1];
+  return Number(inQuery ?? headers["content-length"] ?? 0);
+}
+
+/** Waits for its turn, or until nobody waits for the answer any more. */
+async function takeWhileOpen(
+  pace: TransferPace,
+  direction: Direction,
+  size: number,
+  stream: ServerHttp2Stream,
+): Promise<void> {
+  if (stream.destroyed || !(size > 0)) return;
+  const gone = new AbortController();
+  const onClose = (): void => {
+    gone.abort();
+  };
+  stream.once("close", onClose);
+  try {
+    await pace.take(direction, size, gone.signal);
+  } catch (error) {
+    if (!gone.signal.aborted) throw error;
+  } finally {
+    stream.off("close", onClose);
+  }
+}
+
+async function sendBytes(
+  stream: ServerHttp2Stream,
+  bytes: SessionBytes,
+  pace: TransferPace,
+): Promise<void> {
   try {
     if (isGone(stream)) return;
     stream.resume();
     stream.respond({ ":status": 200, "content-type": "application/octet-stream" });
     for await (const piece of bytes.pieces) {
+      await takeWhileOpen(pace, "out", piece.length, stream);
       if (isGone(stream)) return;
       if (!stream.write(piece)) await drained(stream);
     }

@@ -23,9 +23,13 @@ export class RateLimit {
     this.#filledAtMs = options.nowMs();
   }
 
-  /** Waits until `size` more bytes may go; more than a burst at once makes the next ones wait longer. */
-  async take(size: number): Promise<void> {
-    const { bytesPerSec, burstBytes, nowMs, signal } = this.#options;
+  /**
+   * Waits until `size` more bytes may go; more than a burst at once makes the next ones wait longer.
+   *
+   * @param stop Ends this waiting with its reason, where the limit has no signal of its own.
+   */
+  async take(size: number, stop?: AbortSignal): Promise<void> {
+    const { bytesPerSec, burstBytes, nowMs, signal = stop } = this.#options;
     const now = nowMs();
     const filled = this.#available + ((now - this.#filledAtMs) / 1000) * bytesPerSec;
     this.#available = Math.min(burstBytes, filled) - size;

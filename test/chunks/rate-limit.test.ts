@@ -1,9 +1,9 @@
 import { expect } from "chai";
 
-import { RateLimit } from "../../src/client/rate-limit.ts";
+import { RateLimit } from "../../src/chunks/rate-limit.ts";
 import { rejection } from "../support/rejection.ts";
 
-describe("client/rate-limit", () => {
+describe("chunks/rate-limit", () => {
   it("lets a burst pass at once and makes the rest wait as long as it takes", async () => {
     const limit = new RateLimit({
       bytesPerSec: 1_000_000,
