@@ -63,6 +63,21 @@ export async function withServer<Result>(
   }
 }
 
+/**
+ * Whether arguments or environment say anything about a repository, for commands that do without one; {@link connectOptions}
+ * then says whether it is usable.
+ */
+export async function isRepositoryGiven(options: ConnectionOptions): Promise<boolean> {
+  const { readClientConfig } = await import("../client/config.ts");
+  const { readSetting } = await import("../client/session/read-setting.ts");
+  const { repository, server, port, datastore, authId } = options;
+  const config = readClientConfig();
+  const given = [repository, server, port, datastore, authId];
+  if (given.some((text) => text !== undefined)) return true;
+  if (Object.keys(config.repositoryParts).length > 0) return true;
+  return (await readSetting(config.repository, "repository")) !== undefined;
+}
+
 /** Everything about a connection that comes from arguments, environment and terminal. */
 export async function connectOptions(options: ConnectionOptions): Promise<ConnectServerOptions> {
   const { readClientConfig } = await import("../client/config.ts");

@@ -38,6 +38,7 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   "upload-log": async () => (await import("./commands/upload-log.ts")).registerUploadLogCommand,
   catalog: async () => (await import("./commands/catalog.ts")).registerCatalogCommand,
   status: async () => (await import("./commands/status.ts")).registerStatusCommand,
+  benchmark: async () => (await import("./commands/benchmark.ts")).registerBenchmarkCommand,
   mount: async () => (await import("./commands/mount.ts")).registerMountCommand,
   umount: async () => (await import("./commands/umount.ts")).registerUmountCommand,
   key: async () => (await import("./commands/key.ts")).registerKeyCommand,

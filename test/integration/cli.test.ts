@@ -51,6 +51,7 @@ describe("integration/cli usage", () => {
     ["task", "log"],
     ["server-identity"],
     ["status"],
+    ["benchmark"],
     ["login"],
     ["logout"],
     ["version"],

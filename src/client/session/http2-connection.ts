@@ -31,6 +31,8 @@ export interface SessionRequest {
   readonly json?: unknown;
   /** Sent as it is, borrowed until the answer is here; may lie in shared memory. */
   readonly body?: Uint8Array;
+  /** What {@link body} is called; `application/octet-stream` when left out. */
+  readonly contentType?: string;
   /** Longest answer accepted, in bytes. */
   readonly answerBytesMax: number;
   /**
@@ -219,7 +221,7 @@ export class Http2Connection {
     if (json !== undefined) headers["content-type"] = "application/json";
     if (content) {
       headers["content-length"] = content.length;
-      if (body) headers["content-type"] = "application/octet-stream";
+      if (body) headers["content-type"] = request.contentType ?? "application/octet-stream";
     }
     const stream = this.#session.request(headers, { endStream: content === undefined });
     if (content) stream.end(content);

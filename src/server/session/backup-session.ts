@@ -198,7 +198,10 @@ async function endSession(run: Run, task: Task, end: ConnectionEnd): Promise<voi
   if (kind === "benchmark") {
     if (target.state === "finished") {
       await datastore.forgetSnapshot(target.namespace, target.snapshot);
-    } else await target.abort();
+    } else {
+      await target.abort();
+      await datastore.forgetEmptyGroup(target.namespace, target.snapshot);
+    }
     task.log("benchmark finished successfully");
     await task.end();
     return;

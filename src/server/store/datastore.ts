@@ -359,6 +359,11 @@ export class Datastore implements AsyncDisposable {
     await this.#removal.forgetSnapshot(namespace, snapshot);
   }
 
+  /** See `StoreRemoval.forgetEmptyGroup`. */
+  async forgetEmptyGroup(namespace: Namespace, group: BackupGroup): Promise<void> {
+    await this.#removal.forgetEmptyGroup(namespace, group);
+  }
+
   /**
    * Stores the client's log of a backup, once (spec manifest.md §4.1).
    *

@@ -51,12 +51,19 @@ export class StoreRemoval {
    */
   async forgetSnapshot(namespace: Namespace, snapshot: SnapshotId): Promise<void> {
     await this.#removeSnapshot(namespace, snapshot);
+    await this.forgetEmptyGroup(namespace, snapshot);
+  }
+
+  /** Removes a group without snapshots; leaves it alone when there are some, or when it is being backed up to. */
+  async forgetEmptyGroup(namespace: Namespace, group: BackupGroup): Promise<void> {
+    const { listing, locks } = this.#parts;
     // A group that is being backed up to keeps its folder and owner.
-    const lock = this.#parts.locks.tryExclusive(groupLockKey(namespace, snapshot));
+    const lock = locks.tryExclusive(groupLockKey(namespace, group));
     if (!lock) return;
     try {
-      const rest = await this.#parts.listing.listSnapshots(namespace, snapshot);
-      if (rest.length === 0) await this.#removeGroupFolder(namespace, snapshot);
+      if (!(await listing.hasGroup(namespace, group))) return;
+      const rest = await listing.listSnapshots(namespace, group);
+      if (rest.length === 0) await this.#removeGroupFolder(namespace, group);
     } finally {
       lock.release();
     }
