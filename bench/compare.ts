@@ -24,7 +24,7 @@ import { parseArgs } from "node:util";
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
-    tools: { type: "string", default: "amber,amber-enc,restic,borg,casync" },
+    tools: { type: "string", default: "amber,amber-one,amber-enc,restic,borg,casync" },
     data: { type: "string", default: "/var/tmp/amber-bench" },
     write: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
@@ -292,8 +292,16 @@ const casync: Tool = {
   },
 };
 
-/** Amber with a server of its own; encrypted with a key that has no passphrase, if wanted. */
-function amberTool(name: string, encryption: "none" | "encrypt"): Tool & { rssMiB(): number } {
+/** How Amber is used. */
+interface AmberUse {
+  /** With a key that has no passphrase, or not at all. */
+  readonly encryption: "none" | "encrypt";
+  /** The whole datastore, as restic mounts it, or each archive by itself, as borg and casync do. */
+  readonly mounts: "datastore" | "archives";
+}
+
+/** Amber with a server of its own. */
+function amberTool(name: string, { encryption, mounts }: AmberUse): Tool & { rssMiB(): number } {
   const home = join(work, name);
   const keyFile = join(home, "key.json");
   const crypt = encryption === "none" ? [] : ["--keyfile", keyFile];
@@ -344,15 +352,34 @@ function amberTool(name: string, encryption: "none" | "encrypt"): Tool & { rssMi
     backupBig: () => run("backup", `big.pxar:${big}`, "--backup-id", "big"),
     restore: (target) => run("restore", "host/tree", "tree.pxar", join(target, "tree")),
     async mount() {
+      const mount = async (what: readonly string[], point: string): Promise<ChildProcess> => {
+        const args = [amberBin, "mount", "--foreground", ...what, point, ...crypt];
+        return await backgroundMount(process.execPath, args, env, point);
+      };
       const point = join(work, `mnt-${name}`);
-      const args = [amberBin, "mount", "--foreground", point, ...crypt];
-      const child = await backgroundMount(process.execPath, args, env, point);
+      if (mounts === "datastore") {
+        const child = await mount([], point);
+        return {
+          tree: join(point, "host/tree/latest/tree.pxar"),
+          big: join(point, "host/big/latest/big.pxar/big.bin"),
+          rssMiB: () => rssMiB(child.pid),
+          unmount: async () => {
+            await unmount(point, child);
+          },
+        };
+      }
+      const other = `${point}-big`;
+      const children = [
+        await mount(["host/tree", "tree.pxar"], point),
+        await mount(["host/big", "big.pxar"], other),
+      ];
       return {
-        tree: join(point, "host/tree/latest/tree.pxar"),
-        big: join(point, "host/big/latest/big.pxar/big.bin"),
-        rssMiB: () => rssMiB(child.pid),
+        tree: point,
+        big: join(other, "big.bin"),
+        rssMiB: () => Math.max(...children.map((child) => rssMiB(child.pid))),
         unmount: async () => {
-          await unmount(point, child);
+          await unmount(point, children[0]);
+          await unmount(other, children[1]);
         },
       };
     },
@@ -363,11 +390,14 @@ function amberTool(name: string, encryption: "none" | "encrypt"): Tool & { rssMi
   };
 }
 
-const amber = amberTool("amber", "none");
-const encrypted = amberTool("amber-enc", "encrypt");
+const amber = amberTool("amber", { encryption: "none", mounts: "datastore" });
+const archives = amberTool("amber-one", { encryption: "none", mounts: "archives" });
+const encrypted = amberTool("amber-enc", { encryption: "encrypt", mounts: "datastore" });
+const ours: readonly (Tool & { rssMiB(): number })[] = [amber, archives, encrypted];
 
 const peers: Readonly<Record<string, Tool>> = {
   amber,
+  "amber-one": archives,
   "amber-enc": encrypted,
   restic,
   borg,
@@ -421,7 +451,7 @@ async function measure(tool: Tool): Promise<void> {
     within(timed("dd", [`if=${mounted.big}`, "of=/dev/null", "bs=1M"])),
   );
   await mounted.unmount();
-  for (const own of [amber, encrypted]) {
+  for (const own of ours) {
     if (tool === own) console.log(`${own.name} server peak ${own.rssMiB().toFixed(0)} MiB`);
   }
 }
@@ -435,8 +465,8 @@ function table(): string {
   const lines = [
     `Machine: ${cpus().length} × ${cpus()[0]?.model ?? "?"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}. Seconds: median (minimum–maximum) of ${rounds} rounds; peak memory of the client or mount process in MiB.`,
     "",
-    `| step | ${tools.map((tool) => tool.name).join(" | ")} | amber ÷ best peer | encrypted ÷ not |`,
-    `|---|${tools.map(() => "---|").join("")}---|---|`,
+    `| step | ${tools.map((tool) => tool.name).join(" | ")} | amber ÷ best peer | amber-one ÷ best peer | encrypted ÷ not |`,
+    `|---|${tools.map(() => "---|").join("")}---|---|---|`,
   ];
   for (const step of steps) {
     const medians = new Map(
@@ -452,11 +482,12 @@ function table(): string {
     });
     const best = Math.min(
       ...tools
-        .filter((tool) => tool !== amber && tool !== encrypted)
+        .filter((tool) => !ours.some((own) => own === tool))
         .map((tool) => medians.get(tool) ?? Number.NaN),
     );
     const own = medians.get(amber) ?? Number.NaN;
-    const ratios = [own / best, (medians.get(encrypted) ?? Number.NaN) / own];
+    const ratios = [own, medians.get(archives) ?? Number.NaN].map((seconds) => seconds / best);
+    ratios.push((medians.get(encrypted) ?? Number.NaN) / own);
     const shown = ratios.map((ratio) => (Number.isFinite(ratio) ? ratio.toFixed(2) : "–"));
     lines.push(`| ${step} | ${cells.join(" | ")} | ${shown.join(" | ")} |`);
   }
