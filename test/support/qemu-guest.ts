@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, openSync, writeSync, closeSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 import { QmpClient } from "../../src/client/vm/qmp-client.ts";
@@ -65,10 +65,13 @@ export async function startGuest(
   const qmpPath = join(folder, "qmp.sock");
   const controlPath = join(folder, "control.sock");
   const agentPath = join(folder, "agent.sock");
+  // A QEMU that was killed leaves its sockets behind.
+  for (const path of [qmpPath, controlPath]) rmSync(path, { force: true });
   const child = spawn(
     "qemu-system-x86_64",
     [
       ...["-accel", "tcg", "-machine", "q35", "-m", "64", "-display", "none", "-nodefaults"],
+      ...["-device", "pcie-root-port,id=hot,chassis=1"],
       ...["-qmp", `unix:${qmpPath},server=on,wait=off`],
       ...["-qmp", `unix:${controlPath},server=on,wait=off`],
       ...disks.flatMap(({ path, format }, i) => [

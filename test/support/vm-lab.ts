@@ -85,9 +85,9 @@ export class VmLab implements AsyncDisposable {
           keyUploading: () => undefined,
           started: ({ source, counters: own }) => (counters[source.name] = own),
           uploaded: (name, result) => (results[name] = result),
-          cut: (state) => {
+          cut: async (state) => {
             cut = state;
-            void hooks.onCut?.();
+            await hooks.onCut?.();
           },
           skipped: ({ name, reason }) => infos.push(`${name}: ${reason}`),
         },
@@ -97,6 +97,12 @@ export class VmLab implements AsyncDisposable {
       Object.entries(counters).map(([name, own]) => [name, own.read("readBytes")]),
     );
     return { timeSec, infos, readBytes, results, cut };
+  }
+
+  /** Removes a snapshot from the server. */
+  async forget({ timeSec }: Pick<LabBackup, "timeSec">): Promise<void> {
+    const snapshot = { "backup-type": "vm", "backup-id": "100", "backup-time": timeSec };
+    await this.#server.callStore("DELETE", "snapshots", snapshot);
   }
 
   /** A file of a snapshot, whole. */

@@ -1,8 +1,14 @@
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
 
-import { type NbdOptions, negotiate } from "./nbd-negotiation.ts";
-import { nbd, nbdCommands, nbdReplies } from "./nbd-wire.ts";
+import { type NbdAgreement, type NbdOptions, negotiate } from "./nbd-negotiation.ts";
+import {
+  DO_NOT_FRAGMENT,
+  KNOWS_DO_NOT_FRAGMENT,
+  nbd,
+  nbdCommands,
+  nbdReplies,
+} from "./nbd-wire.ts";
 import { SocketReader } from "./socket-reader.ts";
 import { VmError } from "./vm-error.ts";
 
@@ -46,19 +52,18 @@ export class NbdClient implements Disposable {
   readonly #socket: Socket;
   readonly #exportName: string;
   readonly #contexts: ReadonlyMap<number, string>;
+  /** QEMU hangs up when a range cannot be read that it sends in pieces, and tells the error when it is one. */
+  readonly #readFlags: number;
   readonly #running = new Map<bigint, Running>();
   #lastCookie = 0n;
   #lost: Error | undefined;
 
-  private constructor(
-    socket: Socket,
-    { exportName }: NbdOptions,
-    agreed: { readonly size: number; readonly contexts: ReadonlyMap<number, string> },
-  ) {
+  private constructor(socket: Socket, { exportName }: NbdOptions, agreed: NbdAgreement) {
     this.#socket = socket;
     this.#exportName = exportName;
     this.size = agreed.size;
     this.#contexts = agreed.contexts;
+    this.#readFlags = (agreed.flags & KNOWS_DO_NOT_FRAGMENT) === 0 ? 0 : DO_NOT_FRAGMENT;
   }
 
   /**
@@ -115,7 +120,7 @@ export class NbdClient implements Disposable {
   /** Hangs up. */
   [Symbol.dispose](): void {
     this.#end(new VmError("VM_LOST", `read the disk "${this.#exportName}"`));
-    if (!this.#socket.destroyed) this.#socket.write(request(nbdCommands.disconnect, 0n, 0, 0));
+    if (!this.#socket.destroyed) this.#socket.write(request(nbdCommands.disconnect, 0n, 0, 0, 0));
     this.#socket.destroySoon();
   }
 
@@ -139,7 +144,8 @@ export class NbdClient implements Disposable {
         failure: undefined,
       };
       this.#running.set(cookie, running);
-      this.#socket.write(request(command, cookie, offset, size));
+      const flags = target ? this.#readFlags : 0;
+      this.#socket.write(request(command, cookie, offset, size, flags));
     });
     if (!running) throw new TypeError("a promise runs its executor at once");
     return running;
@@ -248,9 +254,16 @@ export class NbdClient implements Disposable {
   }
 }
 
-function request(command: number, cookie: bigint, offset: number, size: number): Buffer {
+function request(
+  command: number,
+  cookie: bigint,
+  offset: number,
+  size: number,
+  flags: number,
+): Buffer {
   const bytes = Buffer.alloc(28);
   bytes.writeUInt32BE(nbd.requestMagic, 0);
+  bytes.writeUInt16BE(flags, 4);
   bytes.writeUInt16BE(command, 6);
   bytes.writeBigUInt64BE(cookie, 8);
   bytes.writeBigUInt64BE(BigInt(offset), 16);

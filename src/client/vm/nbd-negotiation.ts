@@ -18,6 +18,8 @@ export interface NbdOptions {
 export interface NbdAgreement {
   /** Bytes of the export. */
   readonly size: number;
+  /** Flags of the export. */
+  readonly flags: number;
   /** The meta contexts that the server has, by the number it gives them. */
   readonly contexts: ReadonlyMap<number, string>;
 }
@@ -78,7 +80,7 @@ export async function negotiate(
   if (!info) throw fail("the server does not tell the size");
   const size = info.data.readBigUInt64BE(2);
   if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw fail("it is too large");
-  return { size: Number(size), contexts: new Map(known) };
+  return { size: Number(size), flags: info.data.readUInt16BE(10), contexts: new Map(known) };
 }
 
 interface Answer {

@@ -57,6 +57,12 @@ export const nbdCommands = {
   blockStatus: 7,
 } as const;
 
+/** A command's flag that asks for the whole range in one piece. */
+export const DO_NOT_FRAGMENT = 4;
+
+/** An export's flag that says that {@link DO_NOT_FRAGMENT} is understood. */
+export const KNOWS_DO_NOT_FRAGMENT = 128;
+
 /** Kinds of structured replies. */
 export const nbdReplies = {
   none: 0,

@@ -124,9 +124,14 @@ export class PointInTime {
 
   /** Says of an error in reading whether it is because the old blocks had no room. */
   async explain(error: unknown): Promise<unknown> {
-    const isUnreadable = error instanceof VmError && error.code === "VM_DISK_UNREADABLE";
-    if (!isUnreadable || this.#options.qmp.lost) return error;
-    const { fleecingFolder } = this.#options;
+    if (!(error instanceof VmError)) return error;
+    const { fleecingFolder, qmp } = this.#options;
+    // A QEMU that has ended does not answer, and that is then the reason.
+    const ended = await guestStatus(qmp).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (ended !== undefined) return ended;
     const { bavail, bsize } = await statfs(fleecingFolder);
     if (bavail * bsize >= FLEECING_BYTES_LEFT) return error;
     const detail = `"${fleecingFolder}" is full, which holds old blocks while the guest writes`;

@@ -64,8 +64,8 @@ export type VmBackupEvents = Pick<
   BackupEvents,
   "info" | "comparing" | "keyUploading" | "started" | "uploaded"
 > & {
-  /** The guest is at its point in time. */
-  cut(state: Pick<VmState, "mode" | "consistency" | "pausedMs" | "frozenMs">): void;
+  /** The guest is at its point in time; its disks are read once this has resolved. */
+  cut(state: Pick<VmState, "mode" | "consistency" | "pausedMs" | "frozenMs">): Promise<void> | void;
   /** A drive is not in the snapshot. */
   skipped(drive: VmDrives["skipped"][number]): void;
 };
@@ -210,7 +210,7 @@ class VmBackupRun {
       await this.#checkUnchanged(plans);
       const { mode } = plan;
       const { consistency, frozenMs } = quiesced;
-      tools.events.cut({ mode, consistency, frozenMs, pausedMs: quiesced.pausedMs() });
+      await tools.events.cut({ mode, consistency, frozenMs, pausedMs: quiesced.pausedMs() });
       await pointInTime.share();
       for (const one of plans) await this.#uploadDisk(pointInTime, one);
     } finally {

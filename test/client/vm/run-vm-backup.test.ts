@@ -3,12 +3,11 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { objects, text } from "../../../src/client/vm/vm-disks.ts";
 import { clientOf } from "../../support/client-of-server.ts";
+import { leftInGuest } from "../../support/left-in-guest.ts";
 import {
   type GuestDisk,
   makeDisk,
-  type QemuGuest,
   reasonWithoutQemu,
   startGuest,
   writeDisk,
@@ -36,18 +35,6 @@ function makeWriterDisks(folder: string): readonly GuestDisk[] {
   ] as const;
   writeDisk(disks[0], 0, writerSector(writer));
   return disks;
-}
-
-/** Nothing but bitmaps is left of a backup. */
-async function leftovers(guest: QemuGuest): Promise<string[]> {
-  const nodes = objects(await guest.control.execute("query-named-block-nodes", { flat: true }));
-  const ids = objects(await guest.control.execute("qom-list", { path: "/objects" }));
-  const exports = objects(await guest.control.execute("query-block-exports"));
-  return [
-    ...nodes.map((node) => text(node["node-name"])),
-    ...ids.map(({ name }) => text(name)),
-    ...exports.map(({ id }) => text(id)),
-  ].filter((name) => name.startsWith("amber"));
 }
 
 describe("client/vm/run-vm-backup", function () {
@@ -84,7 +71,7 @@ describe("client/vm/run-vm-backup", function () {
       expect(backup.readBytes["drive-vd0"]).to.be.at.most(writer.blockCount * 4096 + 6 * MIB);
       expect(backup.readBytes["drive-vd1"]).to.be.at.most(writer.blockCount * 4096 + 6 * MIB);
     }
-    expect(await leftovers(guest)).to.deep.equal([]);
+    expect(await leftInGuest(guest)).to.deep.equal([]);
     const files = await readdir(folder.path);
     expect(files.filter((name) => name.startsWith("amber-fleecing"))).to.deep.equal([]);
   });
