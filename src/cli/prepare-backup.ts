@@ -32,6 +32,7 @@ export interface BackupCommandOptions
   readonly skipE2bigXattr?: true;
   readonly entriesMax: string;
   readonly chunkSize: string;
+  readonly imageFormat: "auto" | "raw";
   readonly dryRun?: true;
   readonly cache: boolean;
 }
@@ -92,6 +93,7 @@ export async function prepareBackup(
     cryptMode: crypt.mode,
     key: crypt.key?.key,
     wrappedKey: wrappedKeyOf(crypt),
+    imageFiles: options.imageFormat === "raw" ? "as-they-are" : "as-guests-see",
     noCache: !options.cache,
   };
 }

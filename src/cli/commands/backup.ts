@@ -39,6 +39,11 @@ export function registerBackupCommand(program: Command): void {
     .option("--skip-e2big-xattr", "leave out attributes of files that have too many")
     .option("--entries-max <count>", "directory entries held in memory", "1048576")
     .option("--chunk-size <KiB>", "average size of chunks, 64 to 4096, a power of two", "4096")
+    .addOption(
+      new Option("--image-format <format>", "qcow2, vmdk and vdi: what guests see, or the file")
+        .choices(["auto", "raw"])
+        .default("auto"),
+    )
     .option("--dry-run", "only say what would be backed up")
     .option("--no-cache", "ask the server not to fill its cache");
   addOutputFormatOption(

@@ -52,8 +52,7 @@ async function mount(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const { subject, mountPoint } = parseArguments(args);
-  const { BACKGROUND_KEY_DESCRIPTOR, mountInBackground, backgroundLink } =
-    await import("../mount-background.ts");
+  const { mountInBackground } = await import("../mount-background.ts");
   if (options.foreground !== true && options.backgroundChild === undefined) {
     const exitCode = await mountInBackground(signal, options);
     if (exitCode === exitCodes.ok) await printMountPoint(mountPoint, options);
@@ -61,27 +60,16 @@ async function mount(
   }
   if (options.passwordFile !== undefined) process.env["PBS_PASSWORD_FILE"] = options.passwordFile;
   if (options.fingerprint !== undefined) process.env["PBS_FINGERPRINT"] = options.fingerprint;
-  const { runMount } = await import("../run-mount.ts");
-  const { MountLog } = await import("../mount-log.ts");
-  const log = new MountLog();
-  const { backgroundChild } = options;
-  const link = backgroundChild === undefined ? undefined : backgroundLink(backgroundChild);
-  const isHandedOver = link !== undefined && options.keyfd !== undefined;
-  const running = runMount({
+  const { runMountHere } = await import("../run-mount-here.ts");
+  await runMountHere({
     subject,
     mountPoint,
-    options: isHandedOver ? { ...options, keyfd: BACKGROUND_KEY_DESCRIPTOR } : options,
-    log,
-    prompts: link?.prompts,
-    signal: link ? AbortSignal.any([signal, link.signal]) : signal,
-    onMounted: () => {
-      log.line("debug", `Mounted on ${mountPoint}`);
-      link?.mounted();
-      if (!link) void printMountPoint(mountPoint, options);
-      if (link) log.detach();
+    options,
+    signal,
+    onShown: () => {
+      void printMountPoint(mountPoint, options);
     },
   });
-  await running.finally(() => link?.close());
   return exitCodes.ok;
 }
 

@@ -14,6 +14,7 @@ export const officialCommandNames = [
   "list",
   "login",
   "logout",
+  "map",
   "mount",
   "namespace",
   "prune",
@@ -22,6 +23,7 @@ export const officialCommandNames = [
   "snapshot",
   "status",
   "task",
+  "unmap",
   "version",
 ] as const;
 
@@ -38,6 +40,7 @@ export function applyOfficialDefaults(program: Command): void {
   for (const command of program.commands) {
     if (command.name() === "backup") {
       command.setOptionValueWithSource("changeDetectionMode", "legacy", "default");
+      command.setOptionValueWithSource("imageFormat", "raw", "default");
     }
     if (command.name() === "mount") {
       command.addOption(new Option("--verbose", "stay in the foreground").hideHelp());

@@ -7,6 +7,7 @@ import {
   CATALOG_NAME,
   splitArchiveNames,
 } from "../../format/snapshot/archive-name.ts";
+import { type Digest } from "../../format/chunk/digest.ts";
 import { FIXED_CHUNK_BYTES } from "../../format/limits.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type PackCounter, packCounterFields } from "../archive/pack-counter.ts";
@@ -25,6 +26,8 @@ import { SharedCounters } from "../shared-counters.ts";
 import { SourceError } from "../source/source-error.ts";
 import { type SourceProblem } from "../source/source-problem.ts";
 import { type BackupSource } from "./backup-source.ts";
+import { nbdCuts } from "../vm/nbd-cuts.ts";
+import { openQemuImage, type QemuFormat, qemuFormatOf } from "../vm/qemu-image.ts";
 import { imageCuts, openImage } from "./image-cuts.ts";
 import { PreviousBackup } from "./previous-backup.ts";
 import { readSmallFile } from "./read-small-file.ts";
@@ -45,6 +48,8 @@ export interface BackupPlan extends SnapshotPlan {
   readonly walk: WalkChoices;
   /** Average chunk length of directory archives in bytes. */
   readonly chunkBytesAverage: number;
+  /** Whether image files are stored as they are, or qcow2, vmdk and vdi as what their guest sees. */
+  readonly imageFiles: "as-they-are" | "as-guests-see";
   readonly noCache: boolean;
 }
 
@@ -135,6 +140,11 @@ function plannedWalk(
   source: BackupSource,
 ): WalkRequest {
   return { source: Buffer.from(source.path), mode: changeDetection, ...walk };
+}
+
+/** What cannot be looked at is left to whoever opens it, who says why. */
+async function formatOf(path: string): Promise<QemuFormat | undefined> {
+  return await qemuFormatOf(path).catch(() => undefined);
 }
 
 class BackupRun {
@@ -262,20 +272,44 @@ class BackupRun {
   }
 
   async #uploadImage(source: BackupSource): Promise<void> {
-    const { signal, thread, pool } = this.#tools;
+    const { signal, thread } = this.#tools;
     const { path } = source;
     const name = archiveNameOf(`${source.name}.img`);
+    const format = this.#plan.imageFiles === "as-they-are" ? undefined : await formatOf(path);
+    if (format) {
+      await this.#uploadQemuImage(source, format);
+      return;
+    }
     await using content = await openImage(path);
     const size = content.kind === "file" ? content.size : undefined;
     await this.#previous.reuseChunks(name);
     const counters = new SharedCounters(packCounterFields);
-    const zeros = new Uint8Array(FIXED_CHUNK_BYTES);
-    const zeroDigest = await pool.digest(zeros, { key: this.#files.contentKey });
+    const zeroDigest = await this.#zeroDigest();
     const cuts = imageCuts(content, { path, arena: thread.arena, counters, signal, zeroDigest });
     const upload = await this.#openImageArchive(name, source, size);
     this.#tools.events.started({ source, counters, expectedBytes: size });
     await this.#files.upload(cuts, upload);
     await this.#files.close(name, upload);
+  }
+
+  async #uploadQemuImage(source: BackupSource, format: QemuFormat): Promise<void> {
+    const { signal, thread } = this.#tools;
+    const name = archiveNameOf(`${source.name}.img`);
+    await using image = await openQemuImage(source.path, { format, signal });
+    const { client } = image;
+    await this.#previous.reuseChunks(name);
+    const { counters } = this.#start(source, client.size);
+    const zeroDigest = await this.#zeroDigest();
+    const how = { since: undefined, arena: thread.arena, counters, signal, zeroDigest };
+    const upload = await this.#session.openFixedArchive(name, client.size);
+    await this.#files.upload(nbdCuts(client, how), upload);
+    await this.#files.close(name, upload);
+  }
+
+  /** Name of a chunk that is all zeros. */
+  async #zeroDigest(): Promise<Digest> {
+    const zeros = new Uint8Array(FIXED_CHUNK_BYTES);
+    return await this.#tools.pool.digest(zeros, { key: this.#files.contentKey });
   }
 
   async #openImageArchive(

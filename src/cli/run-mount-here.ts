@@ -1,0 +1,39 @@
+import { BACKGROUND_KEY_DESCRIPTOR, backgroundLink } from "./mount-background.ts";
+import { MountLog } from "./mount-log.ts";
+import { type MountCommandOptions } from "./mount-options.ts";
+import { type MountSubject } from "./mount-subject.ts";
+import { runMount } from "./run-mount.ts";
+
+/**
+ * Mounts in this process, and returns when the mount has ended. In one that was started to stay, questions are asked through
+ * the one that started it, which is let go when the mount is there.
+ */
+export async function runMountHere(run: {
+  readonly subject: MountSubject;
+  readonly mountPoint: string;
+  readonly options: MountCommandOptions;
+  readonly signal: AbortSignal;
+  /** Called when the mount is there and nobody else tells so. */
+  readonly onShown?: () => void;
+}): Promise<void> {
+  const { subject, mountPoint, options, signal, onShown } = run;
+  const { backgroundChild } = options;
+  const log = new MountLog();
+  const link = backgroundChild === undefined ? undefined : backgroundLink(backgroundChild);
+  const isHandedOver = link !== undefined && options.keyfd !== undefined;
+  const running = runMount({
+    subject,
+    mountPoint,
+    options: isHandedOver ? { ...options, keyfd: BACKGROUND_KEY_DESCRIPTOR } : options,
+    log,
+    prompts: link?.prompts,
+    signal: link ? AbortSignal.any([signal, link.signal]) : signal,
+    onMounted: () => {
+      log.line("debug", `Mounted on ${mountPoint}`);
+      link?.mounted();
+      if (link) log.detach();
+      else onShown?.();
+    },
+  });
+  await running.finally(() => link?.close());
+}
