@@ -40,6 +40,8 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   status: async () => (await import("./commands/status.ts")).registerStatusCommand,
   benchmark: async () => (await import("./commands/benchmark.ts")).registerBenchmarkCommand,
   mount: async () => (await import("./commands/mount.ts")).registerMountCommand,
+  "file-restore": async () =>
+    (await import("./commands/file-restore.ts")).registerFileRestoreCommand,
   map: async () => (await import("./commands/map.ts")).registerMapCommand,
   unmap: async () => (await import("./commands/unmap.ts")).registerUnmapCommand,
   umount: async () => (await import("./commands/umount.ts")).registerUmountCommand,

@@ -1,11 +1,14 @@
 import { execFileSync } from "node:child_process";
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
+  openSync,
   readFileSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 
@@ -24,7 +27,7 @@ import { tempDir } from "../support/temp-dir.ts";
 
 const MIB = 1024 * 1024;
 
-/** A disk of 64 MiB with a GPT, whose first partition has an ext4 file system with some files. */
+/** A disk of 64 MiB with a partition table, whose first partition has an ext4 file system with some files. */
 function makeDiskImage(folder: string): string {
   const tree = join(folder, "tree");
   mkdirSync(join(tree, "etc"), { recursive: true });
@@ -32,8 +35,17 @@ function makeDiskImage(folder: string): string {
   writeFileSync(join(tree, "large"), Buffer.alloc(9 * MIB, "large"));
   const image = join(folder, "disk.raw");
   execFileSync("truncate", ["-s", "64M", image]);
+  // One entry of an MBR: type 0x83, from sector 2048 on, 48 MiB.
+  const table = Buffer.alloc(66);
+  table.writeUInt8(0x83, 4);
+  table.writeUInt32LE(2048, 8);
+  table.writeUInt32LE((48 * MIB) / 512, 12);
+  table.writeUInt16LE(0xaa55, 64);
   const offset = `offset=${MIB}`;
   execFileSync("mke2fs", ["-q", "-t", "ext4", "-d", tree, "-E", offset, image, "48M"]);
+  const disk = openSync(image, "r+");
+  writeSync(disk, table, 0, table.length, 446);
+  closeSync(disk);
   return image;
 }
 
@@ -148,5 +160,31 @@ describe("images in snapshots", function () {
     expect(existsSync("/run/amber/map") && readFileSync("/proc/mounts", "utf8")).to.not.contain(
       "/run/amber/map",
     );
+  });
+
+  it("lists and extracts files inside an image, without mounting the file system", () => {
+    amber("backup", "--backup-id", "files-in", `disk.img:${raw}`);
+    const target = join(folder.path, "extracted");
+
+    const archives = amber("file-restore", "list", "host/files-in", "/");
+    const listed = amber("file-restore", "list", "host/files-in", "/disk.img.fidx/part");
+    expect(archives.stdout).to.equal("disk.img.fidx\n");
+    expect(listed.stdout).to.equal("1\n");
+    const etc = "/disk.img.fidx/part/1/etc";
+    const json = amber("file-restore", "list", "host/files-in", etc, "--output-format", "json");
+    const file = amber("file-restore", "extract", "host/files-in", `${etc}/hello world`, "-");
+    amber("file-restore", "extract", "host/files-in", "/disk.img.fidx/part/1", target);
+
+    expect(JSON.parse(json.stdout)).to.deep.equal([
+      {
+        filepath: Buffer.from(`${etc}/hello world`).toString("base64"),
+        text: "hello world",
+        type: "f",
+        leaf: true,
+        size: 21,
+      },
+    ]);
+    expect(file.stdout).to.equal("hello from the image\n");
+    execFileSync("cmp", [join(target, "large"), join(folder.path, "tree/large")]);
   });
 });

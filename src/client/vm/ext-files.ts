@@ -1,0 +1,122 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type Readable } from "node:stream";
+import { promisify } from "node:util";
+
+import { type FileTree, type TreeEntry } from "./file-tree.ts";
+import { VmError } from "./vm-error.ts";
+
+const run = promisify(execFile);
+
+/** Inode of the root directory of every ext file system. */
+const EXT_ROOT = 2;
+
+/** Longest listing in bytes; ours. */
+const LISTING_BYTES_MAX = 256 * 1024 * 1024;
+
+/** What `ls -p` of debugfs prints for an entry: inode, mode, owner, group, name, size. */
+const LISTED = /^\/(?<inode>\d+)\/(?<mode>[0-7]+)\/\d+\/\d+\/(?<name>.*)\/(?<size>\d*)\/$/s;
+
+const kinds: Readonly<Record<string, TreeEntry["kind"]>> = {
+  "04": "directory",
+  "10": "file",
+  "12": "symlink",
+};
+
+/**
+ * An ext2, ext3 or ext4 file system inside an image, read with `debugfs` and without mounting it.
+ *
+ * Entries are addressed by inode, so that names may be anything. What an image says is not trusted: names that are none are left
+ * out of listings.
+ */
+export class ExtFiles implements FileTree {
+  readonly #device: string;
+  readonly #inodes = new WeakMap<TreeEntry, number>();
+  readonly root: TreeEntry = { name: "", kind: "directory", size: 0, mode: 0o755 };
+
+  /**
+   * Chooses a file system.
+   *
+   * @param path The image.
+   * @param offset Bytes in front of the file system.
+   */
+  constructor(path: string, offset: number) {
+    this.#device = `${path}?offset=${offset}`;
+    this.#inodes.set(this.root, EXT_ROOT);
+  }
+
+  async list(directory: TreeEntry): Promise<readonly TreeEntry[]> {
+    const { stdout } = await this.#run(`ls -p <${this.#inodeOf(directory)}>`);
+    return stdout.split("\n").flatMap((line) => {
+      const { inode, mode = "", name = "", size } = LISTED.exec(line)?.groups ?? {};
+      if (inode === undefined || ["", ".", ".."].includes(name) || name.includes("/")) return [];
+      const entry: TreeEntry = {
+        name,
+        kind: kinds[mode.slice(0, 2)] ?? "other",
+        mode: Number.parseInt(mode, 8) & 0o777,
+        size: Number(size ?? 0),
+      };
+      this.#inodes.set(entry, Number(inode));
+      return [entry];
+    });
+  }
+
+  /** Fails while it is read when the file system is damaged. */
+  async *read(entry: TreeEntry): AsyncGenerator<Uint8Array, void, void> {
+    const { name } = entry;
+    const request = `cat <${this.#inodeOf(entry)}>`;
+    const child = spawn("debugfs", ["-R", request, this.#device], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const ended = once(child, "close");
+    ended.catch(() => undefined); // Awaited below, unless the reader leaves early.
+    let told = "";
+    child.stderr.on("data", (piece: Buffer) => (told += piece.toString()));
+    try {
+      const output: Readable = child.stdout;
+      for await (const piece of output) if (piece instanceof Uint8Array) yield piece;
+      await ended;
+    } catch (cause) {
+      throw debugfsError(`read "${name}"`, cause);
+    } finally {
+      child.kill();
+    }
+    const complaint = complaintOf(told);
+    if (complaint !== "")
+      throw new VmError("VM_TOOL_FAILED", `read "${name}"`, { detail: complaint });
+  }
+
+  #inodeOf(entry: TreeEntry): number {
+    const inode = this.#inodes.get(entry);
+    if (inode === undefined) throw new TypeError(`"${entry.name}" is not of this file system`);
+    return inode;
+  }
+
+  async #run(request: string): Promise<{ readonly stdout: string }> {
+    try {
+      const ran = await run("debugfs", ["-R", request, this.#device], {
+        maxBuffer: LISTING_BYTES_MAX,
+      });
+      const detail = complaintOf(ran.stderr);
+      if (detail !== "") throw new VmError("VM_TOOL_FAILED", "read the file system", { detail });
+      return ran;
+    } catch (cause) {
+      throw cause instanceof VmError ? cause : debugfsError("read the file system", cause);
+    }
+  }
+}
+
+/** It always says its version, and never fails by its status. */
+function complaintOf(told: string): string {
+  return told
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^debugfs \d/.test(line))
+    .join("; ");
+}
+
+function debugfsError(action: string, cause: unknown): VmError {
+  const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+  if (!isMissing) return new VmError("VM_TOOL_FAILED", action, { cause });
+  const detail = "debugfs is not installed (package e2fsprogs)";
+  return new VmError("VM_TOOL_MISSING", action, { cause, detail });
+}
