@@ -300,7 +300,15 @@ class BackupRun {
     await this.#previous.reuseChunks(name);
     const { counters } = this.#start(source, client.size);
     const zeroDigest = await this.#zeroDigest();
-    const how = { since: undefined, arena: thread.arena, counters, signal, zeroDigest };
+    const how = {
+      since: undefined,
+      writtenSince: undefined,
+      pieceBytes: FIXED_CHUNK_BYTES,
+      arena: thread.arena,
+      counters,
+      signal,
+      zeroDigest,
+    };
     const upload = await this.#session.openFixedArchive(name, client.size);
     await this.#files.upload(nbdCuts(client, how), upload);
     await this.#files.close(name, upload);

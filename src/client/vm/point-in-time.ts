@@ -95,8 +95,9 @@ export class PointInTime {
   /** Makes the disks readable. */
   async share(): Promise<void> {
     const { qmp, plans } = this.#options;
-    for (const [i, { disk, base }] of plans.entries()) {
+    for (const [i, { disk, base, next }] of plans.entries()) {
       const { filter, access, exportId } = setupNames(i);
+      const names = [...(base === undefined ? [] : [base]), ...(disk.isWritable ? [next] : [])];
       if (disk.isWritable) {
         const node = { driver: "snapshot-access", "node-name": access, file: filter };
         await qmp.execute("blockdev-add", node);
@@ -107,17 +108,18 @@ export class PointInTime {
         "node-name": disk.isWritable ? access : disk.node,
         name: disk.name,
         writable: false,
-        ...(base === undefined ? {} : { bitmaps: [{ node: disk.node, name: base }] }),
+        bitmaps: names.map((name) => ({ node: disk.node, name })),
       });
     }
   }
 
   /** Opens a disk as it was. */
-  async open({ disk, base }: BitmapPlan): Promise<NbdClient> {
+  async open({ disk, base, next }: BitmapPlan): Promise<NbdClient> {
+    const names = [...(base === undefined ? [] : [base]), ...(disk.isWritable ? [next] : [])];
     return await NbdClient.open({
       path: this.#socketPath,
       exportName: disk.name,
-      contexts: [ALLOCATION_CONTEXT, ...(base === undefined ? [] : [bitmapContext(base)])],
+      contexts: [ALLOCATION_CONTEXT, ...names.map((name) => bitmapContext(name))],
       signal: this.#options.signal,
     });
   }

@@ -20,7 +20,7 @@ import {
   planBitmap,
   type TrackedDisk,
 } from "./dirty-bitmaps.ts";
-import { nbdCuts, type UnchangedSince } from "./nbd-cuts.ts";
+import { nbdCuts, SNAPSHOT_PIECE_BYTES, type UnchangedSince } from "./nbd-cuts.ts";
 import { PointInTime } from "./point-in-time.ts";
 import { isRunning, processIdentity } from "./process-identity.ts";
 import { QmpClient } from "./qmp-client.ts";
@@ -255,7 +255,10 @@ class VmBackupRun {
     tools.events.started({ source, counters, expectedBytes: disk.size });
     try {
       const { arena, signal } = tools;
-      await files.upload(nbdCuts(client, { since, arena, counters, signal, zeroDigest }), upload);
+      const how = { since, arena, counters, signal, zeroDigest };
+      const writtenSince = disk.isWritable ? plan.next : undefined;
+      const cuts = nbdCuts(client, { ...how, writtenSince, pieceBytes: SNAPSHOT_PIECE_BYTES });
+      await files.upload(cuts, upload);
     } catch (error) {
       throw await pointInTime.explain(error);
     }

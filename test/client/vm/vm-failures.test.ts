@@ -80,10 +80,11 @@ async function guestWrites(
   pattern: number,
   offset: number,
   size: number,
+  flags = `-P ${pattern}`,
 ): Promise<void> {
   const device = "/machine/peripheral/vd0/virtio-backend";
   await guest().control.execute("human-monitor-command", {
-    "command-line": `qemu-io -d ${device} "write -P ${pattern} ${offset} ${size}"`,
+    "command-line": `qemu-io -d ${device} "write ${flags} ${offset} ${size}"`,
   });
   content.fill(pattern, offset, offset + size);
 }
@@ -349,6 +350,24 @@ describe("client/vm, when something goes wrong", function () {
     expect(readOf(backup)).to.equal(0);
     const added = await world.lab.restored(backup, "drive-vd1.img");
     expect(added.equals(Buffer.alloc(8 * MIB))).to.equal(true);
+  });
+
+  it("stores the moment of the cut, whatever the guest writes or discards before it is read", async () => {
+    await using world = await makeWorld();
+    const before = Buffer.from(world.content);
+    const onCut = async (): Promise<void> => {
+      await guestWrites(world, 9, 8 * MIB, 4096);
+      await guestWrites(world, 9, 16 * MIB, 200 * 1024);
+      await guestWrites(world, 9, 40 * MIB, 4096);
+      await guestWrites(world, 0, 20 * MIB, 4 * MIB, "-z -u");
+    };
+
+    const first = await world.lab.backUp(world.guest().qmpPath, {}, { onCut });
+    const restored = await world.lab.restored(first, "drive-vd0.img");
+    const second = await world.lab.backUp(world.guest().qmpPath);
+
+    expect(restored.equals(before)).to.equal(true);
+    await expectExact(world, second);
   });
 
   it("pauses until everything is read in mode suspend", async () => {
