@@ -32,9 +32,9 @@ describe("web: from the login to a file of a backup", function () {
     await page.getByRole("textbox", { name: "Password" }).fill("test-password");
     await page.getByRole("button", { name: "Log in" }).click();
 
-    await page.getByRole("heading", { name: "Dashboard" }).waitFor();
+    await page.getByRole("heading", { name: "Are my backups good?" }).waitFor();
     await page.reload();
-    await page.getByRole("heading", { name: "Dashboard" }).waitFor();
+    await page.getByRole("heading", { name: "Are my backups good?" }).waitFor();
   });
 
   it("goes from the list of datastores to a file in a split archive, and saves it", async () => {

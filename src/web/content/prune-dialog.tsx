@@ -1,4 +1,4 @@
-import { Badge, Group, ScrollArea, Table, Text } from "@mantine/core";
+import { Group, ScrollArea, Table, Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
@@ -14,6 +14,7 @@ import { ActionDialog } from "../parts/action-dialog.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { tell } from "../parts/notices.tsx";
 import { useRefresh } from "../parts/refresh.ts";
+import { StateBadge } from "../parts/state-badge.tsx";
 import { timeText } from "../parts/time-text.ts";
 import { pruneWords } from "../strings/prune-words.ts";
 import { KeepFields } from "./keep-fields.tsx";
@@ -85,9 +86,9 @@ function Plan({ snapshots }: { readonly snapshots: readonly PrunedSnapshot[] }):
               <Table.Tr key={snapshot["backup-time"]}>
                 <Table.Td>{timeText(snapshot["backup-time"])}</Table.Td>
                 <Table.Td>
-                  <Badge color={snapshot.keep ? "teal.9" : "red.9"} variant="light" tt="none">
+                  <StateBadge tone={snapshot.keep ? "good" : "bad"}>
                     {snapshot.keep ? pruneWords.keep : pruneWords.remove}
-                  </Badge>
+                  </StateBadge>
                 </Table.Td>
                 <Table.Td>{snapshot.reason}</Table.Td>
               </Table.Tr>

@@ -1,8 +1,9 @@
-import { Anchor, Badge, Text } from "@mantine/core";
+import { Anchor, Text } from "@mantine/core";
 import { type ReactElement } from "react";
 
 import { type SnapshotItem } from "../api/snapshots-api.ts";
 import { hashTo } from "../frame/hash-route.ts";
+import { StateBadge } from "../parts/state-badge.tsx";
 import { nowSec } from "../parts/time-text.ts";
 import { contentWords } from "../strings/content-words.ts";
 import { verifyStateOf } from "./snapshot-state.ts";
@@ -19,16 +20,15 @@ export function VerifyBadge({ snapshot }: { readonly snapshot: SnapshotItem }): 
       </Text>
     );
   }
-  const look = {
-    ok: { color: "teal.9", text: words.ok },
-    old: { color: "yellow.9", text: words.old(state.kind === "old" ? state.ageDays : 0) },
-    failed: { color: "red.9", text: words.failed },
-  }[state.kind];
+  const looks = {
+    ok: { tone: "good", text: words.ok },
+    old: { tone: "warning", text: words.old(state.kind === "old" ? state.ageDays : 0) },
+    failed: { tone: "bad", text: words.failed },
+  } as const;
+  const look = looks[state.kind];
   return (
     <Anchor href={hashTo(["tasks", state.upid])} underline="never">
-      <Badge color={look.color} variant={state.kind === "failed" ? "filled" : "light"} tt="none">
-        {look.text}
-      </Badge>
+      <StateBadge tone={look.tone}>{look.text}</StateBadge>
     </Anchor>
   );
 }
@@ -44,11 +44,7 @@ export function GroupVerifyBadge({
   const failed = kinds.filter((kind) => kind === "failed").length;
   const unverified = kinds.filter((kind) => kind === "none").length;
   if (failed > 0) {
-    return (
-      <Badge color="red.9" tt="none">
-        {words.someFailed(failed)}
-      </Badge>
-    );
+    return <StateBadge tone="bad">{words.someFailed(failed)}</StateBadge>;
   }
   if (unverified > 0 && unverified === kinds.length) {
     return (
@@ -64,9 +60,5 @@ export function GroupVerifyBadge({
       </Text>
     );
   }
-  return (
-    <Badge color="teal.9" variant="light" tt="none">
-      {words.ok}
-    </Badge>
-  );
+  return <StateBadge tone="good">{words.ok}</StateBadge>;
 }

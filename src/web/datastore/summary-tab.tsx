@@ -14,12 +14,13 @@ import { showDialog } from "../parts/dialog-host.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { sizeText } from "../parts/size-text.ts";
 import { TimeAgo } from "../parts/time-ago.tsx";
-import { agoText } from "../parts/time-text.ts";
 import { VerifyDialog } from "../content/verify-dialog.tsx";
 import { datastoreWords } from "../strings/datastore-words.ts";
 import { frameWords } from "../strings/frame-words.ts";
 import { CollectDialog } from "./collect-dialog.tsx";
+import { deduplicationOf } from "./deduplication.ts";
 import { FactCard } from "./fact-card.tsx";
+import { fullText } from "./full-text.ts";
 import { UsageBar } from "./usage-bar.tsx";
 
 const words = datastoreWords;
@@ -67,12 +68,6 @@ function SpaceCard({
       <UsageBar used={used} total={total} label={words.usage} />
     </FactCard>
   );
-}
-
-/** When it will be full, in words: 0 means never, absent means unknown. */
-export function fullText(fullDate: number | undefined): string {
-  if (fullDate === undefined) return words.fullUnknown;
-  return fullDate === 0 ? words.fullNever : words.fullOn(agoText(fullDate));
 }
 
 function ContentCard({
@@ -127,12 +122,6 @@ function DeduplicationCard({
       detail={factor === undefined ? words.deduplicationUnknown : words.deduplicationHint}
     />
   );
-}
-
-/** How much larger the data of all indexes is than the chunks; `undefined` before the first collection. */
-export function deduplicationOf(status: CollectionStatus | undefined): number | undefined {
-  if (!status || status["disk-bytes"] === 0) return undefined;
-  return status["index-data-bytes"] / status["disk-bytes"];
 }
 
 function CollectionCard({ store }: { readonly store: string }): ReactElement {

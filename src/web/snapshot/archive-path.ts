@@ -18,7 +18,7 @@ export function stepsTo(id: string): readonly PathStep[] {
 }
 
 /** Names in bytes, one character a byte, the archive's first. */
-function partsOf(id: string): readonly string[] {
+export function partsOf(id: string): readonly string[] {
   return atob(id)
     .split("/")
     .filter((part) => part !== "");
@@ -30,6 +30,12 @@ export function idOfParts(parts: readonly string[]): string {
 }
 
 /** A name as people read it; bytes that are no UTF-8 become replacement characters. */
-function nameOfPart(part: string): string {
+export function nameOfPart(part: string): string {
   return new TextDecoder().decode(Uint8Array.from(part, (character) => character.charCodeAt(0)));
+}
+
+/** Identity of the folder above; the root of the archive has the empty one. */
+export function parentOf(id: string): string {
+  const parts = partsOf(id);
+  return parts.length <= 2 ? "" : idOfParts(parts.slice(0, -1));
 }

@@ -6,10 +6,16 @@ import { decodedFileUrl, storedFileUrl } from "../api/snapshots-api.ts";
 import { type SnapshotPlace } from "../api/snapshot-place.ts";
 import { hashTo } from "../frame/hash-route.ts";
 import { saveFrom } from "../parts/save-from.ts";
+import { saveStream } from "../parts/save-stream.ts";
 import { sizeText } from "../parts/size-text.ts";
+import { useAttempt } from "../parts/use-attempt.ts";
 import { contentWords } from "../strings/content-words.ts";
 import { snapshotWords as words } from "../strings/snapshot-words.ts";
+import { wholePieces } from "../vault/vault-folder-source.ts";
 import { type ShownArchive } from "./archive-list.ts";
+
+/** Encrypted for the master key: no key of the vault opens it (docs/encryption.md). */
+const WRAPPED_KEY = "rsa-encrypted.key.blob";
 
 const icon = { size: 18, stroke: 1.6, "aria-hidden": true, className: "name-icon" } as const;
 
@@ -25,9 +31,12 @@ const icons = {
 export function ArchiveTable({
   place,
   archives,
+  isInVault,
 }: {
   readonly place: SnapshotPlace;
   readonly archives: readonly ShownArchive[];
+  /** Whether content is decrypted in this page. */
+  readonly isInVault: boolean;
 }): ReactElement {
   return (
     <Table.ScrollContainer minWidth={320} type="native">
@@ -43,7 +52,7 @@ export function ArchiveTable({
         </Table.Thead>
         <Table.Tbody>
           {archives.map((archive) => (
-            <ArchiveRow key={archive.name} place={place} archive={archive} />
+            <ArchiveRow key={archive.name} {...{ place, archive, isInVault }} />
           ))}
         </Table.Tbody>
       </Table>
@@ -54,11 +63,14 @@ export function ArchiveTable({
 function ArchiveRow({
   place,
   archive,
+  isInVault,
 }: {
   readonly place: SnapshotPlace;
   readonly archive: ShownArchive;
+  readonly isInVault: boolean;
 }): ReactElement {
-  const { name, shortName, kind, size, cryptMode } = archive;
+  const attempt = useAttempt();
+  const { shortName, kind, size, cryptMode } = archive;
   const isEncrypted = cryptMode === "encrypt";
   const hash = archiveHash(place, archive);
   return (
@@ -96,13 +108,9 @@ function ArchiveRow({
             variant="default"
             leftSection={<IconDownload size={16} aria-hidden />}
             aria-label={words.downloadFile(shortName)}
-            onClick={() =>
-              isEncrypted
-                ? saveFrom(storedFileUrl(place, name), name)
-                : saveFrom(decodedFileUrl(place, name), shortName)
-            }
+            onClick={() => attempt(async () => await saveArchive(place, archive, isInVault))}
           >
-            {isEncrypted ? words.downloadStored : words.download}
+            {words.download}
           </Button>
         </Group>
       </Table.Td>
@@ -110,9 +118,26 @@ function ArchiveRow({
   );
 }
 
-/** Address of an archive opened as a folder, or of a folder in it. */
-export function archiveHash(place: SnapshotPlace, archive: ShownArchive, folder = ""): string {
+/** Whole archives, decrypted here where the vault has the key, else decoded by the server. */
+async function saveArchive(
+  place: SnapshotPlace,
+  { name, shortName, size, cryptMode }: ShownArchive,
+  isInVault: boolean,
+): Promise<void> {
+  if (isInVault && cryptMode === "encrypt" && name !== WRAPPED_KEY) {
+    await saveStream(wholePieces({ snapshot: place, archive: name }), shortName, size);
+  } else if (name === WRAPPED_KEY) saveFrom(storedFileUrl(place, name), name);
+  else saveFrom(decodedFileUrl(place, name), shortName);
+}
+
+/** Address of an archive opened as a folder, of a folder in it, or of a file shown beside its folder. */
+export function archiveHash(
+  place: SnapshotPlace,
+  archive: ShownArchive,
+  folder = "",
+  file = "",
+): string {
   const { store, ns, type, id, timeSec } = place;
   const path = ["datastore", store, "snapshot", type, id, String(timeSec)];
-  return hashTo(path, { ns, archive: archive.name, folder });
+  return hashTo(path, { ns, archive: archive.name, folder, file });
 }

@@ -1,32 +1,42 @@
 import { Anchor, Breadcrumbs, Button, Group, Menu, Stack, TextInput } from "@mantine/core";
-import { IconDownload, IconSearch } from "@tabler/icons-react";
+import { IconArrowsDiff, IconDownload, IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactElement, useMemo, useState } from "react";
 
+import { type SnapshotItem } from "../api/snapshots-api.ts";
 import { type SnapshotPlace } from "../api/snapshot-place.ts";
 import { goTo } from "../frame/hash-route.ts";
 import { Loaded } from "../parts/loaded.tsx";
 import { useAttempt } from "../parts/use-attempt.ts";
 import { VirtualGrid } from "../parts/virtual-grid.tsx";
+import { compareWords } from "../strings/compare-words.ts";
 import { snapshotWords as words } from "../strings/snapshot-words.ts";
 import { type ShownArchive } from "./archive-list.ts";
 import { idOfParts, stepsTo } from "./archive-path.ts";
 import { archiveHash } from "./archive-table.tsx";
+import { FileHistory } from "./file-history.tsx";
 import { folderColumns } from "./folder-columns.tsx";
 import { type FolderItem, type FolderSource } from "./folder-source.ts";
+import { PreviewPanel } from "./preview-panel.tsx";
 
 /** An archive as a folder: its entries, the way to them, and downloads. */
 export function FolderBrowser({
   place,
   archive,
   source,
+  all,
   folder,
+  file,
 }: {
   readonly place: SnapshotPlace;
   readonly archive: ShownArchive;
   readonly source: FolderSource;
+  /** Every snapshot of the group. */
+  readonly all: readonly SnapshotItem[];
   /** Identity of the folder that is shown; empty for the root. */
   readonly folder: string;
+  /** Identity of the file that is shown beside it. */
+  readonly file: string | undefined;
 }): ReactElement {
   const query = useQuery({
     queryKey: ["folder", source.key, folder],
@@ -54,11 +64,24 @@ export function FolderBrowser({
             ))}
           </Breadcrumbs>
         </nav>
-        <FolderDownload source={source} folder={here} />
+        <Group gap="xs">
+          <Button
+            component="a"
+            href={`${archiveHash(place, archive)}&compare=`}
+            variant="default"
+            leftSection={<IconArrowsDiff size={16} aria-hidden />}
+          >
+            {compareWords.compare}
+          </Button>
+          <FolderDownload source={source} folder={here} />
+        </Group>
       </Group>
       <Loaded query={query}>
         {(items) => (
-          <FolderGrid key={folder} place={place} archive={archive} source={source} items={items} />
+          <>
+            <FolderGrid key={folder} {...{ place, archive, source, items, folder }} />
+            <ShownFile {...{ place, archive, source, all, folder }} item={itemNamed(items, file)} />
+          </>
         )}
       </Loaded>
     </Stack>
@@ -100,18 +123,24 @@ function FolderGrid({
   archive,
   source,
   items,
+  folder,
 }: {
   readonly place: SnapshotPlace;
   readonly archive: ShownArchive;
   readonly source: FolderSource;
   readonly items: readonly FolderItem[];
+  readonly folder: string;
 }): ReactElement {
   const [search, setSearch] = useState("");
+  const hashOf = (item: FolderItem): string =>
+    item.type === "d"
+      ? archiveHash(place, archive, item.id)
+      : archiveHash(place, archive, folder, item.id);
   const rows = useMemo(() => sorted(items, search), [items, search]);
   const columns = useMemo(
-    () => folderColumns(source, (item) => archiveHash(place, archive, item.id)),
+    () => folderColumns(source, (item) => hashOf(item)),
     // eslint-disable-next-line react-hooks/exhaustive-deps -- a place is made anew with every address
-    [source, archive],
+    [source, archive, folder],
   );
   return (
     <>
@@ -131,12 +160,48 @@ function FolderGrid({
         rows={rows}
         rowKey={(item) => item.id}
         onOpen={(item) => {
-          if (item.type === "d") goTo(archiveHash(place, archive, item.id));
+          if (canOpen(item)) goTo(hashOf(item));
         }}
         empty={search === "" ? words.emptyFolder : words.nothingFound}
       />
     </>
   );
+}
+
+function ShownFile({
+  place,
+  archive,
+  source,
+  all,
+  folder,
+  item,
+}: {
+  readonly place: SnapshotPlace;
+  readonly archive: ShownArchive;
+  readonly source: FolderSource;
+  readonly all: readonly SnapshotItem[];
+  readonly folder: string;
+  readonly item: FolderItem | undefined;
+}): ReactElement | undefined {
+  if (!item) return undefined;
+  return (
+    <PreviewPanel
+      key={item.id}
+      source={source}
+      item={item}
+      history={<FileHistory place={place} archive={archive} item={item} all={all} />}
+      onClose={() => goTo(archiveHash(place, archive, folder))}
+    />
+  );
+}
+
+function itemNamed(items: readonly FolderItem[], id: string | undefined): FolderItem | undefined {
+  return id === undefined ? undefined : items.find((item) => item.id === id && canOpen(item));
+}
+
+/** Folders are entered, files shown. */
+function canOpen({ type }: FolderItem): boolean {
+  return type === "d" || type === "f" || type === "h";
 }
 
 /** Folders first, then by name as people count. */

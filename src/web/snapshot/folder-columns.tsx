@@ -58,8 +58,13 @@ function Name({ item, hash }: { readonly item: FolderItem; readonly hash: string
   return (
     <span className="grid-name">
       {iconOf(item.type)}
-      {item.type === "d" ? (
-        <Anchor href={hash} size="sm" fw={500} truncate>
+      {item.type === "d" || item.type === "f" || item.type === "h" ? (
+        <Anchor
+          href={hash}
+          size="sm"
+          truncate
+          {...(item.type === "d" ? { fw: 500 } : { c: "inherit" })}
+        >
           {item.name}
         </Anchor>
       ) : (

@@ -15,7 +15,6 @@ export const snapshotWords = {
   openArchive: (name: string) => `Open ${name} as a folder`,
   download: "Download",
   downloadFile: (name: string) => `Download ${name}`,
-  downloadStored: "Download as stored",
   downloadZip: "Download as zip",
   downloadTar: "Download as tar.zst",
   downloadFolder: "Download this folder",
@@ -44,8 +43,4 @@ export const snapshotWords = {
     s: "socket",
   },
   entries: (count: number) => (count === 1 ? "1 entry" : `${count} entries`),
-  menu: (name: string) => `What to do with ${name}`,
-  commands: "Commands",
-  restoreCommand: "Restore this archive on another machine",
-  mountCommand: "Mount this snapshot on another machine",
 } as const;

@@ -1,0 +1,40 @@
+import { queryOptions, type QueryClient } from "@tanstack/react-query";
+
+import { datastoresQuery } from "../api/datastore-api.ts";
+import { namespacesQuery, snapshotsQuery } from "../api/snapshots-api.ts";
+import { nowSec } from "../parts/time-text.ts";
+import { type GroupHealth, groupHealth } from "./group-health.ts";
+
+/**
+ * Health of every group of every datastore, through the same reads as the content, which then is there already.
+ *
+ * A datastore that cannot be read is left out: its usage says so.
+ */
+// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types -- types of queries cannot be written down
+export const healthQuery = (client: QueryClient) =>
+  queryOptions({
+    queryKey: ["content", "health"],
+    queryFn: async (): Promise<readonly GroupHealth[]> => {
+      const stores = await client.query(datastoresQuery);
+      const all: GroupHealth[] = [];
+      for (const { store } of stores) {
+        try {
+          all.push(...(await healthOf(client, store)));
+        } catch {
+          continue;
+        }
+      }
+      return all;
+    },
+    staleTime: 30_000,
+    refetchInterval: 5 * 60_000,
+  });
+
+async function healthOf(client: QueryClient, store: string): Promise<readonly GroupHealth[]> {
+  const all: GroupHealth[] = [];
+  for (const ns of await client.query(namespacesQuery(store))) {
+    const snapshots = await client.query(snapshotsQuery({ store, ns }));
+    all.push(...groupHealth({ store, ns }, snapshots, nowSec()));
+  }
+  return all;
+}

@@ -1,0 +1,177 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+
+import { expect } from "chai";
+import { type Page } from "playwright-core";
+
+import { parseKeyFile } from "../../src/format/crypto/key-file.ts";
+import { unlockKeyFile } from "../../src/format/crypto/lock-key.ts";
+import { createNativeProvider } from "../../src/format/crypto/native-provider.ts";
+import { startRecordingProxy } from "../support/recording-proxy.ts";
+import { tempDir } from "../support/temp-dir.ts";
+import { logIn, needBrowser, openPage, openPageAt, sharedWorld } from "../support/web-page.ts";
+import { WORLD_PASSPHRASE, type WebWorld } from "../support/web-world.ts";
+
+describe("web: encrypted snapshots", function () {
+  this.timeout(90_000);
+  let world: WebWorld;
+  before(async function () {
+    needBrowser(this);
+    world = await sharedWorld();
+  });
+
+  const split = (): string =>
+    `#/datastore/store1/snapshot/host/vault/${world.newestSec - 86_400}?archive=root.mpxar.didx`;
+  const legacy = (): string =>
+    `#/datastore/store1/snapshot/host/vault/${world.newestSec}?archive=root.pxar.didx`;
+
+  async function unlock(page: Page, passphrase = WORLD_PASSPHRASE): Promise<void> {
+    await page.locator('input[type="file"]').setInputFiles(world.keyFile);
+    await page.getByRole("textbox", { name: "Passphrase" }).fill(passphrase);
+    await page.getByRole("button", { name: "Open", exact: true }).click();
+  }
+
+  async function savedFile(page: Page, name: string): Promise<Buffer> {
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: `Download ${name}` }).click();
+    return readFileSync(await (await download).path());
+  }
+
+  it("opens with the key file what the server cannot read, in both forms of archives", async () => {
+    await using open = await openPageAt(split());
+    const { page } = open;
+    await unlock(page);
+    await page.getByText("Signature checked").waitFor();
+    const original = readFileSync(join(world.source, "large.bin"));
+
+    const fromSplit = await savedFile(page, "large.bin");
+    await page.goto(`${world.url}${legacy()}`);
+    const fromLegacy = await savedFile(page, "large.bin");
+
+    expect(fromSplit.equals(original)).to.equal(true);
+    expect(fromLegacy.equals(original)).to.equal(true);
+    expect(open.complaints).to.deep.equal([]);
+  });
+
+  it("says that a passphrase or a key is the wrong one", async () => {
+    await using folder = await tempDir();
+    const other = join(folder.path, "other.key");
+    world.amber(["key", "create", "--kdf", "none", other]);
+    await using open = await openPageAt(split());
+    const { page } = open;
+
+    await unlock(page, "not the passphrase");
+    await page.getByRole("alert").getByText("wrong passphrase").waitFor();
+    await page.locator('input[type="file"]').setInputFiles(other);
+    await page.getByRole("button", { name: "Open", exact: true }).click();
+
+    await page.getByRole("alert").getByText("the snapshot needs").waitFor();
+  });
+
+  it("says that a file is no key file", async () => {
+    await using folder = await tempDir();
+    const path = join(folder.path, "no.key");
+    writeFileSync(path, "not a key");
+    await using open = await openPageAt(split());
+
+    await open.page.locator('input[type="file"]').setInputFiles(path);
+    await open.page.getByRole("button", { name: "Open", exact: true }).click();
+
+    await open.page.getByRole("alert").getByText("key file").waitFor();
+  });
+
+  it("saves a folder as zip, and shows a text, without the server's help", async () => {
+    await using open = await openPageAt(split());
+    const { page } = open;
+    await unlock(page);
+    await page.getByRole("link", { name: "documents" }).click();
+    await page.getByRole("link", { name: "letter.txt" }).waitFor();
+
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download this folder" }).click();
+    await page.getByRole("menuitem", { name: "Download as zip" }).click();
+    const zip = readFileSync(await (await download).path());
+    await page.getByRole("link", { name: "letter.txt" }).click();
+    await page.getByRole("dialog").getByText("Dear all,").waitFor();
+
+    expect(zip.subarray(0, 2).toString()).to.equal("PK");
+    expect(zip.includes("documents/2026/report.pdf")).to.equal(true);
+  });
+
+  it("never sends the key, the key file or the passphrase anywhere", async () => {
+    await using proxy = await startRecordingProxy(Number(new URL(world.url).port));
+    await using open = await openPage("about:blank");
+    const { page, context } = open;
+    const origins = new Set<string>();
+    context.on("request", (request) => origins.add(new URL(request.url()).origin));
+    const origin = `https://127.0.0.1:${proxy.port}`;
+    await page.goto(`${origin}/${split()}`);
+    await logIn(page, "admin", "test-password");
+    await unlock(page);
+    await page.getByText("Signature checked").waitFor();
+    await savedFile(page, "large.bin");
+
+    const sent = proxy.sent();
+
+    expect(sent.includes("/amber/datastore/store1/chunk?")).to.equal(true);
+    for (const secret of secretsOf(world.keyFile)) {
+      expect(sent.includes(secret), secret.toString("latin1")).to.equal(false);
+    }
+    const real = [...origins].filter((each) => each.startsWith("http"));
+    expect(real).to.deep.equal([origin]);
+  });
+
+  it("forgets the key when the person logs out", async () => {
+    await using open = await openPageAt(split());
+    const { page } = open;
+    await unlock(page);
+    await page.getByText("Signature checked").waitFor();
+
+    await page.getByRole("button", { name: /Account of/ }).click();
+    await page.getByRole("menuitem", { name: "Log out" }).click();
+    await logIn(page, "admin", "test-password");
+
+    await page.getByText("This snapshot is encrypted").waitFor();
+  });
+
+  it("lists and opens a file in less than a second each, once unlocked", async () => {
+    await using open = await openPageAt(split());
+    const { page } = open;
+    await unlock(page);
+    await page.getByRole("link", { name: "many" }).waitFor();
+
+    const started = performance.now();
+    await page.getByRole("link", { name: "many" }).click();
+    await page.getByText("300 entries").waitFor();
+    const listed = performance.now();
+    await page.getByRole("link", { name: "file-7.txt", exact: true }).click();
+    await page.getByRole("dialog").getByText("file 7").waitFor();
+    const shown = performance.now();
+
+    console.log(
+      `      listing ${Math.round(listed - started)} ms, file ${Math.round(shown - listed)} ms`,
+    );
+  });
+});
+
+/** The secrets in every form that a program might send them in. */
+function secretsOf(keyFile: string): readonly Buffer[] {
+  const text = readFileSync(keyFile, "utf8");
+  const file = parseKeyFile(text);
+  const provider = createNativeProvider();
+  const key = unlockKeyFile(provider, file, new TextEncoder().encode(WORLD_PASSPHRASE));
+  const forms = [key.encKey, key.idKey, file.data].flatMap((bytes) => {
+    const buffer = Buffer.from(bytes);
+    const base64 = buffer.toString("base64").replace(/=+$/, "");
+    return [
+      buffer,
+      Buffer.from(buffer.toString("hex")),
+      Buffer.from(base64),
+      Buffer.from(encodeURIComponent(base64)),
+      Buffer.from(buffer.toString("base64url")),
+    ];
+  });
+  const words = [WORLD_PASSPHRASE, encodeURIComponent(WORLD_PASSPHRASE), "a+long+passphrase"];
+  return [...forms, ...words.map((word) => Buffer.from(word))];
+}
