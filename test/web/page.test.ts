@@ -36,8 +36,16 @@ describe("web: every page", function () {
       content: "#/datastore/store1/content",
       snapshot: laptop,
       folder: `${laptop}?archive=root.mpxar.didx`,
+      compare: `${laptop}?archive=root.mpxar.didx&compare=`,
+      locked: `#/datastore/store1/snapshot/host/vault/${world.newestSec}`,
+      jobs: "#/datastore/store1/jobs",
+      options: "#/datastore/store1/options",
+      rights: "#/datastore/store1/permissions",
+      connect: "#/datastore/store1/connect",
       tasks: "#/tasks?show=all",
       administration: "#/administration",
+      permissions: "#/administration/permissions",
+      server: "#/administration/server",
       nowhere: "#/no/such/place",
     };
   });

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactElement, Suspense } from "react";
 
 import { datastoresQuery } from "../api/datastore-api.ts";
+import { contentPath } from "../api/privileges.ts";
 import { goTo, hashTo } from "../frame/hash-route.ts";
 import { Waiting } from "../parts/loaded.tsx";
 import { PageHead } from "../parts/page-head.tsx";
@@ -13,7 +14,14 @@ const SummaryTab = lazy(async () => ({ default: (await import("./summary-tab.tsx
 const ContentTab = lazy(async () => ({
   default: (await import("../content/content-tab.tsx")).ContentTab,
 }));
-const tabNames = ["summary", "content"] as const;
+const JobsTab = lazy(async () => ({ default: (await import("./jobs-tab.tsx")).JobsTab }));
+const OptionsTab = lazy(async () => ({ default: (await import("./options-tab.tsx")).OptionsTab }));
+const ConnectTab = lazy(async () => ({ default: (await import("./connect-tab.tsx")).ConnectTab }));
+const PermissionTable = lazy(async () => ({
+  default: (await import("../administration/permission-table.tsx")).PermissionTable,
+}));
+
+const tabNames = ["summary", "content", "jobs", "options", "permissions", "connect"] as const;
 
 type TabName = (typeof tabNames)[number];
 
@@ -64,5 +72,13 @@ function panel(tab: TabName, store: string, query: Readonly<Record<string, strin
       return <SummaryTab store={store} />;
     case "content":
       return <ContentTab store={store} ns={query["ns"] ?? ""} />;
+    case "jobs":
+      return <JobsTab store={store} />;
+    case "options":
+      return <OptionsTab store={store} />;
+    case "permissions":
+      return <PermissionTable below={contentPath(store)} />;
+    case "connect":
+      return <ConnectTab store={store} />;
   }
 }

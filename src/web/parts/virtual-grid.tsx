@@ -68,9 +68,10 @@ export function VirtualGrid<Row>(props: VirtualGridProps<Row>): ReactElement {
     const target = Math.max(0, Math.min(rows.length - 1, index));
     setCurrent(target);
     virtualizer.scrollToIndex(target);
-    requestAnimationFrame(() => {
-      container.current?.querySelector<HTMLElement>(`[data-index="${target}"]`)?.focus();
-    });
+    // At once where the row exists, so that keys pressed quickly reach the right one.
+    if (!focusIfThere(container.current, target)) {
+      requestAnimationFrame(() => focusIfThere(container.current, target));
+    }
   }
   const active = Math.min(current, rows.length - 1);
   const style = { "--grid-columns": trackList(columns, "narrow") };
@@ -124,6 +125,12 @@ export function VirtualGrid<Row>(props: VirtualGridProps<Row>): ReactElement {
       )}
     </div>
   );
+}
+
+function focusIfThere(container: HTMLElement | null, index: number): boolean {
+  const row = container?.querySelector<HTMLElement>(`[data-index="${index}"]`);
+  row?.focus();
+  return row !== null && row !== undefined;
 }
 
 function GridRow<Row>({

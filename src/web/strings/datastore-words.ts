@@ -3,8 +3,7 @@ export const datastoreWords = {
   tabs: {
     summary: "Summary",
     content: "Content",
-    jobs: "Prune, verify & collect",
-    sync: "Sync",
+    jobs: "Jobs",
     options: "Options",
     permissions: "Permissions",
     connect: "Connect",

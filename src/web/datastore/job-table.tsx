@@ -1,0 +1,150 @@
+import { ActionIcon, Anchor, Group, Table, Text } from "@mantine/core";
+import { IconPencil, IconPlayerPlay, IconTrash } from "@tabler/icons-react";
+import { type ReactElement } from "react";
+
+import { type JobKind, removeJob, runJob } from "../api/jobs-api.ts";
+import { hashTo } from "../frame/hash-route.ts";
+import { ActionDialog } from "../parts/action-dialog.tsx";
+import { showDialog } from "../parts/dialog-host.tsx";
+import { useRefresh } from "../parts/refresh.ts";
+import { tellTask } from "../parts/tell-task.ts";
+import { TimeAgo } from "../parts/time-ago.tsx";
+import { useAttempt } from "../parts/use-attempt.ts";
+import { TaskBadge } from "../tasks/task-badge.tsx";
+import { jobWords as words } from "../strings/job-words.ts";
+
+/** What a job shows of itself. */
+interface ShownJob {
+  readonly id: string;
+  readonly what: string;
+  readonly schedule?: string;
+  readonly disable?: boolean;
+  readonly comment?: string;
+  readonly "next-run"?: number;
+  readonly "last-run-upid"?: string;
+  readonly "last-run-state"?: string;
+}
+
+/** Jobs of one kind: what, when, how it went, and what can be done with them. */
+export function JobTable<Job extends ShownJob>({
+  kind,
+  store,
+  jobs,
+  onEdit,
+}: {
+  readonly kind: JobKind;
+  readonly store: string;
+  readonly jobs: readonly Job[];
+  /** Absent for those who may not change jobs. */
+  readonly onEdit: ((job: Job) => void) | undefined;
+}): ReactElement {
+  if (jobs.length === 0) return <Text c="dimmed">{words.none}</Text>;
+  return (
+    <Table.ScrollContainer minWidth={340} type="native">
+      <Table withTableBorder className="plain-table">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{words.columns.id}</Table.Th>
+            <Table.Th visibleFrom="sm">{words.columns.what}</Table.Th>
+            <Table.Th>{words.columns.schedule}</Table.Th>
+            <Table.Th>{words.columns.last}</Table.Th>
+            <Table.Th visibleFrom="sm">{words.columns.next}</Table.Th>
+            <Table.Th>
+              <span className="hidden-text">{words.columns.actions}</span>
+            </Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {jobs.map((job) => (
+            <Table.Tr key={job.id}>
+              <Table.Td className="wrap-anywhere">
+                <Text size="sm" fw={500}>
+                  {job.id}
+                </Text>
+                <Text size="xs" c="dimmed">
+                  {job.comment}
+                </Text>
+              </Table.Td>
+              <Table.Td visibleFrom="sm">{job.what}</Table.Td>
+              <Table.Td>
+                {job.disable === true ? words.disabled : (job.schedule ?? words.noSchedule)}
+              </Table.Td>
+              <Table.Td>
+                <LastRun job={job} />
+              </Table.Td>
+              <Table.Td visibleFrom="sm">
+                {job["next-run"] !== undefined && <TimeAgo timeSec={job["next-run"]} />}
+              </Table.Td>
+              <Table.Td>
+                <JobActions kind={kind} store={store} job={job} onEdit={onEdit} />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function LastRun({ job }: { readonly job: ShownJob }): ReactElement | undefined {
+  const upid = job["last-run-upid"];
+  if (upid === undefined) return undefined;
+  return (
+    <Anchor href={hashTo(["tasks", upid])} underline="never">
+      <TaskBadge status={job["last-run-state"]} />
+    </Anchor>
+  );
+}
+
+function JobActions<Job extends ShownJob>({
+  kind,
+  store,
+  job,
+  onEdit,
+}: {
+  readonly kind: JobKind;
+  readonly store: string;
+  readonly job: Job;
+  readonly onEdit: ((job: Job) => void) | undefined;
+}): ReactElement | undefined {
+  const attempt = useAttempt();
+  const refresh = useRefresh();
+  if (!onEdit) return undefined;
+  async function run(): Promise<void> {
+    tellTask(words.started(job.id), await runJob(kind, job.id));
+    await refresh(["jobs", store], ["tasks"]);
+  }
+  const look = { variant: "subtle", color: "gray", size: "lg" } as const;
+  return (
+    <Group gap={2} wrap="nowrap" justify="flex-end">
+      <ActionIcon {...look} aria-label={words.runLabel(job.id)} onClick={() => attempt(run)}>
+        <IconPlayerPlay size={18} aria-hidden />
+      </ActionIcon>
+      <ActionIcon {...look} aria-label={words.editLabel(job.id)} onClick={() => onEdit(job)}>
+        <IconPencil size={18} aria-hidden />
+      </ActionIcon>
+      <ActionIcon
+        {...look}
+        aria-label={words.removeLabel(job.id)}
+        onClick={() =>
+          showDialog((close) => (
+            <ActionDialog
+              title={words.removeTitle(job.id)}
+              tone="destructive"
+              confirmLabel={words.removeConfirm}
+              onClose={close}
+              onConfirm={async () => {
+                await removeJob(kind, job.id);
+                await refresh(["jobs", store]);
+              }}
+            >
+              <Text size="sm">{words.removeText}</Text>
+            </ActionDialog>
+          ))
+        }
+      >
+        <IconTrash size={18} aria-hidden />
+      </ActionIcon>
+    </Group>
+  );
+}
