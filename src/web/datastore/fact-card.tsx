@@ -21,7 +21,7 @@ export function FactCard({
         <Text size="sm" c="dimmed" component="h2" m={0} fw={500}>
           {name}
         </Text>
-        {action}
+        <div className="fact-action">{action}</div>
       </Group>
       {value !== undefined && (
         <Text size="xl" fw={650} mt={2} component="div">

@@ -1,6 +1,6 @@
 import { Button, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactElement } from "react";
+import { lazy, type ReactElement, Suspense } from "react";
 
 import { contentPath, useMay } from "../api/privileges.ts";
 import {
@@ -11,7 +11,7 @@ import {
   usageQuery,
 } from "../api/datastore-api.ts";
 import { showDialog } from "../parts/dialog-host.tsx";
-import { Loaded } from "../parts/loaded.tsx";
+import { Loaded, Waiting } from "../parts/loaded.tsx";
 import { sizeText } from "../parts/size-text.ts";
 import { TimeAgo } from "../parts/time-ago.tsx";
 import { VerifyDialog } from "../content/verify-dialog.tsx";
@@ -22,6 +22,11 @@ import { deduplicationOf } from "./deduplication.ts";
 import { FactCard } from "./fact-card.tsx";
 import { fullText } from "./full-text.ts";
 import { UsageBar } from "./usage-bar.tsx";
+
+// Curves bring a library along that nothing else needs.
+const DatastoreCharts = lazy(async () => ({
+  default: (await import("../charts/datastore-charts.tsx")).DatastoreCharts,
+}));
 
 const words = datastoreWords;
 
@@ -40,6 +45,9 @@ export function SummaryTab({ store }: { readonly store: string }): ReactElement 
           </SimpleGrid>
         )}
       </Loaded>
+      <Suspense fallback={<Waiting />}>
+        <DatastoreCharts store={store} />
+      </Suspense>
     </Stack>
   );
 }
