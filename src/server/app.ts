@@ -195,13 +195,19 @@ function decoded(component: string): string {
   }
 }
 
-/** Step 4: everything below the API needs a login, also what does not exist, unless the route says otherwise. */
+/**
+ * Step 4: every route needs a login unless it says otherwise, and so does what does not exist below the API.
+ *
+ * The route decides, not the text of the path: the router decodes `%61pi2` before it looks.
+ */
 async function authenticate(
   request: FastifyRequest,
   { authenticator, audit }: Pick<AppOptions, "authenticator" | "audit">,
 ): Promise<void> {
-  const isApi = /^\/api2(\/|$|\?)/.test(request.raw.url ?? "");
-  if (!isApi || (!request.is404 && request.routeOptions.config.access === "world")) return;
+  const isOpen = request.is404
+    ? !/^\/api2(\/|$|\?)/.test(request.raw.url ?? "")
+    : request.routeOptions.config.access === "world";
+  if (isOpen) return;
   try {
     const { headers, method } = request;
     setCaller(request.raw, await authenticator.authenticate(headers, method, peerOf(request)));

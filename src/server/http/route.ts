@@ -130,7 +130,7 @@ declare module "fastify" {
     routeEnvironment: RouteEnvironment;
   }
   interface FastifyContextConfig {
-    /** Whether the route may be called without login. */
+    /** Whether the route may be called without login: only when it says `world`. */
     access?: "login" | "world";
     /** Whether the body is data, not parameters. */
     bodyKind?: "parameters" | "stream";

@@ -23,6 +23,7 @@ export function addPageRoutes(app: FastifyInstance, files: ReadonlyMap<string, P
   app.route({
     method: ["GET", "HEAD"],
     url: "/",
+    config: { access: "world" },
     handler: (_request, reply) => (page ? sendPage(reply, page) : sendNotice(reply)),
   });
   for (const [path, file] of files) {
@@ -30,6 +31,7 @@ export function addPageRoutes(app: FastifyInstance, files: ReadonlyMap<string, P
     app.route({
       method: ["GET", "HEAD"],
       url: path,
+      config: { access: "world" },
       handler: (request, reply) => sendFile(request, reply, { path, file }),
     });
   }

@@ -27,7 +27,7 @@ import {
 } from "../../support/access-world.ts";
 import { ApiCalls } from "../../support/api-calls.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type RawAnswer } from "../../support/raw-client.ts";
+import { type RawAnswer, rawCall } from "../../support/raw-client.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { startTestServer, type TestServer } from "../../support/test-server.ts";
 
@@ -96,6 +96,18 @@ describe("server/api access matrix", () => {
     for (const route of server.routes) {
       if (route.permit.kind === "world") continue;
       const { status } = await callRoute(server.port, route, {}, {});
+      if (status !== 401) answered.push(`${nameOf(route)}: ${status}`);
+    }
+
+    expect(answered).to.deep.equal([]);
+  });
+
+  it("asks for the login however the path is written", async () => {
+    const answered: string[] = [];
+    for (const route of server.routes) {
+      if (route.permit.kind === "world") continue;
+      const path = `/%61pi2/%6Ason${route.path.replaceAll(/\{[^}]*\}/g, "x")}`;
+      const { status } = await rawCall(server.port, `${route.method} ${path}`);
       if (status !== 401) answered.push(`${nameOf(route)}: ${status}`);
     }
 
