@@ -128,7 +128,7 @@ const written: Readonly<Record<string, AccessRule>> = {
   "POST /access/users/{userid}/token/{token-name}": aboutUser(modifiesUsers, {
     "token-name": "new",
   }),
-  "PUT /access/users/{userid}/token/{token-name}": aboutUser(modifiesUsers, {
+  "PUT /access/users/{userid}/token/{token-name}": aboutUser(on("/", "Permissions.Modify"), {
     "token-name": "tok",
     regenerate: true,
   }),

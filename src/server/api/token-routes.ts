@@ -105,7 +105,9 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
     method: "PUT",
     path: TOKEN_PATH,
     description: "Changes a token.",
-    permit: decidedInside("Permissions.Modify on `/access/users`, or the user itself."),
+    permit: decidedInside(
+      "Permissions.Modify on `/access/users`, or the user itself; to regenerate the secret of somebody else's token, Permissions.Modify on `/`.",
+    ),
     parameters: Type.Object({
       ...tokenParameters,
       ...tokenDetails,
@@ -114,7 +116,10 @@ export function addTokenRoutes(api: FastifyInstance, options: AccountRouteOption
     }),
     reply: Type.Union([Type.Null(), Type.Object({ secret: Type.String() })]),
     handle: async (parameters, { caller }) => {
-      requireModify(caller, parameters.userid);
+      if (parameters.regenerate === true && caller !== parameters.userid) {
+        // As with a password: whoever knows the secret has the token's roles, on any path.
+        access.require(caller, "/", ["Permissions.Modify"]);
+      } else requireModify(caller, parameters.userid);
       const user = findUser(accounts, parameters.userid);
       requireConfigDigest(accounts.digest, parameters.digest);
       const token = findToken(accounts, user.id, parameters["token-name"]);
