@@ -74,6 +74,8 @@ export class TreeRestorer {
   readonly #queues: readonly FileQueue[];
   readonly #direct: FileWriter;
   readonly #open: OpenDirectory[] = [];
+  /** Names of directories entered below {@link #open} that only lead somewhere, and are made with the first thing in them. */
+  #leading: Uint8Array[] = [];
   readonly #reported = new Set<string>();
   #name: Uint8Array = new Uint8Array(0);
 
@@ -95,29 +97,19 @@ export class TreeRestorer {
     this.#open.push({ handle: this.#root, place, sink: this.#idlest(), metadata });
   }
 
-  /** Makes a directory, or uses the one that is there, and enters it. */
+  /**
+   * Enters a directory, made or there already; one that only leads to what is wanted is made when something in it is.
+   *
+   * @param metadata `undefined` for one that only leads.
+   */
   enterDirectory({ name }: PxarDirectory, metadata: PxarMetadata | undefined): void {
-    this.#name = name;
-    const { handle, place } = this.#top();
-    this.#attempt(() => {
-      let access: DirectoryPlace["access"] = "private";
-      try {
-        makeDirectoryAt(handle.fd, name, PRIVATE_DIRECTORY);
-      } catch (error) {
-        if (!isExisting(error)) throw error;
-        if (this.#options.existingDirectories === "refuse") throw this.#exists();
-        access = "shared";
-      }
-      const child = handle.openChild(name);
-      const path = { parent: place.path, name };
-      const inside = { fd: child.fd, path, access };
-      this.#open.push({ handle: child, place: inside, sink: this.#idlest(), metadata });
-    });
-    this.#counters.add("entries", 1);
+    if (metadata === undefined) this.#leading.push(name);
+    else this.#makeDirectory(name, metadata);
   }
 
   /** Leaves the directory entered last, and gives it its metadata. */
   leaveDirectory(): void {
+    if (this.#leading.pop()) return;
     const directory = this.#open.pop();
     if (!directory) throw new TypeError("no directory is open");
     directory.sink.leave(directory.place, directory.metadata);
@@ -135,8 +127,8 @@ export class TreeRestorer {
     { name, metadata, size }: PxarFile,
     readPiece: (offset: number, sizeMax: number) => Uint8Array,
   ): void {
-    this.#name = name;
     const { sink, place } = this.#top();
+    this.#name = name;
     let piece = size > 0 ? readPiece(0, size) : undefined;
     sink.begin(place, { name, metadata, size });
     for (let offset = 0; piece;) {
@@ -154,7 +146,7 @@ export class TreeRestorer {
     this.#counters.add("bytes", size);
   }
 
-  /** Path of the entry that was begun last, any bytes. */
+  /** Path of the entry that was begun last, any bytes; it was begun in a directory that is there. */
   get path(): Uint8Array {
     const directory = this.#open.at(-1);
     return directory ? pathOf(directory.place.path, this.#name) : new Uint8Array(0);
@@ -230,8 +222,8 @@ export class TreeRestorer {
 
   /** Makes something with a name that is free, or that may be freed. */
   #make(name: Uint8Array, mayReplace: boolean, make: (place: PlaceOfName) => void): void {
-    this.#name = name;
     const place = this.#place(name);
+    this.#name = name;
     this.#attempt(() => {
       try {
         make(place);
@@ -248,7 +240,32 @@ export class TreeRestorer {
     return { directoryFd: this.#top().handle.fd, name };
   }
 
+  /** Makes a directory in the one that was made last, unless it is there, and enters it. */
+  #makeDirectory(name: Uint8Array, metadata: PxarMetadata | undefined): void {
+    const { handle, place } = this.#top();
+    this.#name = name;
+    this.#attempt(() => {
+      let access: DirectoryPlace["access"] = "private";
+      try {
+        makeDirectoryAt(handle.fd, name, PRIVATE_DIRECTORY);
+      } catch (error) {
+        if (!isExisting(error)) throw error;
+        if (this.#options.existingDirectories === "refuse") throw this.#exists();
+        access = "shared";
+      }
+      const child = handle.openChild(name);
+      const path = { parent: place.path, name };
+      const inside = { fd: child.fd, path, access };
+      this.#open.push({ handle: child, place: inside, sink: this.#idlest(), metadata });
+    });
+    this.#counters.add("entries", 1);
+  }
+
+  /** The directory entered last, which is there from now on. */
   #top(): OpenDirectory {
+    const leading = this.#leading;
+    this.#leading = [];
+    for (const name of leading) this.#makeDirectory(name, undefined);
     const directory = this.#open.at(-1);
     if (!directory) throw new TypeError("no directory is open");
     return directory;

@@ -247,12 +247,22 @@ function describeRestore(writerCount: number): void {
         encoder.addHardLink(bytes("link.txt"), bytes("d/f.txt"), first);
         encoder.endDirectory();
         encoder.addHardLink(bytes("z.txt"), bytes("d/f.txt"), first);
+        encoder.startDirectory(bytes("way"), DIRECTORY);
+        encoder.startDirectory(bytes("empty"), DIRECTORY);
+        encoder.endDirectory();
+        encoder.startDirectory(bytes("down"), DIRECTORY);
+        addFile(encoder, "z.txt", "deep");
+        encoder.endDirectory();
+        encoder.endDirectory();
       });
 
       await restore(archive, { patterns: ["/e", "z.txt"] });
 
       const names = fs.readdirSync(target, { recursive: true, encoding: "utf8" }).sort();
-      expect(names).to.deep.equal(["d", "e", "e/h.bin", "e/link.txt", "z.txt"]);
+      expect(names).to.deep.equal([
+        ...["e", "e/h.bin", "e/link.txt"],
+        ...["way", "way/down", "way/down/z.txt", "z.txt"],
+      ]);
       expect(fs.readFileSync(path.join(target, "z.txt"), "utf8")).to.equal("text");
     });
 
