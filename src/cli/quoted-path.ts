@@ -12,7 +12,7 @@ export function quotedPath(path: Uint8Array): string {
       i += 1;
       continue;
     }
-    text += escaped(new TextDecoder().decode(path.subarray(i, i + size)));
+    text += escaped(strict.decode(path.subarray(i, i + size)));
     i += size;
   }
   return `"${text}"`;

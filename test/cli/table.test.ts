@@ -83,4 +83,8 @@ describe("cli/quoted-path", () => {
 
     expect(quotedPath(bytes)).to.equal('"./ä\\"\\\\\\n\\u{1b}\\xFF\\xE2\\x82"');
   });
+
+  it("shows the mark that is nothing at the beginning of a text", () => {
+    expect(quotedPath(Buffer.from("\ufeffa"))).to.equal('"\\u{feff}a"');
+  });
 });
