@@ -3,6 +3,7 @@ import { parseSizeText } from "../../format/bytes/size-text.ts";
 import { type Clock } from "../../format/clock.ts";
 import { FormatError } from "../../format/format-error.ts";
 import { type TimeZone } from "../../format/schedule/time-zone.ts";
+import { ConfigError } from "../configuration/config-error.ts";
 import { type Section } from "../configuration/section-config.ts";
 import { type SectionFile } from "../configuration/section-file.ts";
 import { type ClientNetwork, parseClientNetwork } from "./client-network.ts";
@@ -54,7 +55,7 @@ export class TrafficControl {
   readonly #clock: Clock;
   readonly #zone: () => TimeZone;
   readonly #nowMs: () => number;
-  readonly #onBroken: (error: FormatError) => void;
+  readonly #onBroken: (error: Error) => void;
   readonly #buckets = new Map<string, { readonly limit: Limit; readonly bucket: RateLimit }>();
   readonly #measured = new Map<string, { sinceMs: number; bytes: number; bytesPerSec: number }>();
   #rules: readonly Rule[] = [];
@@ -67,8 +68,8 @@ export class TrafficControl {
       readonly zone: () => TimeZone;
       /** Monotonic time. */
       readonly nowMs: () => number;
-      /** Told of a rule that cannot be read, which then limits nothing. */
-      readonly onBroken: (error: FormatError) => void;
+      /** Told of a rule that cannot be read, which then limits nothing, and of a file, of which the rules before stay. */
+      readonly onBroken: (error: Error) => void;
     },
   ) {
     this.#file = file;
@@ -145,10 +146,16 @@ export class TrafficControl {
   async #currentRules(): Promise<readonly Rule[]> {
     if (this.#nowMs() - this.#readAtMs > RULES_KEPT_MS) {
       this.#readAtMs = this.#nowMs();
-      const { sections } = await this.#file.read();
-      this.#rules = sections
-        .filter(({ type }) => type === "rule")
-        .flatMap((section) => this.#readable(section));
+      try {
+        const { sections } = await this.#file.read();
+        this.#rules = sections
+          .filter(({ type }) => type === "rule")
+          .flatMap((section) => this.#readable(section));
+      } catch (error) {
+        // A slip in a file must not end the backups that run.
+        if (!(error instanceof ConfigError)) throw error;
+        this.#onBroken(error);
+      }
     }
     return this.#rules;
   }

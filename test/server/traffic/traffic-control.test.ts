@@ -84,6 +84,32 @@ describe("server/traffic/traffic-control", () => {
     expect(await used("eve@pbs", "fd00::1", 8)).to.equal("none");
     expect(broken).to.have.length(10); // Read twice for each.
   });
+
+  it("goes on with the rules it had when the file becomes unreadable", async () => {
+    await using folder = await tempDir();
+    const file = join(folder.path, "traffic-control.cfg");
+    await writeFile(file, "rule: all\n\tnetwork 0.0.0.0/0\n\trate-in 8000\n");
+    const broken: unknown[] = [];
+    let nowMs = 0;
+    const control = new TrafficControl(
+      new SectionFile(await ConfigDirectory.open(folder.path), "traffic-control.cfg"),
+      {
+        clock: new FakeClock(1_717_597_476),
+        zone: () => new TimeZone("UTC"),
+        nowMs: () => nowMs,
+        onBroken: (error) => broken.push(error),
+      },
+    );
+    const pace = control.paceOf({ authId: "eve@pbs", address: "192.0.2.1" });
+    await pace.take("in", 5000);
+
+    await writeFile(file, "\tnetwork without a rule\n");
+    nowMs = 5000;
+    await pace.take("in", 1);
+
+    expect(broken).to.have.length(1);
+    expect(control.rateOf("all", "in")).to.equal(1000);
+  });
 });
 
 describe("server/api traffic control", () => {
