@@ -8,7 +8,7 @@ import {
 import { type CommandAliases } from "./official/official-arguments.ts";
 import { officialExitStatus } from "./official/official-exit-status.ts";
 import { type OfficialName, personalityOf } from "./official/personality.ts";
-import { reportFailure, usageHint } from "./run-command.ts";
+import { exitCodes, reportFailure, usageHint } from "./run-command.ts";
 import { readProgramVersion } from "./program-version.ts";
 
 /** What every file in `commands/` exports: it adds one command to the program and loads nothing heavy. */
@@ -80,6 +80,10 @@ argument, this program takes the arguments of the official one.`;
 /** Runs the program; the outcome is in `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
   const { name, args } = personalityOf(argv);
+  // Help is written outside of commands, which look after their output themselves; nobody has to read it to its end.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") process.exitCode = exitCodes.failed;
+  });
   try {
     if (name === "amber") await runAsAmber(args);
     else await runAsOfficial(name, args);

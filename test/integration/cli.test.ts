@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -57,6 +58,18 @@ describe("integration/cli usage", () => {
     ["version"],
     ["server"],
   ];
+  it("does not mind that nobody reads its help to the end", async () => {
+    const child = spawn(process.execPath, [amberProgram, "mount", "--help"], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout.destroy();
+    let said = "";
+    child.stderr.on("data", (piece: Buffer) => (said += piece.toString()));
+    const [status] = (await once(child, "close")) as [number];
+
+    expect([status, said]).to.deep.equal([0, ""]);
+  });
+
   for (const command of commands) {
     it(`explains \`amber ${command.join(" ")}\``, () => {
       const run = runAmber([...command, "--help"]);
