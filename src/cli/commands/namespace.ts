@@ -1,5 +1,6 @@
 import { type Command } from "commander";
 
+import { CliError } from "../cli-error.ts";
 import { addConnectionOptions, type ConnectionOptions } from "../connection-options.ts";
 import { programStyle } from "../official/personality.ts";
 import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
@@ -60,7 +61,16 @@ function addCreateCommand(parent: Command): void {
         name: components.at(-1) ?? "",
         parent: components.slice(0, -1).join("/"),
       };
-      await server.callStore("POST", "namespace", parameters, signal);
+      try {
+        await server.callStore("POST", "namespace", parameters, signal);
+      } catch (cause) {
+        const { ApiError } = await import("../../client/session/api-error.ts");
+        // Under the official name, the server's words are all there is.
+        if (!(cause instanceof ApiError) || programStyle() === "official") throw cause;
+        const place = parameters.parent === "" ? "the root" : `"${parameters.parent}"`;
+        const message = `Cannot create namespace "${parameters.name}" in ${place}`;
+        throw new CliError("CLI_NOT_FOUND", message, { cause });
+      }
     });
   });
 }

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 
 import { CliError } from "../cli-error.ts";
 import type { BackgroundQuestions } from "../mount-background.ts";
+import type { ExtractArchivePlan } from "../pxar/extract-archive-file.ts";
 import { exitCodes, runCommand } from "../run-command.ts";
 import { wholeNumber } from "../whole-number.ts";
 
@@ -116,6 +117,7 @@ function addExtractCommand(parent: Command): void {
     .option("--prelude-target <path>", "write the archive's prelude to this new file")
     .action(async (archive: string, target: string, options: ExtractOptions) => {
       await runCommand(async (signal) => {
+        const { namingArchive } = await import("../pxar/archive-file.ts");
         const { extractArchiveFile } = await import("../pxar/extract-archive-file.ts");
         const { treeOptions } = await import("../restore-options.ts");
         const reduced = {
@@ -128,19 +130,19 @@ function addExtractCommand(parent: Command): void {
             sockets: !options.sockets,
           },
         };
-        await extractArchiveFile(
-          {
-            archive,
-            payload: options.payloadInput,
-            target,
-            patterns: options.pattern,
-            patternFile: options.filesFrom,
-            preludeTarget: options.preludeTarget,
-            options: treeOptions({ ...options, ...reduced, sparse: true }),
-            problems: options.strict === true ? "fail" : "warn",
-          },
-          signal,
-        );
+        const plan: ExtractArchivePlan = {
+          archive,
+          payload: options.payloadInput,
+          target,
+          patterns: options.pattern,
+          patternFile: options.filesFrom,
+          preludeTarget: options.preludeTarget,
+          options: treeOptions({ ...options, ...reduced, sparse: true }),
+          problems: options.strict === true ? "fail" : "warn",
+        };
+        await namingArchive(archive, async () => {
+          await extractArchiveFile(plan, signal);
+        });
       });
     });
 }

@@ -1,9 +1,15 @@
 import { type Command } from "commander";
 
-import { addConnectionOptions, type ConnectionOptions } from "../connection-options.ts";
+import type { BackupServer } from "../../client/session/backup-server.ts";
+import { CliError } from "../cli-error.ts";
+import { addConnectionOptions, type ConnectionOptions, withServer } from "../connection-options.ts";
 import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
+import { runCommand } from "../run-command.ts";
 import { runOnServer } from "../run-on-server.ts";
 import { wholeNumber } from "../whole-number.ts";
+
+/** Node, four numbers, type, what is worked on, account (spec rest-api.md §1.6). */
+const UPID_PATTERN = /^UPID:[^:\s/]+(:[0-9A-Fa-f]{8,16}){4}:[^:\s/]+:[^:\s/]*:[^:\s/]+:$/;
 
 /** Adds `amber task …`: what the server did and does with the datastore. */
 export function registerTaskCommand(program: Command): void {
@@ -14,7 +20,7 @@ export function registerTaskCommand(program: Command): void {
     .description("print the log of a task, until it has ended")
     .argument("<upid>", "the task, as `task list` names it");
   addConnectionOptions(log).action(async (upid: string, options: ConnectionOptions) => {
-    await runOnServer(options, async (server, signal) => {
+    await runOnTask(upid, options, async (server, signal) => {
       const { followTask } = await import("../follow-task.ts");
       await followTask(server, upid, { purpose: "watch", signal });
     });
@@ -24,9 +30,28 @@ export function registerTaskCommand(program: Command): void {
     .description("ask a task to end")
     .argument("<upid>", "the task, as `task list` names it");
   addConnectionOptions(stop).action(async (upid: string, options: ConnectionOptions) => {
-    await runOnServer(options, async (server) => {
+    await runOnTask(upid, options, async (server) => {
       const { stopTask } = await import("../../client/session/remote-task.ts");
       await stopTask(server, upid);
+    });
+  });
+}
+
+/** Runs the body of a command that names a task; what is no UPID is refused before anything else is looked at. */
+async function runOnTask(
+  upid: string,
+  options: ConnectionOptions,
+  action: (server: BackupServer, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  await runCommand(async (signal) => {
+    if (!UPID_PATTERN.test(upid)) {
+      throw new CliError(
+        "CLI_USAGE",
+        `Cannot find task "${upid}": not a UPID, as \`task list\` prints them`,
+      );
+    }
+    await withServer(options, async (server) => {
+      await action(server, signal);
     });
   });
 }

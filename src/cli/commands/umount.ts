@@ -27,7 +27,9 @@ async function unmount(directory: string, mode: "plain" | "lazy"): Promise<strin
   const { resolveMountPoint } = await import("../../fs/mount-point.ts");
   const { unmountPath } = await import("../../fs/unmount-path.ts");
   const { mountedAt } = await import("../../linux/mount-table.ts");
-  const mountPoint = await resolveMountPoint(resolve(directory));
+  const mountPoint = await resolveMountPoint(resolve(directory)).catch((cause: unknown) => {
+    throw new CliError("CLI_NOT_FOUND", `Cannot unmount "${directory}"`, { cause });
+  });
   const mounted = mountedAt(mountPoint);
   if (mounted?.type.startsWith("fuse") !== true) {
     throw new CliError("CLI_NOT_FOUND", `Cannot unmount "${directory}": nothing of ours is there`);

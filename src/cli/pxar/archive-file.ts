@@ -11,6 +11,7 @@ import { type Digest, digestOfBytes } from "../../format/chunk/digest.ts";
 import { createNativeProvider } from "../../format/crypto/native-provider.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 import { DynamicIndexBuilder, parseDynamicIndex } from "../../format/index/dynamic-index.ts";
+import { FormatError } from "../../format/format-error.ts";
 import { CliError } from "../cli-error.ts";
 
 /** Bytes of a file that count as one chunk. */
@@ -50,11 +51,13 @@ export class ArchiveFile implements AsyncDisposable, RestorableArchive {
    * @throws {CliError} `CLI_USAGE` for what is no file.
    */
   static async open(path: string): Promise<ArchiveFile> {
-    const file = path === "-" ? await spooledInput() : await open(path, "r");
+    const file = path === "-" ? await spooledInput() : await openFile(path);
     try {
       const status = await file.stat();
       if (!status.isFile())
-        throw new CliError("CLI_USAGE", `Cannot read "${path}": no regular file`);
+        throw new CliError("CLI_USAGE", `Cannot read archive "${path}": no regular file`);
+      if (status.size === 0)
+        throw new CliError("CLI_USAGE", `Cannot read archive "${path}": empty`);
       return new ArchiveFile(file, status.size);
     } catch (error) {
       await file.close();
@@ -97,6 +100,32 @@ export class ArchiveFile implements AsyncDisposable, RestorableArchive {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
+  }
+}
+
+/**
+ * Does something with an archive, so that its path is in the message when its bytes are wrong.
+ *
+ * @throws {FormatError} with the path, and what was found as its cause; what else `use` throws as it is.
+ */
+export async function namingArchive<Result>(
+  path: string,
+  use: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await use();
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    const what = path === "-" ? "standard input" : `archive "${path}"`;
+    throw new FormatError(cause.code, what, "it is damaged, or no pxar archive", { cause });
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "r");
+  } catch (cause) {
+    throw new CliError("CLI_NOT_FOUND", `Cannot read archive "${path}"`, { cause });
   }
 }
 

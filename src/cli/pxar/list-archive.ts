@@ -1,8 +1,8 @@
 import { ResidentChunks } from "../../chunks/resident-chunks.ts";
-import { archiveEntries, listedEntryLine } from "../listed-entry.ts";
+import { archiveEntries, type ListedEntry, listedEntryLine } from "../listed-entry.ts";
 import { quotedPath } from "../quoted-path.ts";
 import { writeBatched } from "../write-batched.ts";
-import { ArchiveFile } from "./archive-file.ts";
+import { ArchiveFile, namingArchive } from "./archive-file.ts";
 
 /** Metadata kept in memory, in bytes, and pieces read at the same time. */
 const LIMITS = { bytesMax: 64 * 1024 * 1024, inFlightMax: 2 };
@@ -22,12 +22,11 @@ export async function listArchive(
 ): Promise<void> {
   await using archive = await ArchiveFile.open(path);
   const resident = new ResidentChunks(archive.index, archive.chunks, LIMITS);
-  await writeBatched(
-    archiveEntries("x", resident, signal),
-    (entry) => {
-      const shown = { ...entry, path: entry.path.subarray(ROOT_BYTES) };
-      return detail === "paths" ? quotedPath(shown.path) : listedEntryLine(shown);
-    },
-    signal,
-  );
+  const line = (entry: ListedEntry): string => {
+    const shown = { ...entry, path: entry.path.subarray(ROOT_BYTES) };
+    return detail === "paths" ? quotedPath(shown.path) : listedEntryLine(shown);
+  };
+  await namingArchive(path, async () => {
+    await writeBatched(archiveEntries("x", resident, signal), line, signal);
+  });
 }

@@ -24,7 +24,7 @@ export function parseNamespace(text: string): Namespace {
     throw new FormatError(
       "FORMAT_OUT_OF_RANGE",
       "namespace",
-      `${components.length} components, at most ${NAMESPACE_DEPTH_MAX}`,
+      `${quoted(text)} has ${components.length} components, at most ${NAMESPACE_DEPTH_MAX}`,
     );
   }
   let size = 0;
