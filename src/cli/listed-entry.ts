@@ -1,20 +1,9 @@
 import { type ResidentChunks } from "../chunks/resident-chunks.ts";
+import { typeLetters } from "../format/catalog/type-letters.ts";
 import { FormatError } from "../format/format-error.ts";
 import { timeText } from "../format/snapshot/time-text.ts";
 import { archiveRoot, type BrowsedEntry, type BrowsedFile, catalogRoot } from "./browsed-entry.ts";
 import { quotedPath } from "./quoted-path.ts";
-
-/** What listings call the kinds of entries (spec rest-api.md §5.6). */
-const letters: Readonly<Record<BrowsedEntry["kind"], string>> = {
-  directory: "d",
-  file: "f",
-  symlink: "l",
-  hardlink: "h",
-  "block-device": "b",
-  "character-device": "c",
-  fifo: "p",
-  socket: "s",
-};
 
 const SLASH = 0x2f;
 
@@ -37,7 +26,7 @@ export async function* catalogEntries(
 
 /** Renders an entry as a line without its end: `KIND "PATH"`, for files also size and time. */
 export function listedEntryLine({ path, kind, file }: ListedEntry): string {
-  const line = `${letters[kind]} ${quotedPath(path)}`;
+  const line = `${typeLetters[kind]} ${quotedPath(path)}`;
   return file ? `${line} ${file.size} ${timeOf(file.mtimeSec)}` : line;
 }
 
@@ -52,7 +41,7 @@ export function listedEntryJson({
   return {
     path: text,
     ...(isText ? {} : { "path-base64": Buffer.from(path).toString("base64") }),
-    type: letters[kind],
+    type: typeLetters[kind],
     ...(file ? { size: file.size, mtime: file.mtimeSec } : {}),
   };
 }

@@ -4,6 +4,7 @@ import { type FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 
 import { type CodecPool } from "../../chunks/codec-pool.ts";
+import { typeLetters } from "../../format/catalog/type-letters.ts";
 import { decodeBlob } from "../../format/chunk/data-blob.ts";
 import { createNativeProvider } from "../../format/crypto/native-provider.ts";
 import { BLOB_PLAIN_BYTES_MAX } from "../../format/limits.ts";
@@ -29,18 +30,6 @@ import { zipStream } from "./zip-stream.ts";
 const readable = { full: ["Datastore.Read"], own: ["Datastore.Backup"] } as const;
 
 const filepath = Type.String({ maxLength: 4096 });
-
-/** Type letters of the file browser (spec rest-api.md §5.6). */
-const typeLetters = {
-  directory: "d",
-  file: "f",
-  symlink: "l",
-  hardlink: "h",
-  "block-device": "b",
-  "character-device": "c",
-  fifo: "p",
-  socket: "s",
-} as const;
 
 const catalogReply = Type.Object({
   filepath: Type.String(),
