@@ -84,7 +84,7 @@ export const optionDescriptions: Readonly<Partial<Record<string, string>>> = {
   network: "Network that the rule is about, as address/bits; repeatable.",
   "notification-mode": "How messages are sent.",
   notify: "When messages are sent.",
-  path: "ACL path.",
+  path: "Folder of a datastore; for access, what it is granted on.",
   port: "Port of the other server.",
   remote: "Name of the remote server.",
   "remote-ns": "Namespace there.",
