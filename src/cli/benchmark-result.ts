@@ -28,17 +28,16 @@ const titles: readonly (readonly [Measurement, string])[] = [
 ];
 
 /**
- * Speeds of the machine that the official client compares with (AMD Ryzen 7 2700X, TLS over its loopback interface).
- *
- * Not documented: computed from speeds with percentages that its users have published.
+ * Speeds to compare with: what the official client 3.2.4 measured on a machine of two cores (AMD EPYC), so that 100 % is as
+ * fast as the official client there. The machine that it compares with itself is not known (spec client-cli.md §2.3).
  */
 const reference: Readonly<Record<Measurement, number>> = {
-  aes256_gcm: 3645 * MB,
-  compress: 752 * MB,
-  decompress: 1198 * MB,
-  sha256: 2022 * MB,
-  tls: 1235 * MB,
-  verify: 758 * MB,
+  aes256_gcm: 718 * MB,
+  compress: 472 * MB,
+  decompress: 600 * MB,
+  sha256: 1707 * MB,
+  tls: 409 * MB,
+  verify: 412 * MB,
 };
 
 /**

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 
 import { type BlobSource } from "../chunks/blob-source.ts";
@@ -15,6 +16,7 @@ import { type ManifestProof } from "../format/manifest/proven-manifest.ts";
 import { type DatastoreView } from "../fs/datastore-view.ts";
 import { FolderDatastoreView } from "../fs/folder-datastore-view.ts";
 import { type SnapshotKey, snapshotPath } from "../fs/fs-need.ts";
+import { CliError } from "./cli-error.ts";
 import { type ConnectionOptions, connectOptions } from "./connection-options.ts";
 import { unsignedWarning } from "./crypt-options.ts";
 import { type CommandLog } from "./log.ts";
@@ -45,7 +47,11 @@ export interface OpenDatastore extends Disposable {
   readonly stopWaiting: () => void;
 }
 
-/** Opens a datastore: a local folder when its name has a slash, everything else is behind a server. */
+/**
+ * Opens a datastore: a local folder when its name has a slash, everything else is behind a server.
+ *
+ * @throws {CliError} `CLI_NOT_FOUND` for a folder that is no datastore; what connecting throws.
+ */
 export async function openDatastoreView(
   place: DatastorePlace,
   parts: ViewParts,
@@ -54,6 +60,7 @@ export async function openDatastoreView(
   const onUnsigned = warnOnce(place.log);
   if (datastore?.includes("/") === true) {
     const folder = resolve(datastore);
+    await requireDatastore(folder);
     const nothing = (): void => undefined;
     const view = new FolderDatastoreView({ folder, onUnsigned, ...parts });
     return { view, sourceName: folder, stopWaiting: nothing, [Symbol.dispose]: nothing };
@@ -79,6 +86,16 @@ export async function openDatastoreView(
       server[Symbol.dispose]();
     },
   };
+}
+
+/** A folder without chunks would show as an empty datastore: a typing mistake, or a disk that is not mounted. */
+async function requireDatastore(folder: string): Promise<void> {
+  try {
+    await stat(`${folder}/.chunks`);
+  } catch (cause) {
+    const message = `Cannot open datastore "${folder}": there is no ".chunks" folder in it`;
+    throw new CliError("CLI_NOT_FOUND", message, { cause });
+  }
 }
 
 /** Warns about each snapshot that is opened with a key and proves nothing, once. */

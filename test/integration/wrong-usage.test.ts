@@ -20,6 +20,7 @@ type Mistake = readonly [
 const mistakes: readonly Mistake[] = [
   ["umount DIR/nowhere", /Cannot unmount "DIR\/nowhere"[^]*no such file/],
   ["umount DIR/folder", /Cannot unmount "DIR\/folder": nothing of ours is there/],
+  ["mount --datastore DIR/folder DIR/folder", /Cannot open datastore "DIR\/folder": .*"\.chunks"/],
   ["pxar extract DIR/nowhere", /Cannot read archive "DIR\/nowhere"[^]*no such file/],
   ["pxar list DIR/nowhere", /Cannot read archive "DIR\/nowhere"[^]*no such file/],
   ["pxar list DIR/note", /Cannot read archive "DIR\/note": .*no pxar archive/],
