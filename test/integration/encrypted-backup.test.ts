@@ -344,11 +344,18 @@ describe("amber backup, restore, catalog and mount with a key", function () {
       expect(kinds.filter((kind) => kind?.isEncrypted !== true)).to.deep.equal([]);
 
       // What the server no longer has can only come from the cache.
-      fs.renameSync(store, aside);
-      fs.mkdirSync(store);
+      const filled = fs
+        .readdirSync(store)
+        .filter((folder) => fs.readdirSync(path.join(store, folder)).length > 0);
+      fs.mkdirSync(aside);
+      for (const folder of filled) {
+        fs.renameSync(path.join(store, folder), path.join(aside, folder));
+      }
       const second = await read(keyed).finally(() => {
-        fs.rmSync(store, { recursive: true });
-        fs.renameSync(aside, store);
+        for (const folder of filled) {
+          fs.renameSync(path.join(aside, folder), path.join(store, folder));
+        }
+        fs.rmdirSync(aside);
       });
 
       expect(Buffer.compare(first, fs.readFileSync(path.join(source, "marked")))).to.equal(0);
