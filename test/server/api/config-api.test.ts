@@ -252,6 +252,7 @@ describe("server/api configuration", () => {
       "prune",
       "remote",
       "sync",
+      "traffic-control",
       "verify",
     ]);
     expect(await below("/admin/datastore/store1")).to.include.members(["status", "snapshots"]);
