@@ -1,3 +1,4 @@
+import { typeLetters } from "../../format/catalog/type-letters.ts";
 import { ITEM_HEADER_BYTES } from "../../format/pxar/item.ts";
 import { type PxarDirectory, type PxarFile, type PxarNode } from "../../format/pxar/node.ts";
 import { checkPayloadHeader, PxarTree } from "../../format/pxar/tree-reader.ts";
@@ -5,17 +6,6 @@ import { idOfParts, nameOfPart, partsOf } from "../snapshot/archive-path.ts";
 import { type VaultArchive } from "./vault-archive.ts";
 import { VaultFetchError } from "./vault-fetch.ts";
 import { type VaultItem } from "./vault-messages.ts";
-
-const letters: Readonly<Record<PxarNode["kind"], string>> = {
-  directory: "d",
-  file: "f",
-  symlink: "l",
-  hardlink: "h",
-  "block-device": "b",
-  "character-device": "c",
-  fifo: "p",
-  socket: "s",
-};
 
 /** The tree in an archive, named by the identities that the page uses. */
 export class VaultTree {
@@ -102,7 +92,7 @@ export function itemOf(node: PxarNode, parent: readonly string[]): VaultItem {
   return {
     id: idOfParts([...parent, part]),
     name: nameOfPart(part),
-    type: letters[node.kind],
+    type: typeLetters[node.kind],
     ...(node.kind === "file" ? { size: node.size } : {}),
     ...(node.kind === "hardlink" ? {} : { mtimeSec: node.metadata.mtimeSec }),
   };
