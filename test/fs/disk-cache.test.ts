@@ -113,6 +113,7 @@ describe("fs/disk-cache", () => {
   it("counts what an earlier process left, and removes what one that crashed was writing", async () => {
     await using temp = await tempDir();
     const before = await DiskCache.open({ folder: temp.path, bytesMax: 10_000, clock });
+    await before.scanned; // It would take away what is made here, too.
     for (let i = 0; i < 8; i++) await before.store(blobOf(i).digest, blobOf(i).blob);
     await fs.writeFile(path.join(temp.path, "tmp-1-1"), "half a blo");
     await fs.utimes(path.join(temp.path, "tmp-1-1"), 1, 1);

@@ -150,7 +150,7 @@ describe("integration/datastore-commands", function () {
 
     expect(made).to.deep.equal([0, 0]);
     expect(orphan.status).to.equal(1);
-    expect(orphan.stderr).to.match(/^Error: namespace not found\n$/);
+    expect(orphan.stderr).to.match(/^Error: Cannot create namespace "a" in "nowhere"\n/);
     expect(listed).to.include("lab/a\n");
     expect(backup.status, backup.stderr).to.equal(0);
     expect(refused.status).to.equal(1);
