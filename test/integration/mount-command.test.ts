@@ -163,6 +163,7 @@ describe("integration/mount-command", function () {
       await readFile(file);
       await run(["umount", point]);
       await rm(path.join(copy, ".chunks"), { recursive: true });
+      await mkdir(path.join(copy, ".chunks"));
 
       await mount();
       const cached = await readFile(file, "utf8");
