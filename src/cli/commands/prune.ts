@@ -1,5 +1,7 @@
 import { type Command } from "commander";
 
+import { type BackupServer } from "../../client/session/backup-server.ts";
+import { CliError } from "../cli-error.ts";
 import {
   addConnectionOptions,
   addNamespaceOption,
@@ -52,6 +54,7 @@ export function registerPruneCommand(program: Command): void {
         const { parseBackupGroup } = await import("../../format/snapshot/snapshot-id.ts");
         const { pruneTable } = await import("../prune-table.ts");
         const { tableStyle } = await import("../table.ts");
+        if (options.explain === true) await requireExplanations(server, signal);
         const parameters = {
           ...namespaceParameter(await chooseNamespace(options)),
           ...groupParameters(parseBackupGroup(text)),
@@ -65,6 +68,15 @@ export function registerPruneCommand(program: Command): void {
       });
     },
   );
+}
+
+/** Other servers refuse the parameter with words that do not name the option. */
+async function requireExplanations(server: BackupServer, signal: AbortSignal): Promise<void> {
+  const answer = await server.call("GET", "version", {}, signal);
+  const repoid =
+    typeof answer === "object" && answer !== null && "repoid" in answer && answer.repoid;
+  if (typeof repoid === "string" && repoid.startsWith("amber-")) return;
+  throw new CliError("CLI_USAGE", "--explain needs an Amber server; --dry-run works with any");
 }
 
 function keepParameters(options: KeepOptions): Record<string, number> {
