@@ -9,7 +9,11 @@ import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { type DatastoreConfig, type DatastoreEntry } from "./configuration/datastore-config.ts";
 import { Datastores, type KnownDatastore } from "./datastores.ts";
 import { pooledChunkVerifier } from "./session/pooled-chunk-verifier.ts";
-import { type ChunkFolders, createLocalDatastore } from "./store/create-local-datastore.ts";
+import {
+  type ChunkFolders,
+  completeChunkFolders,
+  createLocalDatastore,
+} from "./store/create-local-datastore.ts";
 import { Datastore } from "./store/datastore.ts";
 import { LocalBackend } from "./store/local-backend.ts";
 import { StoreError } from "./store/store-error.ts";
@@ -42,7 +46,8 @@ export async function openDatastores(
   try {
     for (const entry of entries) {
       const { name, path } = entry;
-      if (added.has(name) && !(await exists(join(path, ".chunks")))) {
+      const isNew = added.has(name) && !(await exists(join(path, ".chunks")));
+      if (isNew) {
         await createLocalDatastore(path, { chunkFolders: options.chunkFolders });
         options.logger.info({ store: name, path }, "datastore created");
       }
@@ -55,6 +60,7 @@ export async function openDatastores(
           failure: undefined,
         });
       } else datastores.set(await tryOpenDatastore(entry, options));
+      if (!isNew && datastores.find(name)) finishChunkFolders(entry, options);
     }
     return datastores;
   } catch (error) {
@@ -99,6 +105,14 @@ export async function openDatastore(
   const removedCount = await datastore.removeStaleUploads();
   logger.info({ store: name, path, removedCount }, "datastore opened");
   return datastore;
+}
+
+/** A server that was killed while it laid a datastore out left chunk folders missing, which genuine servers insist on. */
+function finishChunkFolders({ name, path }: DatastoreEntry, options: OpenDatastoreOptions): void {
+  if (options.chunkFolders === "on-demand") return;
+  completeChunkFolders(path).catch((error: unknown) => {
+    options.logger.warn({ store: name, path, err: error }, "chunk folders are missing");
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

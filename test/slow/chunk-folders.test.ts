@@ -1,4 +1,5 @@
-import { lstat, readdir } from "node:fs/promises";
+import { lstat, mkdir, readdir } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 
@@ -7,6 +8,7 @@ import {
   createLocalDatastore,
 } from "../../src/server/store/create-local-datastore.ts";
 import { LocalBackend } from "../../src/server/store/local-backend.ts";
+import { startServerProcess } from "../support/amber-program.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { datastoreOn, makeBackup, snapshotAt } from "../support/make-backup.ts";
 import { prng } from "../support/prng.ts";
@@ -38,5 +40,20 @@ describe("server/store/create-local-datastore, with all chunk folders", function
       async (name) => (await lstat(`${base}/${name}`)).mode & 0o777,
     );
     expect(await Promise.all(modes)).to.deep.equal([0o750, 0o750, 0o750, 0o644]);
+  });
+
+  it("makes those that are missing when a server that was killed meanwhile starts again", async () => {
+    await using folder = await tempDir();
+    const base = `${folder.path}/store`;
+    await createLocalDatastore(base, { chunkFolders: "on-demand" });
+    await mkdir(`${base}/.chunks/0000`);
+
+    const server = await startServerProcess(folder.path, base);
+    try {
+      // As long as a slow disk needs: the time limit of the test ends it.
+      while ((await readdir(`${base}/.chunks`)).length < 65_536) await sleep(100);
+    } finally {
+      await server.stop();
+    }
   });
 });

@@ -8,6 +8,8 @@ import { absentAs } from "./read-whole-file.ts";
 import { CHUNK_FOLDER_MODE } from "./local-backend.ts";
 import { StoreError } from "./store-error.ts";
 
+const CHUNK_FOLDERS = 65_536;
+
 /**
  * When the 65536 chunk folders are made.
  *
@@ -47,6 +49,8 @@ export async function createLocalDatastore(
 
 /** Makes the chunk folders that a datastore lacks, in a thread of its own: some two seconds for all of them. */
 export async function completeChunkFolders(base: string): Promise<void> {
+  const names = await fsPromises.readdir(`${base}/.chunks`);
+  if (names.filter((name) => /^[0-9a-f]{4}$/.test(name)).length === CHUNK_FOLDERS) return;
   const worker = startWorker("chunk-folders-worker", import.meta.url, {
     workerData: `${base}/.chunks`,
   });
