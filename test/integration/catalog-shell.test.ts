@@ -1,28 +1,26 @@
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { amberProgram, type ServerProcess, startServerProcess } from "../support/amber-program.ts";
+import { amberProgram, type ServerProcess } from "../support/amber-program.ts";
+import { type GenuineStoreServer, startOnGenuineStore } from "../support/genuine-store-server.ts";
 import { fixtures } from "../support/recording.ts";
 import { skipBecause } from "../support/skip-because.ts";
-import { tempDir } from "../support/temp-dir.ts";
 
 const KEY = join(fixtures, "crypt/known-key-none.json");
 const PLAIN = "host/trace/2024-06-05T14:24:36Z";
 
 describe("integration/catalog-shell", function () {
   this.timeout(60_000);
-  let folder: Awaited<ReturnType<typeof tempDir>>;
+  let place: GenuineStoreServer;
   let home: string;
   let server: ServerProcess;
 
   before(async () => {
-    folder = await tempDir();
-    home = folder.path;
-    cpSync(join(fixtures, "datastore-real/store"), join(home, "store"), { recursive: true });
-    server = await startServerProcess(home);
+    place = await startOnGenuineStore();
+    ({ home, server } = place);
     const tree = join(home, "tree");
     mkdirSync(join(tree, "etc/a b"), { recursive: true });
     writeFileSync(join(tree, "etc/hosts"), "localhost");
@@ -41,8 +39,7 @@ describe("integration/catalog-shell", function () {
   });
 
   after(async () => {
-    await server.stop();
-    await folder[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
   });
 
   /** Runs the shell with these lines as its standard input. */

@@ -1,18 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { expect } from "chai";
 
-import {
-  amberProgram,
-  runAmber,
-  type ServerProcess,
-  startServerProcess,
-} from "../support/amber-program.ts";
+import { amberProgram, runAmber, type ServerProcess } from "../support/amber-program.ts";
+import { type GenuineStoreServer, startOnGenuineStore } from "../support/genuine-store-server.ts";
 
 const fixtures = resolve(import.meta.dirname, "../../fixtures");
 const trace = "host/trace/2024-06-05T14:24:36Z";
@@ -203,20 +198,19 @@ describe("integration/cli usage", () => {
 
 /** Every command against a real server with a datastore that the official programs made. */
 describe("integration/cli", () => {
+  let place: GenuineStoreServer;
   let home: string;
   let server: ServerProcess;
 
   before(async function () {
     this.timeout(60_000);
-    home = mkdtempSync(join(tmpdir(), "amber-cli-"));
-    cpSync(join(fixtures, "datastore-real/store"), join(home, "store"), { recursive: true });
-    server = await startServerProcess(home);
+    place = await startOnGenuineStore();
+    ({ home, server } = place);
   });
 
   after(async function () {
     this.timeout(60_000);
-    await server.stop();
-    rmSync(home, { recursive: true });
+    await place[Symbol.asyncDispose]();
   });
 
   function amber(...args: string[]) {

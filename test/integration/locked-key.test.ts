@@ -1,37 +1,32 @@
-import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { runAmber, type ServerProcess, startServerProcess } from "../support/amber-program.ts";
-import { whyNoMount } from "../support/amber-program.ts";
+import { runAmber, type ServerProcess, whyNoMount } from "../support/amber-program.ts";
+import { type GenuineStoreServer, startOnGenuineStore } from "../support/genuine-store-server.ts";
 import { keyFixture } from "../support/key-vectors.ts";
-import { fixtures } from "../support/recording.ts";
 import { skipBecause } from "../support/skip-because.ts";
-import { tempDir } from "../support/temp-dir.ts";
 
 const PLAIN = "host/trace/2024-06-05T14:24:36Z";
 
 /** A default key with a passphrase, and nobody to ask for it: as in a script or a timer. */
 describe("integration/locked-key", function () {
   this.timeout(60_000);
-  let folder: Awaited<ReturnType<typeof tempDir>>;
+  let place: GenuineStoreServer;
   let home: string;
   let server: ServerProcess;
 
   before(async () => {
-    folder = await tempDir();
-    home = folder.path;
-    cpSync(join(fixtures, "datastore-real/store"), join(home, "store"), { recursive: true });
-    server = await startServerProcess(home);
+    place = await startOnGenuineStore();
+    ({ home, server } = place);
     mkdirSync(join(home, "proxmox-backup"), { recursive: true });
     const keyFile = join(home, "proxmox-backup/encryption-key.json");
     writeFileSync(keyFile, keyFixture("crypt/known-key-pbkdf2.json"), { mode: 0o600 });
   });
 
   after(async () => {
-    await server.stop();
-    await folder[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
   });
 
   const amber = (...args: string[]) =>

@@ -1,32 +1,29 @@
-import { cpSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { runAmber, type ServerProcess, startServerProcess } from "../support/amber-program.ts";
+import { runAmber, type ServerProcess } from "../support/amber-program.ts";
+import { type GenuineStoreServer, startOnGenuineStore } from "../support/genuine-store-server.ts";
 import { fixtures } from "../support/recording.ts";
-import { tempDir } from "../support/temp-dir.ts";
 
 const KEY = join(fixtures, "crypt/known-key-none.json");
 
 /** What `amber restore` writes to standard output: archives, and what it tells programs. */
 describe("integration/restore-output", function () {
   this.timeout(60_000);
-  let folder: Awaited<ReturnType<typeof tempDir>>;
+  let place: GenuineStoreServer;
   let home: string;
   let server: ServerProcess;
 
   before(async () => {
-    folder = await tempDir();
-    home = folder.path;
-    cpSync(join(fixtures, "datastore-real/store"), join(home, "store"), { recursive: true });
-    server = await startServerProcess(home);
+    place = await startOnGenuineStore();
+    ({ home, server } = place);
   });
 
   after(async () => {
-    await server.stop();
-    await folder[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
   });
 
   const amber = (...args: string[]) => runAmber(args, server.env);

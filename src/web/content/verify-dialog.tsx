@@ -1,4 +1,4 @@
-import { Checkbox, NumberInput, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { type ReactElement, useState } from "react";
 
 import { startVerify } from "../api/snapshots-api.ts";
@@ -6,6 +6,7 @@ import { ActionDialog } from "../parts/action-dialog.tsx";
 import { useRefresh } from "../parts/refresh.ts";
 import { tellTask } from "../parts/tell-task.ts";
 import { contentWords } from "../strings/content-words.ts";
+import { RecentFields, type RecentFieldValues } from "./recent-fields.tsx";
 import { VERIFY_DAYS } from "./snapshot-state.ts";
 
 /** Starts the verification of a datastore or a namespace with everything in it. */
@@ -19,8 +20,7 @@ export function VerifyDialog({
   readonly onClose: () => void;
 }): ReactElement {
   const refresh = useRefresh();
-  const [isSkipping, setSkipping] = useState(true);
-  const [days, setDays] = useState<number | string>(VERIFY_DAYS);
+  const [recent, setRecent] = useState<RecentFieldValues>({ isSkipping: true, days: VERIFY_DAYS });
   const name = ns === "" ? store : `${store}/${ns}`;
   return (
     <ActionDialog
@@ -31,29 +31,15 @@ export function VerifyDialog({
         const upid = await startVerify({
           store,
           ns,
-          recent: isSkipping ? "skipped" : "verified again",
-          ...(isSkipping ? { outdatedAfterDays: Number(days) } : {}),
+          recent: recent.isSkipping ? "skipped" : "verified again",
+          ...(recent.isSkipping ? { outdatedAfterDays: Number(recent.days) } : {}),
         });
         tellTask(contentWords.verifyStarted(name), upid);
         await refresh(["tasks"]);
       }}
     >
       <Text size="sm">{contentWords.verifyText}</Text>
-      <Checkbox
-        label={contentWords.verifyRecent}
-        checked={isSkipping}
-        onChange={(event) => setSkipping(event.currentTarget.checked)}
-      />
-      {isSkipping && (
-        <NumberInput
-          label={contentWords.verifyDays}
-          min={0}
-          max={3650}
-          allowDecimal={false}
-          value={days}
-          onChange={setDays}
-        />
-      )}
+      <RecentFields value={recent} onChange={setRecent} />
     </ActionDialog>
   );
 }

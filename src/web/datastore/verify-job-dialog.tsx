@@ -1,7 +1,7 @@
-import { Checkbox, NumberInput } from "@mantine/core";
 import { type ReactElement, useState } from "react";
 
 import { saveJob, type VerifyJob } from "../api/jobs-api.ts";
+import { RecentFields, type RecentFieldValues } from "../content/recent-fields.tsx";
 import { VERIFY_DAYS } from "../content/snapshot-state.ts";
 import { ActionDialog } from "../parts/action-dialog.tsx";
 import { useRefresh } from "../parts/refresh.ts";
@@ -22,10 +22,10 @@ export function VerifyJobDialog({
 }): ReactElement {
   const refresh = useRefresh();
   const [fields, setFields] = useState(jobFieldValues(job));
-  const [isSkipping, setSkipping] = useState(job?.["ignore-verified"] ?? true);
-  const [days, setDays] = useState<number | string>(
-    job ? (job["outdated-after"] ?? "") : VERIFY_DAYS,
-  );
+  const [recent, setRecent] = useState<RecentFieldValues>({
+    isSkipping: job?.["ignore-verified"] ?? true,
+    days: job ? (job["outdated-after"] ?? "") : VERIFY_DAYS,
+  });
   const existing = job ? "exists" : "new";
   return (
     <ActionDialog
@@ -35,6 +35,7 @@ export function VerifyJobDialog({
       isReady={fields.id !== ""}
       onClose={onClose}
       onConfirm={async () => {
+        const { isSkipping, days } = recent;
         const settings = {
           store,
           ...jobFieldParameters(fields),
@@ -46,21 +47,7 @@ export function VerifyJobDialog({
       }}
     >
       <JobFields value={fields} existing={existing} onChange={setFields} />
-      <Checkbox
-        label={words.skipRecent}
-        checked={isSkipping}
-        onChange={(event) => setSkipping(event.currentTarget.checked)}
-      />
-      {isSkipping && (
-        <NumberInput
-          label={words.days}
-          min={0}
-          max={3650}
-          allowDecimal={false}
-          value={days}
-          onChange={setDays}
-        />
-      )}
+      <RecentFields value={recent} onChange={setRecent} />
     </ActionDialog>
   );
 }

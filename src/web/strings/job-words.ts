@@ -30,8 +30,6 @@ export const jobWords = {
   ns: "Namespace",
   nsHint: "Empty for all of the datastore",
   comment: "Comment",
-  skipRecent: "Leave out what was verified recently",
-  days: "Recently means within days",
   removeTitle: (id: string) => `Remove job ${id}?`,
   removeText: "It does not run any more. Backups stay as they are.",
   removeConfirm: "Remove job",
