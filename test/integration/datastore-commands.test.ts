@@ -212,6 +212,29 @@ describe("integration/datastore-commands", function () {
     expect(times("host/endless")).to.deep.equal([]);
   });
 
+  it("verifies a new backup at once when the datastore is set to that", async () => {
+    const config = ["--config", join(home, "config")];
+    const set = amber(
+      "manager",
+      "datastore",
+      "update",
+      "store1",
+      "--verify-new",
+      "true",
+      ...config,
+    );
+    const backup = amber("backup", `etc.conf:${join(home, "password")}`, "--backup-id", "new");
+
+    expect(set.status, set.stderr).to.equal(0);
+    expect(backup.status, backup.stderr).to.equal(0);
+    const states = (): unknown[] =>
+      (json("snapshot", "list", "host/new") as { verification?: { state?: unknown } }[]).map(
+        ({ verification }) => verification?.state,
+      );
+    await eventually(() => states()[0] !== undefined, "the verification");
+    expect(states()).to.deep.equal(["ok"]);
+  });
+
   it("stores a log with a snapshot, encrypted with the key, and only once", () => {
     const snapshot = "host/logged/2024-06-05T14:24:36Z";
     const file = join(home, "client.log");
