@@ -2,6 +2,7 @@ import { ChunkError } from "../chunks/chunk-error.ts";
 import { parseDigest } from "../format/chunk/digest.ts";
 import { FormatError } from "../format/format-error.ts";
 import { type DatastoreView, type OpenSnapshot } from "./datastore-view.ts";
+import { FsError } from "./fs-error.ts";
 import { movableAnswer } from "./movable-answer.ts";
 import {
   type ChunkAnswer,
@@ -43,6 +44,7 @@ export class NeedResolver implements AsyncDisposable {
   readonly #view: DatastoreView;
   readonly #loanOf: (bytes: Uint8Array) => number | undefined;
   readonly #sessions = new Map<string, Session>();
+  #isClosed = false;
 
   constructor(view: DatastoreView, { loanOf }: NeedResolverOptions = {}) {
     this.#view = view;
@@ -86,8 +88,9 @@ export class NeedResolver implements AsyncDisposable {
     return await this.#inSession(snapshot, async (session) => (await session.opened).files);
   }
 
-  /** Closes all snapshots; needs under way may fail. */
+  /** Closes all snapshots and opens none from then on; needs under way may fail, later ones do. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     await Promise.all(sessions.map(closeQuietly));
@@ -113,8 +116,8 @@ export class NeedResolver implements AsyncDisposable {
     try {
       return await counted(first, use);
     } catch (error) {
-      // What is wrong with the bytes stays wrong in another session.
-      if (isAboutBytes(error)) throw error;
+      // What is wrong with the bytes stays wrong in another session; and at the end, losing the session is meant.
+      if (this.#isClosed || isAboutBytes(error)) throw error;
       this.#drop(snapshot, first);
     }
     return await counted(this.#sessionOf(snapshot), use);
@@ -128,6 +131,7 @@ export class NeedResolver implements AsyncDisposable {
       this.#sessions.set(path, known);
       return known;
     }
+    if (this.#isClosed) throw new FsError("ESTALE", "read from a mount that has ended");
     const opened = this.#view.openSnapshot(snapshot);
     opened.catch(() => undefined); // Awaited by whoever uses it.
     const session: Session = { opened, indexes: new Map(), users: 0, isDropped: false };

@@ -22,6 +22,7 @@ const chunk = (i: number): FsNeed => ({
 function countedView(readChunk: (digest: Digest, session: number) => Promise<Uint8Array>): {
   view: DatastoreView;
   closed: number[];
+  openedCount: () => number;
 } {
   const closed: number[] = [];
   let opened = 0;
@@ -45,7 +46,7 @@ function countedView(readChunk: (digest: Digest, session: number) => Promise<Uin
       });
     },
   };
-  return { view, closed };
+  return { view, closed, openedCount: () => opened };
 }
 
 describe("fs/need-resolver", () => {
@@ -67,6 +68,22 @@ describe("fs/need-resolver", () => {
     expect(closedMeanwhile).to.deep.equal([]);
     expect(await waiting).to.deep.equal({ bytes: Uint8Array.of(1, 2, 3, 4) });
     expect(closed).to.deep.equal([1]);
+  });
+
+  it("opens no session after its end, neither for what that broke off nor for what comes late", async () => {
+    let breakOff: (error: Error) => void = () => undefined;
+    const reading = new Promise<Uint8Array>((_resolve, reject) => (breakOff = reject));
+    const { view, closed, openedCount } = countedView(async () => await reading);
+    const resolver = new NeedResolver(view);
+    const early = rejection(resolver.resolve(chunk(1)));
+
+    await resolver[Symbol.asyncDispose]();
+    breakOff(new ChunkError("CHUNK_UNREADABLE", digestOf(1)));
+    const late = rejection(resolver.resolve(chunk(2)));
+
+    expect(await early).to.have.property("code", "CHUNK_UNREADABLE");
+    expect(await late).to.have.property("code", "ESTALE");
+    expect({ opened: openedCount(), closed }).to.deep.equal({ opened: 1, closed: [1] });
   });
 
   it("opens a snapshot anew once for what failed in its session", async () => {

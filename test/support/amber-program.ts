@@ -14,11 +14,16 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** Runs `amber` to its end. */
+/** Longest that one run may take, in ms: mocha cannot end a test that waits for a process in its own thread. */
+const RUN_MS_MAX = 180_000;
+
+/** Runs `amber` to its end; a run that hangs is killed, and its status is `null`. */
 export function runAmber(args: readonly string[], env: NodeJS.ProcessEnv = {}): Run {
   const run = spawnSync(process.execPath, [amberProgram, ...args], {
     env: { ...process.env, ...env },
     maxBuffer: 64 * 1024 * 1024,
+    timeout: RUN_MS_MAX,
+    killSignal: "SIGKILL",
   });
   return {
     status: run.status,
