@@ -24,7 +24,7 @@ import { parseArgs } from "node:util";
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
-    tools: { type: "string", default: "amber,amber-one,amber-enc,restic,borg,casync" },
+    tools: { type: "string", default: "amber,amber-one,amber-dir,amber-enc,restic,borg,casync" },
     data: { type: "string", default: "/var/tmp/amber-bench" },
     write: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
@@ -298,10 +298,15 @@ interface AmberUse {
   readonly encryption: "none" | "encrypt";
   /** The whole datastore, as restic mounts it, or each archive by itself, as borg and casync do. */
   readonly mounts: "datastore" | "archives";
+  /** From where mounts read: the server, or the datastore's folder, as the others read theirs. */
+  readonly reads: "server" | "folder";
 }
 
 /** Amber with a server of its own. */
-function amberTool(name: string, { encryption, mounts }: AmberUse): Tool & { rssMiB(): number } {
+function amberTool(
+  name: string,
+  { encryption, mounts, reads }: AmberUse,
+): Tool & { rssMiB(): number } {
   const home = join(work, name);
   const keyFile = join(home, "key.json");
   const crypt = encryption === "none" ? [] : ["--keyfile", keyFile];
@@ -353,7 +358,8 @@ function amberTool(name: string, { encryption, mounts }: AmberUse): Tool & { rss
     restore: (target) => run("restore", "host/tree", "tree.pxar", join(target, "tree")),
     async mount() {
       const mount = async (what: readonly string[], point: string): Promise<ChildProcess> => {
-        const args = [amberBin, "mount", "--foreground", ...what, point, ...crypt];
+        const from = reads === "folder" ? ["--datastore", join(home, "store")] : [];
+        const args = [amberBin, "mount", "--foreground", ...what, point, ...from, ...crypt];
         return await backgroundMount(process.execPath, args, env, point);
       };
       const point = join(work, `mnt-${name}`);
@@ -390,14 +396,28 @@ function amberTool(name: string, { encryption, mounts }: AmberUse): Tool & { rss
   };
 }
 
-const amber = amberTool("amber", { encryption: "none", mounts: "datastore" });
-const archives = amberTool("amber-one", { encryption: "none", mounts: "archives" });
-const encrypted = amberTool("amber-enc", { encryption: "encrypt", mounts: "datastore" });
-const ours: readonly (Tool & { rssMiB(): number })[] = [amber, archives, encrypted];
+const amber = amberTool("amber", { encryption: "none", mounts: "datastore", reads: "server" });
+const archives = amberTool("amber-one", {
+  encryption: "none",
+  mounts: "archives",
+  reads: "server",
+});
+const folder = amberTool("amber-dir", {
+  encryption: "none",
+  mounts: "datastore",
+  reads: "folder",
+});
+const encrypted = amberTool("amber-enc", {
+  encryption: "encrypt",
+  mounts: "datastore",
+  reads: "server",
+});
+const ours: readonly (Tool & { rssMiB(): number })[] = [amber, archives, folder, encrypted];
 
 const peers: Readonly<Record<string, Tool>> = {
   amber,
   "amber-one": archives,
+  "amber-dir": folder,
   "amber-enc": encrypted,
   restic,
   borg,
@@ -461,12 +481,20 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
+/** What is compared with the best peer, and with what is not encrypted. */
+const ratioColumns = [
+  [amber, "amber ÷ best peer"],
+  [archives, "amber-one ÷ best peer"],
+  [folder, "amber-dir ÷ best peer"],
+  [encrypted, "encrypted ÷ not"],
+] as const;
+
 function table(): string {
   const lines = [
     `Machine: ${cpus().length} × ${cpus()[0]?.model ?? "?"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}. Seconds: median (minimum–maximum) of ${rounds} rounds; peak memory of the client or mount process in MiB.`,
     "",
-    `| step | ${tools.map((tool) => tool.name).join(" | ")} | amber ÷ best peer | amber-one ÷ best peer | encrypted ÷ not |`,
-    `|---|${tools.map(() => "---|").join("")}---|---|---|`,
+    `| step | ${tools.map((tool) => tool.name).join(" | ")} | ${ratioColumns.map(([, title]) => title).join(" | ")} |`,
+    `|---|${tools.map(() => "---|").join("")}${ratioColumns.map(() => "---|").join("")}`,
   ];
   for (const step of steps) {
     const medians = new Map(
@@ -485,9 +513,10 @@ function table(): string {
         .filter((tool) => !ours.some((own) => own === tool))
         .map((tool) => medians.get(tool) ?? Number.NaN),
     );
-    const own = medians.get(amber) ?? Number.NaN;
-    const ratios = [own, medians.get(archives) ?? Number.NaN].map((seconds) => seconds / best);
-    ratios.push((medians.get(encrypted) ?? Number.NaN) / own);
+    const of = (tool: Tool): number => medians.get(tool) ?? Number.NaN;
+    const ratios = ratioColumns.map(([tool]) =>
+      tool === encrypted ? of(tool) / of(amber) : of(tool) / best,
+    );
     const shown = ratios.map((ratio) => (Number.isFinite(ratio) ? ratio.toFixed(2) : "–"));
     lines.push(`| ${step} | ${cells.join(" | ")} | ${shown.join(" | ")} |`);
   }

@@ -32,6 +32,11 @@ export interface DecodeOptions {
   /** `verify` does not pass the plaintext on; `plain` when absent. */
   readonly wanted?: "plain" | "verify" | undefined;
   /**
+   * `left`: a blob with a wrong checksum is accepted if it is unencrypted and its content has the digest, which proves more.
+   * For readers; whoever judges what is stored has it `checked`, as it is when absent.
+   */
+  readonly checksum?: "checked" | "left" | undefined;
+  /**
    * Shared memory of at least `sizeMax` bytes for the plaintext, which is then a view of its front; whoever decodes a lot
    * spares the system giving and taking pages. New memory when absent.
    */
@@ -143,7 +148,7 @@ export class CodecPool implements AsyncDisposable {
     blob: Uint8Array,
     options: DecodeOptions,
   ): Promise<{ readonly plain: Uint8Array; readonly size: number }> {
-    const { digest, sizeMax, wanted = "plain" } = options;
+    const { digest, sizeMax, wanted = "plain", checksum = "checked" } = options;
     const { bytes, transfer } = sendable(blob, options.ownership ?? "borrowed");
     const keyId = this.#keyId(options.key);
     const { into, memory } = options;
@@ -154,6 +159,7 @@ export class CodecPool implements AsyncDisposable {
       digest,
       sizeMax,
       wanted,
+      checksum,
       into,
       memory,
       keyId,

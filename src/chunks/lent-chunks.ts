@@ -29,10 +29,11 @@ export interface LentChunksParts {
  */
 export function lentChunks(parts: LentChunksParts): ChunkSource {
   const { blobs, codec, regions, expected, key, ownership } = parts;
+  const proof = { key, ownership, checksum: "left" } as const;
   const owned = decoded(
     blobs,
     async (blob, digest) => {
-      const options = { digest, key, ownership, sizeMax: CHUNK_BYTES_MAX, memory: "own" } as const;
+      const options = { ...proof, digest, sizeMax: CHUNK_BYTES_MAX, memory: "own" } as const;
       return (await codec.decode(blob, options)).plain;
     },
     { expected },
@@ -53,26 +54,20 @@ export function lentChunks(parts: LentChunksParts): ChunkSource {
         const kind = blobKindOf(blob);
         const isLent = regions.loanOf(blob) !== undefined;
         if (isLent && kind?.name === "plain") {
-          await codec.decode(blob, { digest, sizeMax: loanBytes, wanted: "verify" });
+          await codec.decode(blob, { ...proof, digest, sizeMax: loanBytes, wanted: "verify" });
           return blob.subarray(kind.headerBytes);
         }
         if (isLent && ownership === "given" && kind?.name === "encrypted") {
           const body = blob.subarray(kind.headerBytes);
-          await codec.decode(blob, { digest, key, ownership, sizeMax: loanBytes, into: body });
+          await codec.decode(blob, { ...proof, digest, sizeMax: loanBytes, into: body });
           return body;
         }
         const into = take(loanBytes);
         if (!into) {
-          const own = { digest, key, ownership, sizeMax: CHUNK_BYTES_MAX, memory: "own" } as const;
+          const own = { ...proof, digest, sizeMax: CHUNK_BYTES_MAX, memory: "own" } as const;
           return (await codec.decode(blob, own)).plain;
         }
-        const { size } = await codec.decode(blob, {
-          digest,
-          key,
-          ownership,
-          sizeMax: loanBytes,
-          into,
-        });
+        const { size } = await codec.decode(blob, { ...proof, digest, sizeMax: loanBytes, into });
         return into.subarray(0, size);
       };
       const received: BlobSource = {

@@ -19,6 +19,7 @@ export function pooledDecode(
       sizeMax: CHUNK_BYTES_MAX,
       key,
       ownership: "given",
+      checksum: "left",
       into,
       signal,
     } as const;

@@ -171,6 +171,35 @@ describe("chunks/codec-pool", () => {
     });
   }
 
+  it("gives a reader content that has its digest, whatever the checksum beside it has become", async () => {
+    const plain = prngBytes(6, 1000);
+    const digest = chunkDigest(provider, plain);
+    for (const compress of [false, true]) {
+      const blob = encodeBlob(provider, plain, { compress });
+      blob[8] = 1 ^ (blob[8] ?? 0);
+
+      const read = await pool.decode(blob, { digest, sizeMax, checksum: "left" });
+      const judged = await failureOf(pool.decode(blob, { digest, sizeMax }));
+
+      expect(Buffer.from(read.plain).equals(plain)).to.equal(true);
+      expect((judged as ChunkError).cause).to.have.property("code", "FORMAT_BAD_CHECKSUM");
+    }
+  });
+
+  it("names the checksum first when a reader's content is damaged", async () => {
+    const plain = new Uint8Array(1000).fill(7);
+    const digest = chunkDigest(provider, plain);
+    for (const compress of [false, true]) {
+      const blob = encodeBlob(provider, plain, { compress });
+      blob[20] = 1 ^ (blob[20] ?? 0);
+
+      const error = await failureOf(pool.decode(blob, { digest, sizeMax, checksum: "left" }));
+
+      expect(error).to.have.property("code", "CHUNK_CORRUPT");
+      expect((error as ChunkError).cause).to.have.property("code", "FORMAT_BAD_CHECKSUM");
+    }
+  });
+
   it("rejects more plaintext than allowed", async () => {
     const plain = new Uint8Array(1000);
     const digest = chunkDigest(provider, plain);

@@ -99,6 +99,7 @@ describe("chunks/codec-task", () => {
         digest: parseDigest(digest),
         sizeMax: 100_000,
         wanted: "plain",
+        checksum: "checked",
         keyId: 1,
       });
       const expected = readFileSync(new URL(input, folder));
@@ -117,6 +118,7 @@ describe("chunks/codec-task", () => {
       digest: parseDigest("00".repeat(32)),
       sizeMax: 10,
       wanted: "verify",
+      checksum: "checked",
       keyId: undefined,
     } as const;
 

@@ -88,6 +88,8 @@ export interface DecodeBlobOptions {
   readonly into?: Uint8Array | undefined;
   /** Lends memory of at least this size until the call returns, for what lies between decrypting and decompressing. */
   readonly scratch?: ((size: number) => Uint8Array) | undefined;
+  /** `left`: the caller proves the result by its digest and does not need the weaker checksum; `checked` when absent. */
+  readonly checksum?: "checked" | "left" | undefined;
 }
 
 /**
@@ -146,7 +148,7 @@ export function encodeBlob(
 }
 
 /**
- * Unwraps a blob: checks the checksum, decrypts, decompresses.
+ * Unwraps a blob: checks the checksum unless told not to, decrypts, decompresses.
  *
  * Does not prove that the plaintext is the chunk that was asked for: compare `chunkDigest` for that.
  *
@@ -164,7 +166,7 @@ export function decodeBlob(
   const { sizeMax, what } = options;
   const { kind, crc32 } = parseBlobHeader(raw, what);
   let body = raw.subarray(kind.headerBytes);
-  if (provider.crc32(body) !== crc32) {
+  if (options.checksum !== "left" && provider.crc32(body) !== crc32) {
     throw new FormatError("FORMAT_BAD_CHECKSUM", what, "the CRC-32 does not fit the data");
   }
   if (kind.isEncrypted) {
