@@ -39,6 +39,10 @@ export function remoteAccess(clock: Clock): RemoteAccess {
         comment: typeof comment === "string" ? comment : undefined,
       }));
     },
+    listGroups: async (remote, { store, namespace }, signal) => {
+      using server = await connect(remote, store, clock);
+      return await listGroups(server, namespace, signal);
+    },
   };
 }
 

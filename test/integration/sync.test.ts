@@ -183,7 +183,14 @@ describe("integration/sync", function () {
 
     expect(stores).to.deep.equal([{ store: "store1" }]);
     expect(namespaces).to.deep.include({ ns: "team/sub" });
-    expect(groups).to.deep.include({ "backup-type": "ct", "backup-id": "101" });
+    expect(groups).to.deep.include({
+      "backup-type": "ct",
+      "backup-id": "101",
+      "last-backup": 1717597476,
+      "backup-count": 1,
+      files: ["mixed.pxar.didx", "catalog.pcat1.didx", "rsa-encrypted.key.blob", "index.json.blob"],
+      owner: "test@pbs",
+    });
   });
 
   it("says what is wrong with a remote", async () => {

@@ -43,6 +43,9 @@ export interface ListedGroup {
   readonly backupCount: number;
   /** Names of the files of the newest snapshot. */
   readonly files: readonly string[];
+  readonly owner?: string;
+  /** First line of the notes. */
+  readonly comment?: string;
 }
 
 /**
@@ -137,12 +140,14 @@ function parseSnapshot(item: JsonObject): ListedSnapshot {
 }
 
 function parseGroup(item: JsonObject): ListedGroup {
-  const files: unknown = item["files"];
+  const { files, owner, comment } = item;
   return {
     group: parseGroupOf(item),
     lastBackupSec: numberOf(item["last-backup"]),
     backupCount: numberOf(item["backup-count"]),
     files: Array.isArray(files) ? files.filter((file) => typeof file === "string") : [],
+    ...(typeof owner === "string" ? { owner } : {}),
+    ...(typeof comment === "string" ? { comment } : {}),
   };
 }
 

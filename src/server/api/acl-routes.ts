@@ -9,7 +9,12 @@ import { configDigest } from "../configuration/config-directory.ts";
 import { privilegeNames, roles } from "../auth/privileges.ts";
 import { ApiError, refused } from "../http/api-error.ts";
 import { requireConfigDigest } from "../http/config-digest.ts";
-import { authIdSchema, optionalConfigDigest, optionalFlag } from "../http/parameter-schema.ts";
+import {
+  authIdSchema,
+  offByDefault,
+  onByDefault,
+  optionalConfigDigest,
+} from "../http/parameter-schema.ts";
 import { anyLogin, decidedInside, forTheWorld } from "../http/permission.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
 import { type AccountRouteOptions } from "./user-routes.ts";
@@ -75,7 +80,7 @@ function addEntryRoutes(api: FastifyInstance, { accounts, access }: AccountRoute
     permit: decidedInside(
       "Sys.Audit or Permissions.Modify on `/access/acl` for all; every login for itself and its tokens.",
     ),
-    parameters: Type.Object({ path: Type.Optional(aclPath), exact: optionalFlag }),
+    parameters: Type.Object({ path: Type.Optional(aclPath), exact: offByDefault }),
     reply: Type.Array(
       Type.Object({
         path: Type.String(),
@@ -112,8 +117,8 @@ function addEntryRoutes(api: FastifyInstance, { accounts, access }: AccountRoute
       role: Type.Enum(Object.keys(roles)),
       "auth-id": Type.Optional(authIdSchema),
       group: Type.Optional(Type.String()),
-      propagate: optionalFlag,
-      delete: optionalFlag,
+      propagate: onByDefault,
+      delete: offByDefault,
       digest: optionalConfigDigest,
     }),
     reply: Type.Null(),

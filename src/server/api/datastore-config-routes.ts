@@ -136,10 +136,16 @@ function addCreateRoute(api: FastifyInstance, options: DatastoreConfigOptions): 
       path,
       ...settings,
       "reuse-datastore": Type.Optional(
-        Type.Boolean({ description: "Whether the folder of an existing datastore is taken over." }),
+        Type.Boolean({
+          default: false,
+          description: "Whether the folder of an existing datastore is taken over.",
+        }),
       ),
       "overwrite-in-use": Type.Optional(
-        Type.Boolean({ description: "Accepted and not needed: a folder in use is refused." }),
+        Type.Boolean({
+          default: false,
+          description: "Accepted and not needed: a folder in use is refused.",
+        }),
       ),
     }),
     reply: Type.String(),
@@ -241,10 +247,13 @@ function addRemoveRoute(api: FastifyInstance, options: DatastoreConfigOptions): 
     parameters: Type.Object({
       name: datastoreName,
       "keep-job-configs": Type.Optional(
-        Type.Boolean({ description: "Whether jobs of the datastore stay in the configuration." }),
+        Type.Boolean({
+          default: false,
+          description: "Whether jobs of the datastore stay in the configuration.",
+        }),
       ),
       "destroy-data": Type.Optional(
-        Type.Boolean({ description: "Whether its content is destroyed, too." }),
+        Type.Boolean({ default: false, description: "Whether its content is destroyed, too." }),
       ),
       digest: optionalConfigDigest,
     }),

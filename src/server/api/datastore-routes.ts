@@ -6,7 +6,12 @@ import { childNamespace, parseNamespace } from "../../format/snapshot/namespace.
 import { datastorePath } from "../auth/access-control.ts";
 import { type Privilege } from "../auth/privileges.ts";
 import { ApiError, refused } from "../http/api-error.ts";
-import { datastoreName, optionalFlag, optionalNamespace } from "../http/parameter-schema.ts";
+import {
+  datastoreName,
+  offByDefault,
+  onByDefault,
+  optionalNamespace,
+} from "../http/parameter-schema.ts";
 import { decidedInside } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 import { StoreError } from "../store/store-error.ts";
@@ -75,7 +80,7 @@ function addStatusRoute(api: FastifyInstance, { datastores, access }: ContentOpt
     permit: decidedInside(
       "Datastore.Audit or Datastore.Backup on `/datastore/{store}` for sizes; any privilege below for counts.",
     ),
-    parameters: Type.Object({ store: datastoreName, verbose: optionalFlag }),
+    parameters: Type.Object({ store: datastoreName, verbose: offByDefault }),
     reply,
     handle: async ({ store, verbose }, { caller }) => {
       const path = datastorePath(store, "");
@@ -117,7 +122,7 @@ function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: Conten
     parameters: Type.Object({
       store: datastoreName,
       parent: optionalNamespace,
-      "max-depth": Type.Optional(Type.Integer({ minimum: 0, maximum: 7 })),
+      "max-depth": Type.Optional(Type.Integer({ minimum: 0, maximum: 7, default: 7 })),
     }),
     reply: Type.Array(Type.Object({ ns: Type.String() })),
     handle: async ({ store, parent, "max-depth": depthMax = 7 }, { caller }) => {
@@ -164,8 +169,8 @@ function addNamespaceRoutes(api: FastifyInstance, { datastores, access }: Conten
     parameters: Type.Object({
       store: datastoreName,
       ns: Type.String({ minLength: 1, maxLength: 256 }),
-      "delete-groups": optionalFlag,
-      "error-on-protected": optionalFlag,
+      "delete-groups": offByDefault,
+      "error-on-protected": onByDefault,
     }),
     reply: Type.Null(),
     handle: async ({ store, ns, ...flags }, { caller }) => {

@@ -10,7 +10,7 @@ import { createNativeProvider } from "../../format/crypto/native-provider.ts";
 import { BLOB_PLAIN_BYTES_MAX } from "../../format/limits.ts";
 import { archiveKindOf, parseArchiveName } from "../../format/snapshot/archive-name.ts";
 import { refused } from "../http/api-error.ts";
-import { fileName, optionalFlag } from "../http/parameter-schema.ts";
+import { fileName, offByDefault } from "../http/parameter-schema.ts";
 import { needsContent } from "../http/permission.ts";
 import { addRoute, RawReply } from "../http/route.ts";
 import { type StoredFile } from "../store/store-backend.ts";
@@ -133,7 +133,7 @@ function addBrowserRoutes(
     parameters: Type.Object({
       ...snapshotParameters,
       filepath,
-      tar: optionalFlag,
+      tar: offByDefault,
       "archive-name": optionalText,
     }),
     reply: Type.Null(),

@@ -9,7 +9,7 @@ import { datastorePath } from "../auth/access-control.ts";
 import { isToken, userOf } from "../auth/auth-id.ts";
 import { type Accounts } from "../auth/accounts.ts";
 import { ApiError, refused } from "../http/api-error.ts";
-import { authIdSchema, optionalFlag } from "../http/parameter-schema.ts";
+import { authIdSchema, onByDefault } from "../http/parameter-schema.ts";
 import { needsContent } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 import { type Datastore } from "../store/datastore.ts";
@@ -78,7 +78,7 @@ export function addGroupRoutes(
     path: "/admin/datastore/:store/groups",
     description: "Removes a group; protected snapshots stay.",
     permit: needsContent(removed),
-    parameters: Type.Object({ ...groupParameters, "error-on-protected": optionalFlag }),
+    parameters: Type.Object({ ...groupParameters, "error-on-protected": onByDefault }),
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
       const { datastore, namespace, group } = await openGroup(options, caller, parameters, removed);

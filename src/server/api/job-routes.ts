@@ -4,7 +4,6 @@ import { Type } from "typebox";
 import { type TimeZone } from "../../format/schedule/time-zone.ts";
 import { sectionValues } from "../configuration/section-entry.ts";
 import { configId, datastoreName } from "../http/parameter-schema.ts";
-import { decidedInside } from "../http/permission.ts";
 import { addRoute, WithAttributes } from "../http/route.ts";
 import { type ConfiguredJobs, type FileJobType } from "../jobs/configured-jobs.ts";
 import { type JobStarter } from "../jobs/job-starter.ts";
@@ -42,7 +41,10 @@ function addRoutesOf(
 ): void {
   const stored = Type.Object(kind.properties);
   const direction = Type.Optional(
-    Type.Enum(["pull", "push", "all"], { description: "Which jobs; there are none that push." }),
+    Type.Enum(["pull", "push", "all"], {
+      default: "pull",
+      description: "Which jobs; there are none that push.",
+    }),
   );
   addRoute(api, {
     method: "GET",
@@ -75,7 +77,7 @@ function addRoutesOf(
     method: "POST",
     path: `/admin/${name}/:id/run`,
     description: `Runs a ${kind.noun} now, whatever its schedule.`,
-    permit: decidedInside("Whoever may change the job."),
+    permit: kind.permits.change,
     parameters: Type.Object({ id: configId(kind.noun) }),
     reply: Type.String(),
     handle: async ({ id }, { caller }) => {

@@ -116,7 +116,12 @@ function addSubscriptionRoutes(api: FastifyInstance, certificate: InstalledCerti
     description: "Says that there is no subscription: this server needs none.",
     permit: anyLogin,
     parameters,
-    reply: Type.Object({ status: Type.String(), message: Type.String(), serverid: Type.String() }),
+    reply: Type.Object({
+      status: Type.String(),
+      message: Type.String(),
+      serverid: Type.String(),
+      url: Type.String({ description: "What the message is about." }),
+    }),
     handle: () => ({
       status: "notfound",
       message: "There is no subscription key: this server is free software and needs none.",
@@ -124,6 +129,7 @@ function addSubscriptionRoutes(api: FastifyInstance, certificate: InstalledCerti
         .update(certificate.current.certificatePem)
         .digest("hex")
         .toUpperCase(),
+      url: "https://www.gnu.org/licenses/agpl-3.0.html",
     }),
   });
   addRoute(api, {
@@ -133,7 +139,7 @@ function addSubscriptionRoutes(api: FastifyInstance, certificate: InstalledCerti
     permit,
     parameters: Type.Object({
       node: nodeName,
-      force: Type.Optional(Type.Boolean({ description: "Makes no difference." })),
+      force: Type.Optional(Type.Boolean({ default: false, description: "Makes no difference." })),
     }),
     reply: Type.Null(),
     handle: () => null,

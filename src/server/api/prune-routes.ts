@@ -5,7 +5,7 @@ import { TimeZone } from "../../format/schedule/time-zone.ts";
 import { NAMESPACE_DEPTH_MAX } from "../../format/limits.ts";
 import { type Namespace, rootNamespace } from "../../format/snapshot/namespace.ts";
 import { retentionReasonText } from "../../format/snapshot/retention.ts";
-import { optionalFlag } from "../http/parameter-schema.ts";
+import { offByDefault } from "../http/parameter-schema.ts";
 import { needsContent } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 import { groupsBelow } from "../jobs/groups-below.ts";
@@ -59,9 +59,9 @@ export function addPruneRoutes(api: FastifyInstance, options: PruneRouteOptions)
     parameters: Type.Object({
       ...groupParameters,
       ...retentionParameters,
-      "dry-run": optionalFlag,
-      "use-task": optionalFlag,
-      explain: optionalFlag,
+      "dry-run": offByDefault,
+      "use-task": offByDefault,
+      explain: offByDefault,
     }),
     reply: Type.Union([pruneReply, Type.String()]),
     handle: async (parameters, { caller }) => {
@@ -94,7 +94,7 @@ export function addPruneRoutes(api: FastifyInstance, options: PruneRouteOptions)
     parameters: Type.Object({
       ...placeParameters,
       ...retentionParameters,
-      "dry-run": optionalFlag,
+      "dry-run": offByDefault,
       "max-depth": Type.Optional(Type.Integer({ minimum: 0, maximum: NAMESPACE_DEPTH_MAX })),
     }),
     reply: Type.String(),

@@ -8,7 +8,7 @@ import { refused } from "../http/api-error.ts";
 import {
   configId,
   datastoreName,
-  optionalFlag,
+  offByDefault,
   optionalNamespace,
 } from "../http/parameter-schema.ts";
 import { decidedInside, needs } from "../http/permission.ts";
@@ -31,7 +31,7 @@ const pullParameters = {
   remote: Type.Optional(configId("remote")),
   "remote-store": datastoreName,
   "remote-ns": optionalNamespace,
-  "remove-vanished": optionalFlag,
+  "remove-vanished": offByDefault,
   "max-depth": Type.Optional(Type.Integer({ minimum: 0, maximum: 7 })),
   "group-filter": Type.Optional(Type.Array(Type.String({ maxLength: 512 }))),
   "transfer-last": Type.Optional(Type.Integer({ minimum: 1 })),
@@ -136,16 +136,30 @@ function addScanRoutes(
       store: datastoreName,
       namespace: optionalNamespace,
     }),
-    reply: Type.Array(Type.Object({ "backup-type": Type.String(), "backup-id": Type.String() })),
+    reply: Type.Array(
+      Type.Object({
+        "backup-type": Type.String(),
+        "backup-id": Type.String(),
+        "last-backup": Type.Integer(),
+        "backup-count": Type.Integer(),
+        files: Type.Array(Type.String()),
+        owner: Type.Optional(Type.String()),
+        comment: Type.Optional(Type.String()),
+      }),
+    ),
     handle: async ({ name, store, namespace }) => {
-      const source = await reach().open(await readRemote(files, name), store, limits);
-      try {
-        const signal = AbortSignal.timeout(SCAN_TIMEOUT_MS);
-        const groups = await source.listGroups(parseNamespace(namespace ?? ""), signal);
-        return groups.map(({ type, id }) => ({ "backup-type": type, "backup-id": id }));
-      } finally {
-        await source[Symbol.asyncDispose]();
-      }
+      const remote = await readRemote(files, name);
+      const place = { store, namespace: parseNamespace(namespace ?? "") };
+      const signal = AbortSignal.timeout(SCAN_TIMEOUT_MS);
+      const groups = await reach().listGroups(remote, place, signal);
+      return groups.map(({ group, lastBackupSec, backupCount, ...rest }) => ({
+        "backup-type": group.type,
+        "backup-id": group.id,
+        "last-backup": lastBackupSec,
+        "backup-count": backupCount,
+        ...rest,
+        files: [...rest.files],
+      }));
     },
   });
 }

@@ -5,7 +5,7 @@ import { type AccessControl, datastorePath } from "../auth/access-control.ts";
 import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, tokenNameOf, userOf } from "../auth/auth-id.ts";
 import { refused } from "../http/api-error.ts";
-import { datastoreName, nodeName, optionalFlag } from "../http/parameter-schema.ts";
+import { datastoreName, nodeName, offByDefault } from "../http/parameter-schema.ts";
 import { decidedInside } from "../http/permission.ts";
 import { addRoute, RawReply, WithAttributes } from "../http/route.ts";
 import { type TaskEntry, type TaskRegistry } from "../tasks/task-registry.ts";
@@ -27,6 +27,10 @@ const taskReader = decidedInside(
 /** Tasks and log lines of one page unless asked otherwise (spec rest-api.md §9). */
 const PAGE_SIZE = 50;
 
+const firstLine = Type.Optional(Type.Integer({ minimum: 0, default: 0 }));
+
+const pageSize = Type.Optional(Type.Integer({ minimum: 0, default: PAGE_SIZE }));
+
 const listEntry = Type.Object({
   upid: Type.String(),
   node: Type.String(),
@@ -42,10 +46,10 @@ const listEntry = Type.Object({
 
 const listParameters = Type.Object({
   node,
-  start: Type.Optional(Type.Integer({ minimum: 0 })),
-  limit: Type.Optional(Type.Integer({ minimum: 0 })),
-  running: optionalFlag,
-  errors: optionalFlag,
+  start: firstLine,
+  limit: pageSize,
+  running: offByDefault,
+  errors: offByDefault,
   store: Type.Optional(datastoreName),
   typefilter: Type.Optional(Type.String()),
   userfilter: Type.Optional(Type.String()),
@@ -143,10 +147,10 @@ function addOneTaskRoutes(api: FastifyInstance, { tasks, access }: TaskRouteOpti
     parameters: Type.Object({
       node,
       upid,
-      start: Type.Optional(Type.Integer({ minimum: 0 })),
-      limit: Type.Optional(Type.Integer({ minimum: 0 })),
-      "test-status": optionalFlag,
-      download: optionalFlag,
+      start: firstLine,
+      limit: pageSize,
+      "test-status": offByDefault,
+      download: offByDefault,
     }),
     reply: Type.Array(Type.Object({ n: Type.Integer(), t: Type.String() })),
     handle: async (parameters, { caller }) => {

@@ -5,7 +5,7 @@ import { NAMESPACE_DEPTH_MAX } from "../../format/limits.ts";
 import { type Namespace, namespacePath } from "../../format/snapshot/namespace.ts";
 import { backupGroupText } from "../../format/snapshot/snapshot-id.ts";
 import { refused } from "../http/api-error.ts";
-import { backupId, backupTime, backupType, optionalFlag } from "../http/parameter-schema.ts";
+import { backupId, backupTime, backupType, onByDefault } from "../http/parameter-schema.ts";
 import { needsContent } from "../http/permission.ts";
 import { addRoute } from "../http/route.ts";
 import { type JobRunner } from "../jobs/job-runner.ts";
@@ -35,7 +35,7 @@ export function addVerifyRoutes(api: FastifyInstance, options: VerifyRouteOption
       "backup-id": Type.Optional(backupId),
       "backup-time": Type.Optional(backupTime),
       "max-depth": Type.Optional(Type.Integer({ minimum: 0, maximum: NAMESPACE_DEPTH_MAX })),
-      "ignore-verified": optionalFlag,
+      "ignore-verified": onByDefault,
       "outdated-after": Type.Optional(Type.Integer({ minimum: 0 })),
     }),
     reply: Type.String(),

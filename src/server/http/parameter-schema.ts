@@ -100,8 +100,14 @@ export const singleLineComment: TString = Type.String({
 /** {@link singleLineComment}, none when it is left out. */
 export const optionalComment: TOptional<TString> = Type.Optional(singleLineComment);
 
-/** A switch. */
+/** A switch; what it means to leave it out depends on the route. */
 export const optionalFlag: TOptional<TBoolean> = Type.Optional(Type.Boolean());
+
+/** A switch that is off when it is left out. */
+export const offByDefault: TOptional<TBoolean> = Type.Optional(Type.Boolean({ default: false }));
+
+/** A switch that is on when it is left out. */
+export const onByDefault: TOptional<TBoolean> = Type.Optional(Type.Boolean({ default: true }));
 
 /** Length of a stored blob in bytes, header included. */
 export const encodedBlobSize: TInteger = Type.Integer({

@@ -72,6 +72,25 @@ export interface RemoteAccess {
     remote: Remote,
     signal: AbortSignal,
   ): Promise<readonly { readonly store: string; readonly comment: string | undefined }[]>;
+  /** Groups of a namespace of a datastore of it, for people to choose from. */
+  listGroups(
+    remote: Remote,
+    place: { readonly store: string; readonly namespace: Namespace },
+    signal: AbortSignal,
+  ): Promise<readonly OfferedGroup[]>;
+}
+
+/** A group as another server lists it (spec rest-api.md §5.2). */
+export interface OfferedGroup {
+  readonly group: BackupGroup;
+  /** Seconds since the epoch. */
+  readonly lastBackupSec: number;
+  readonly backupCount: number;
+  /** Names of the files of the newest snapshot. */
+  readonly files: readonly string[];
+  readonly owner?: string;
+  /** First line of the notes. */
+  readonly comment?: string;
 }
 
 /** How fast data may come in; `undefined` for as fast as it can. */
