@@ -1,3 +1,4 @@
+import { LOOK_EVERY_MS } from "../../linux/notice-hang-up.ts";
 import { type Authentication } from "./authentication.ts";
 import { Http2Connection, type QueryValue, renderQuery } from "./http2-connection.ts";
 import { authIdOf, bracketed, type Repository } from "./repository.ts";
@@ -147,7 +148,7 @@ export class BackupServer implements Disposable {
       },
       { timeoutMs: UPGRADE_TIMEOUT_MS, ...stop },
     );
-    return new Http2Connection(socket, authority);
+    return new Http2Connection(socket, authority, { lookEveryMs: LOOK_EVERY_MS });
   }
 
   [Symbol.dispose](): void {

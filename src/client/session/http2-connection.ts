@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { type TLSSocket } from "node:tls";
 
+import { noticeHangUp } from "../../linux/notice-hang-up.ts";
 import { AnswerCollector } from "./answer-collector.ts";
 import { ApiError } from "./api-error.ts";
 import { SessionError } from "./session-error.ts";
@@ -60,7 +61,12 @@ export class Http2Connection {
   #silentTicks = 0;
   #watch: NodeJS.Timeout | undefined;
 
-  constructor(socket: TLSSocket, authority: string) {
+  /** Takes the socket over; every `lookEveryMs` it looks whether a server that broke the rules of HTTP/2 has hung up. */
+  constructor(
+    socket: TLSSocket,
+    authority: string,
+    { lookEveryMs }: { readonly lookEveryMs: number },
+  ) {
     this.#socket = socket;
     const session = connect(`https://${authority}`, {
       createConnection: () => socket,
@@ -79,6 +85,10 @@ export class Http2Connection {
     });
     socket.on("error", (error: Error) => {
       this.#failure ??= error;
+    });
+    const hangUp = noticeHangUp(session, lookEveryMs);
+    this.onClose(() => {
+      hangUp[Symbol.dispose]();
     });
   }
 

@@ -32,7 +32,7 @@ import { backupMethods } from "./backup-methods.ts";
 import { ReceiveTurns, TURN_BYTES } from "./receive-turns.ts";
 import { serveConnection, type ConnectionEnd } from "./session-connection.ts";
 import { type SessionOptions } from "./session-options.ts";
-import { socketReading } from "./socket-reading.ts";
+import { socketReading } from "../../linux/socket-reading.ts";
 import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
 
 const PROTOCOL = "proxmox-backup-protocol-v1";

@@ -4,7 +4,7 @@ import { type FastifyBaseLogger } from "fastify";
 
 import { type Task } from "../tasks/task.ts";
 import { type TransferPace } from "../traffic/traffic-control.ts";
-import { noticeHangUp } from "./notice-hang-up.ts";
+import { LOOK_EVERY_MS, noticeHangUp } from "../../linux/notice-hang-up.ts";
 import { SessionRouter, type SessionRoute } from "./session-router.ts";
 
 /** Milliseconds a client has to take its last answers after it said goodbye. */
@@ -64,7 +64,7 @@ export async function serveConnection(
     working.add(work);
     void work.finally(() => working.delete(work));
   });
-  const watch = noticeHangUp(session);
+  const watch = noticeHangUp(session, LOOK_EVERY_MS);
   const end = await connectionEnd(session, task.signal);
   watch[Symbol.dispose]();
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type TLSSocket } from "node:tls";
 
 import { expect } from "chai";
 
@@ -17,6 +18,37 @@ import {
   startFakeServer,
 } from "../../support/fake-backup-server.ts";
 import { rejection } from "../../support/rejection.ts";
+
+/** Frames after which a client says GOAWAY and reads no more. */
+const brokenRules = {
+  "data for a stream that was never opened": Buffer.from([0, 0, 1, 0, 0, 0, 0, 0, 2, 0x78]),
+  "a continuation of nothing": Buffer.from([0, 0, 1, 9, 0, 0, 0, 0, 0, 0x78]),
+  "headers that cannot be decoded": Buffer.from([0, 0, 2, 1, 4, 0, 0, 0, 1, 0xff, 0xff]),
+};
+
+/** Switches to HTTP/2, takes a stream, answers it with a broken frame, and hangs up when the client has complained. */
+function breakRules(socket: TLSSocket, frame: Buffer): void {
+  socket.removeAllListeners("data");
+  socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+  socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])); // SETTINGS
+  let bytes = Buffer.alloc(0);
+  let isPrefaceGone = false;
+  socket.on("data", (part: Buffer) => {
+    bytes = Buffer.concat([bytes, part]);
+    if (!isPrefaceGone && bytes.length >= 24) {
+      bytes = bytes.subarray(24);
+      isPrefaceGone = true;
+    }
+    while (isPrefaceGone && bytes.length >= 9 && bytes.length >= 9 + bytes.readUIntBE(0, 3)) {
+      if (bytes[3] === HEADERS) socket.write(frame);
+      if (bytes[3] === GOAWAY) socket.end();
+      bytes = bytes.subarray(9 + bytes.readUIntBE(0, 3));
+    }
+  });
+}
+
+const HEADERS = 1;
+const GOAWAY = 7;
 
 describe("client/session/http2-connection", () => {
   let folder: string;
@@ -52,7 +84,7 @@ describe("client/session/http2-connection", () => {
       },
       { timeoutMs: 5000 },
     );
-    return new Http2Connection(socket, `127.0.0.1:${server.port}`);
+    return new Http2Connection(socket, `127.0.0.1:${server.port}`, { lookEveryMs: 20 });
   }
 
   it("speaks HTTP/2 when the first frames come in the record of the 101 answer", async () => {
@@ -264,6 +296,28 @@ describe("client/session/http2-connection", () => {
     expect(Buffer.from(answer).toString()).to.equal("late");
     connection.destroy();
   });
+
+  for (const [rule, frame] of Object.entries(brokenRules)) {
+    it(`fails an upload when the server hangs up after it sent ${rule}`, async () => {
+      server.behaviour.onHead = (_head, _body, socket) => {
+        breakRules(socket, frame);
+        return "answered";
+      };
+      const connection = await open();
+
+      const upload = connection.request({
+        method: "POST",
+        path: "/dynamic_chunk",
+        body: new Uint8Array(4 << 20),
+        answerBytesMax: 9,
+      });
+      const error = await rejection(upload);
+
+      expect(error).to.have.property("code", "SESSION_LOST");
+      expect(error).to.have.property("message", "The connection to the server ended early");
+      expect(connection.isOpen).to.equal(false);
+    });
+  }
 
   it("takes many requests with one signal without a warning", async () => {
     server.behaviour.onStream = (stream) => {

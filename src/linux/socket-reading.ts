@@ -1,6 +1,10 @@
-import { type ServerHttp2Session } from "node:http2";
+import { type Http2Session } from "node:http2";
 
-import { type PausableReading } from "./receive-turns.ts";
+/** Stops and starts the reading of a socket. */
+export interface SocketReading {
+  stop(): void;
+  start(): void;
+}
 
 /** The part of Node's stream handles that is used here: not documented, but the same since Node 0.10. */
 interface StreamHandle {
@@ -14,7 +18,7 @@ interface StreamHandle {
  * `node:http2` reads the socket in native code, where `pause()` does not reach. A Node whose sockets have no such handle
  * any more is not stopped, which costs latency and nothing else.
  */
-export function socketReading(session: ServerHttp2Session): PausableReading {
+export function socketReading(session: Http2Session): SocketReading {
   return {
     stop: () => {
       handleOf(session)?.readStop?.();
@@ -26,7 +30,7 @@ export function socketReading(session: ServerHttp2Session): PausableReading {
 }
 
 /** `undefined` once the connection is closed. */
-function handleOf(session: ServerHttp2Session): StreamHandle | undefined {
+function handleOf(session: Http2Session): StreamHandle | undefined {
   if (session.destroyed) return undefined;
   // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- there is no documented way
   const { _handle: handle } = session.socket as unknown as { _handle?: StreamHandle | null };

@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 import { expect } from "chai";
 
-import { noticeHangUp } from "../../../src/server/session/notice-hang-up.ts";
+import { noticeHangUp } from "../../src/linux/notice-hang-up.ts";
 
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
@@ -29,7 +29,7 @@ async function goaway(client: Socket): Promise<void> {
   throw new Error("the connection ended without a GOAWAY");
 }
 
-describe("server/session/notice-hang-up", () => {
+describe("linux/notice-hang-up", () => {
   let server: Server;
   let client: Socket;
   let session: ServerHttp2Session;
