@@ -121,7 +121,8 @@ export async function startServer(
   const accounts = await Accounts.load(directory, clock);
   const access = await AccessControl.load(directory, accounts);
   const createdAdmin = await ensureAdmin(config, environment, { accounts, access });
-  const factors = await SecondFactors.load(directory, clock);
+  const state = await ConfigDirectory.open(config.stateDirectory);
+  const factors = await SecondFactors.load({ configuration: directory, state }, clock);
   const keys = await loadAuthKeys(directory);
   const pam = systemPasswords(config.pamDirectory);
   const authenticator = new Authenticator({ accounts, keys, clock, factors, pam });

@@ -77,7 +77,7 @@ describe("interop/server-config", () => {
   it("accepts passwords and token secrets by their genuine hashes", async () => {
     const clock = new FakeClock();
     const keys = await loadAuthKeys(directory);
-    const factors = await SecondFactors.load(directory, clock);
+    const factors = await SecondFactors.load({ configuration: directory, state: directory }, clock);
     const pam = async (): Promise<boolean> => await Promise.resolve(false);
     const authenticator = new Authenticator({ accounts, keys, clock, factors, pam });
     const peer = "::1";

@@ -11,6 +11,7 @@ import {
 } from "./recovery-keys.ts";
 import { formatTfaFile, parseTfaFile, type StoredTotp, type UserFactors } from "./tfa-file.ts";
 import { parseTotp } from "./totp.ts";
+import { UsedTotpSteps } from "./used-totp-steps.ts";
 
 const TFA_FILE = "tfa.json";
 
@@ -53,28 +54,33 @@ export const RECOVERY_ID = "recovery";
  * Second factors of users: time-based codes and recovery keys, in `tfa.json`.
  *
  * Kinds that only a genuine server knows (WebAuthn and the older ones) stay in the file and count: a user who has nothing else cannot log in
- * with the password alone. A code works once; the steps that were used are remembered while the server runs.
+ * with the password alone. A code works once, whatever happens to the server in between.
  */
 export class SecondFactors {
   readonly #directory: ConfigDirectory;
   readonly #clock: Clock;
   #users = new Map<AuthId, UserFactors>();
   #rest: Readonly<Record<string, unknown>> = {};
-  readonly #usedSteps = new Map<string, number>();
+  readonly #usedSteps: UsedTotpSteps;
   readonly #failures = new Map<AuthId, { totp: number; all: number }>();
 
-  private constructor(directory: ConfigDirectory, clock: Clock) {
+  private constructor(directory: ConfigDirectory, usedSteps: UsedTotpSteps, clock: Clock) {
     this.#directory = directory;
+    this.#usedSteps = usedSteps;
     this.#clock = clock;
   }
 
   /**
-   * Reads `tfa.json`; a missing one is empty.
+   * Reads `tfa.json` of the configuration, and of the state which codes were used; what is missing is empty.
    *
    * @throws {ConfigError} `CONFIG_INVALID`.
    */
-  static async load(directory: ConfigDirectory, clock: Clock): Promise<SecondFactors> {
-    const factors = new SecondFactors(directory, clock);
+  static async load(
+    folders: { readonly configuration: ConfigDirectory; readonly state: ConfigDirectory },
+    clock: Clock,
+  ): Promise<SecondFactors> {
+    const usedSteps = await UsedTotpSteps.load(folders.state);
+    const factors = new SecondFactors(folders.configuration, usedSteps, clock);
     await factors.reload();
     return factors;
   }
@@ -143,6 +149,7 @@ export class SecondFactors {
         : kind === "recovery" && this.#useRecoveryKey(factors, value);
     if (isRight) {
       this.#failures.delete(user);
+      if (kind === "totp") await this.#usedSteps.written();
       if (kind === "recovery") {
         factors.isTotpLocked = false;
         await this.#save();
@@ -201,6 +208,7 @@ export class SecondFactors {
     if (!factors || !this.list(user).some((entry) => entry.id === id)) return false;
     if (id === RECOVERY_ID) factors.recovery = undefined;
     factors.totp = factors.totp.filter(({ info }) => info.id !== id);
+    this.#usedSteps.forget(id);
     factors.removeForeign(id);
     if (this.list(user).length === 0) this.#users.delete(user);
     await this.#save();
@@ -210,6 +218,7 @@ export class SecondFactors {
   /** Forgets everything about a user. */
   async removeUser(user: AuthId): Promise<void> {
     this.#failures.delete(user);
+    for (const { info } of this.#users.get(user)?.totp ?? []) this.#usedSteps.forget(info.id);
     if (this.#users.delete(user)) await this.#save();
   }
 
@@ -237,9 +246,7 @@ export class SecondFactors {
 
   #isFreshCode({ info, entry }: StoredTotp, code: string): boolean {
     const step = parseTotp(entry).stepOf(code, this.#clock.nowMs());
-    if (step === undefined || step <= (this.#usedSteps.get(info.id) ?? -1)) return false;
-    this.#usedSteps.set(info.id, step);
-    return true;
+    return step !== undefined && this.#usedSteps.take(info.id, step);
   }
 
   #useRecoveryKey(factors: UserFactors, key: string): boolean {

@@ -1,3 +1,6 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+
 import { expect } from "chai";
 
 import { type AuthId, parseAuthId } from "../../../src/format/snapshot/auth-id.ts";
@@ -24,6 +27,7 @@ const passwordHash = hashPassword("secret12");
 describe("server/auth/authenticator", () => {
   let folder: Awaited<ReturnType<typeof tempDir>>;
   let directory: ConfigDirectory;
+  let state: ConfigDirectory;
   let clock: FakeClock;
   let accounts: Accounts;
   let factors: SecondFactors;
@@ -38,7 +42,8 @@ describe("server/auth/authenticator", () => {
     await accounts.setPasswordHash(user, await passwordHash);
     await accounts.put({ id: token, isEnabled: true, expireSec: 0 });
     await accounts.setTokenSecret(token, secret);
-    factors = await SecondFactors.load(directory, clock);
+    state = await ConfigDirectory.open(join(folder.path, "state"));
+    factors = await SecondFactors.load({ configuration: directory, state }, clock);
     const keys = await loadAuthKeys(directory);
     const pam = async (name: AuthId, password: string): Promise<boolean> =>
       await Promise.resolve(name === "root@pam" && password === "of the system");
@@ -177,6 +182,42 @@ describe("server/auth/authenticator", () => {
       expect((await login(user, ticket)).ticket).to.match(/^PBS:backup@pbs:/);
     });
 
+    it("refuses a used code after a restart, too, and takes the next one", async () => {
+      const used = code();
+      await factors.answer(user, `totp:${used}`);
+
+      const again = await SecondFactors.load({ configuration: directory, state }, clock);
+
+      expect(await again.answer(user, `totp:${used}`)).to.equal(false);
+      clock.advance(30);
+      expect(await again.answer(user, `totp:${code()}`)).to.equal(true);
+      const { mode } = await stat(join(state.path, "totp-used.json"));
+      expect(mode & 0o777).to.equal(0o600);
+    });
+
+    it("keeps of two codes that are used at once the later one", async () => {
+      const early = code();
+      clock.advance(30);
+      const late = code();
+
+      const [first, second] = await Promise.all([
+        factors.answer(user, `totp:${early}`),
+        factors.answer(user, `totp:${late}`),
+      ]);
+      const again = await SecondFactors.load({ configuration: directory, state }, clock);
+
+      expect([first, second]).to.deep.equal([true, true]);
+      expect(await again.answer(user, `totp:${late}`)).to.equal(false);
+    });
+
+    it("does not start with a memory of used codes that it cannot read", async () => {
+      await state.write("totp-used.json", "{");
+
+      const starting = SecondFactors.load({ configuration: directory, state }, clock);
+
+      expect(await rejection(starting)).to.have.property("code", "CONFIG_INVALID");
+    });
+
     it("refuses the challenge of another user, an old one, and a full ticket in its place", async () => {
       const challenge = await partial();
       const full = await login(user, `totp:${code()}`, { challenge });
@@ -224,7 +265,7 @@ describe("server/auth/authenticator", () => {
       Object.assign(stored.users[user] ?? {}, unknown, { "totp-locked": true });
       await directory.write("tfa.json", JSON.stringify({ ...stored, webauthn: { rp: "x" } }));
 
-      const again = await SecondFactors.load(directory, clock);
+      const again = await SecondFactors.load({ configuration: directory, state }, clock);
       await again.addRecovery(user);
 
       expect(again.locks(user)).to.deep.equal({ totpLocked: true });
