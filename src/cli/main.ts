@@ -44,6 +44,7 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
     (await import("./commands/file-restore.ts")).registerFileRestoreCommand,
   map: async () => (await import("./commands/map.ts")).registerMapCommand,
   unmap: async () => (await import("./commands/unmap.ts")).registerUnmapCommand,
+  "nbd-export": async () => (await import("./commands/nbd-export.ts")).registerNbdExportCommand,
   umount: async () => (await import("./commands/umount.ts")).registerUmountCommand,
   key: async () => (await import("./commands/key.ts")).registerKeyCommand,
   pxar: async () => (await import("./commands/pxar.ts")).registerPxarCommand,

@@ -63,6 +63,15 @@ export const DO_NOT_FRAGMENT = 4;
 /** An export's flag that says that {@link DO_NOT_FRAGMENT} is understood. */
 export const KNOWS_DO_NOT_FRAGMENT = 128;
 
+/** Flags of an export of ours: flags are valid, read-only, {@link DO_NOT_FRAGMENT}, several connections see the same. */
+export const nbdExportFlags: number = 1 | 2 | KNOWS_DO_NOT_FRAGMENT | 256;
+
+/** A block status command's flag that asks for the first extent only. */
+export const ONE_EXTENT = 8;
+
+/** Numbers of errors in answers. */
+export const nbdErrors = { notPermitted: 1, inputOutput: 5, invalid: 22, unsupported: 95 } as const;
+
 /** Kinds of structured replies. */
 export const nbdReplies = {
   none: 0,

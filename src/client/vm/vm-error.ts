@@ -16,6 +16,7 @@ export const vmErrorMeanings = {
   VM_FLEECING_FULL: "the room for old blocks is used up, so that the point in time is lost",
   VM_STAYS_ON: "the guest did not shut down in time",
   VM_NOT_FOUND: "there is no such virtual machine",
+  VM_SOCKET_TAKEN: "a socket cannot be made at this path",
   VM_TOOL_MISSING: "a program that is needed cannot be run",
   VM_TOOL_FAILED: "a program that is needed fails",
 } as const;
