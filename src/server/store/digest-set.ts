@@ -34,10 +34,9 @@ export class DigestSet {
     const view = new DataView(seed.buffer, seed.byteOffset, seed.byteLength);
     this.#seedA = view.getUint32(0, true);
     this.#seedB = view.getUint32(4, true);
-    this.#partitions = Array.from(
-      { length: 1 << PARTITION_BITS },
-      () => new Uint32Array(FIRST_CAPACITY),
-    );
+    // One free slot for all that are empty: the first digest of each makes it grow, so nothing is ever written there.
+    const empty = new Uint32Array(1);
+    this.#partitions = Array.from({ length: 1 << PARTITION_BITS }, () => empty);
   }
 
   /** Number of digests, those taken for one another counted once. */
@@ -126,7 +125,7 @@ function slotOf(slots: Uint32Array, value: number): number {
 }
 
 function grown(slots: Uint32Array): Uint32Array {
-  const larger = new Uint32Array(Math.ceil(slots.length * GROWTH));
+  const larger = new Uint32Array(Math.max(FIRST_CAPACITY, Math.ceil(slots.length * GROWTH)));
   for (const value of slots) if (value !== 0) larger[slotOf(larger, value)] = value;
   return larger;
 }
