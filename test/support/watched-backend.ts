@@ -12,37 +12,55 @@ import { type Interleaver } from "./interleaver.ts";
 
 /** What is stored and what is reachable, kept up to date by everything that passes through {@link watchedBackend}. */
 export class ReachableChunks {
-  /** Names of the good chunks that are stored. */
+  /** Names of the chunks that are stored. */
   readonly stored = new Set<string>();
+  /** Chunks that the disk has damaged, set aside or not, until they are stored again: nobody can keep those. */
+  readonly damaged = new Set<string>();
   /** Chunks that each index with a final name needs. */
   readonly indexes = new Map<string, readonly Digest[]>();
   /** Chunks that running backups have uploaded. */
   readonly uploaded = new Map<object, Set<Digest>>();
+  /** How often the race of PSA-2025-00019-1 was met. */
+  advisoryRaces = 0;
+  /** Snapshots whose chunks were used again by an index that is not in the list of the running collection. */
+  #reusedSinceSearch: Set<string> | undefined;
+
+  /** Reachable ⊆ stored, or it fails. */
+  check(): void {
+    for (const [path, digests] of this.indexes) {
+      for (const digest of digests) this.#require(digest, path);
+    }
+    for (const digests of this.uploaded.values()) {
+      for (const digest of digests) this.#require(digest, "a running backup");
+    }
+  }
 
   /** An index has its name: every chunk of it must be there. */
   published(path: string, bytes: Uint8Array): void {
     if (!path.endsWith(".didx")) return;
     const index = parseDynamicIndex(bytes);
     const digests = Array.from({ length: index.count }, (_, i) => index.digestAt(i));
-    for (const digest of digests) {
-      if (!this.stored.has(digest)) throw new Error(`${path} needs ${digest}, which is gone`);
-    }
     this.indexes.set(path, digests);
+    for (const digest of digests) this.#require(digest, path);
+  }
+
+  /** A chunk is there, whatever was before. */
+  written(digest: string): void {
+    this.stored.add(digest);
+    this.damaged.delete(digest);
+  }
+
+  /** A chunk is out of the way. */
+  setAside(digest: string): void {
+    if (!this.damaged.has(digest)) throw new Error(`${digest} was set aside, and is sound`);
+    this.stored.delete(digest);
   }
 
   /** A chunk is to go: nothing may need it. */
   removing(digest: string): void {
-    for (const [path, digests] of this.indexes) {
-      if (digests.some((needed) => needed === digest)) {
-        throw new Error(`${digest} was removed, and ${path} needs it`);
-      }
-    }
-    for (const digests of this.uploaded.values()) {
-      if ([...digests].some((needed) => needed === digest)) {
-        throw new Error(`${digest} was removed, and a running backup has uploaded it`);
-      }
-    }
     this.stored.delete(digest);
+    this.damaged.delete(digest);
+    this.check();
   }
 
   /** Files are gone. */
@@ -51,12 +69,39 @@ export class ReachableChunks {
       if (name === path || name.startsWith(`${path}/`)) this.indexes.delete(name);
     }
   }
+
+  /** A collection has its list of indexes, and has read the first. */
+  searched(): void {
+    this.#reusedSinceSearch ??= new Set();
+  }
+
+  /** No collection runs any more. */
+  collected(): void {
+    this.#reusedSinceSearch = undefined;
+  }
+
+  /** An index has its name whose chunks are partly those of another snapshot. */
+  reused(folder: string): void {
+    this.#reusedSinceSearch?.add(folder);
+  }
+
+  /** An index is gone that somebody had in a list; only collections open what may be gone. */
+  vanished(path: string): void {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    if (this.#reusedSinceSearch?.has(folder) === true) this.advisoryRaces++;
+  }
+
+  #require(digest: string, who: string): void {
+    if (this.stored.has(digest) || this.damaged.has(digest)) return;
+    throw new Error(`${digest} is gone, and ${who} needs it`);
+  }
 }
 
 /** Calls behind which the process may be held up as well: what they did can be seen before they have returned. */
 const HELD_UP_BEHIND: ReadonlySet<string> = new Set([
   "writeChunk",
   "touchChunk",
+  "setChunkAside",
   "removeChunkObject",
   "renameFile",
   "removeFile",
@@ -111,7 +156,15 @@ export function watchedBackend(
     openFile: async (path) => {
       await turns.step();
       const file = await backend.openFile(path);
+      if (!file) reachable.vanished(path);
       return file && watchFile(file);
+    },
+    writeFile: async (path, bytes, options) => {
+      await turns.step();
+      const isWritten = await backend.writeFile(path, bytes, options);
+      if (isWritten) reachable.published(path, bytes);
+      await turns.step();
+      return isWritten;
     },
     stageFile: async (path) => {
       await turns.step();
@@ -119,7 +172,12 @@ export function watchedBackend(
     },
   };
   const noticed: Readonly<Record<string, (...args: never[]) => void>> = {
-    writeChunk: (digest: Digest) => reachable.stored.add(digest),
+    writeChunk: (digest: Digest) => {
+      reachable.written(digest);
+    },
+    setChunkAside: (digest: Digest) => {
+      reachable.setAside(digest);
+    },
     removeChunkObject: (entry: ChunkEntry) => {
       if (!entry.isBad) reachable.removing(entry.digest);
     },
