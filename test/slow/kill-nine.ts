@@ -81,8 +81,11 @@ function changeSource(round: number): void {
   );
 }
 
+/** A reader whose server was killed waits 30 s for it, and then has the rest of its files to fail for. */
+const WAIT_MS_MAX = 180_000;
+
 async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 600; i++) {
+  for (let i = 0; i < WAIT_MS_MAX / 50; i++) {
     if (condition()) return;
     await sleep(50);
   }
