@@ -6,6 +6,7 @@ import { ApiFailure } from "./api/api-call.ts";
 import { resumeSession, sessionState, subscribeSession } from "./api/session-store.ts";
 import { AppFrame } from "./frame/app-frame.tsx";
 import { LoginPage } from "./login/login-page.tsx";
+import { closeDialogs } from "./parts/dialog-host.tsx";
 import { Waiting } from "./parts/loaded.tsx";
 import { theme } from "./theme.ts";
 
@@ -41,6 +42,7 @@ function Gate(): ReactElement {
   useEffect(() => {
     // Nothing of one person stays for the next.
     if (session.kind === "out") {
+      closeDialogs();
       queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "realms" });
     }
   }, [session.kind]);

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page, request } from "playwright-core";
 
 import { systemClock } from "../../src/format/clock.ts";
 import { skipBecause } from "./skip-because.ts";
@@ -102,4 +102,45 @@ export async function logIn(page: Page, user: string, password: string): Promise
   await page.getByRole("option", { name: "(pbs)" }).click();
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("banner").waitFor();
+}
+
+/** Logs out by the menu. */
+export async function logOut(page: Page): Promise<void> {
+  await page.getByRole("button", { name: /Account of/ }).click();
+  await page.getByRole("menuitem", { name: "Log out" }).click();
+  await page.getByRole("textbox", { name: "Password" }).waitFor();
+}
+
+/** Makes a user of the shared server, as its administrator. */
+export async function makeUser(userid: string, password: string): Promise<void> {
+  await askAsAdmin("POST", "access/users", { userid, password });
+}
+
+/** Gives a role to a user of the shared server, as its administrator. */
+export async function grantRole(userid: string, path: string, role: string): Promise<void> {
+  await askAsAdmin("PUT", "access/acl", { "auth-id": userid, path, role });
+}
+
+/** Asks the API of the shared server for a change. */
+async function askAsAdmin(
+  method: "POST" | "PUT",
+  path: string,
+  data: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { url } = await sharedWorld();
+  await using api = await request.newContext({
+    baseURL: `${url}api2/json/`,
+    ignoreHTTPSErrors: true,
+  });
+  const credentials = { username: "admin@pbs", password: "test-password" };
+  const login = await api.post("access/ticket", { data: credentials });
+  const reply = (await login.json()) as {
+    readonly data: { readonly ticket: string; readonly CSRFPreventionToken: string };
+  };
+  const headers = {
+    cookie: `PBSAuthCookie=${encodeURIComponent(reply.data.ticket)}`,
+    CSRFPreventionToken: reply.data.CSRFPreventionToken,
+  };
+  const answer = await api.fetch(path, { method, data, headers });
+  if (!answer.ok()) throw new Error(`${method} ${path}: ${await answer.text()}`);
 }

@@ -45,6 +45,9 @@ describe("web: every page", function () {
       tasks: "#/tasks?show=all",
       administration: "#/administration",
       permissions: "#/administration/permissions",
+      remotes: "#/administration/remotes",
+      traffic: "#/administration/traffic",
+      certificates: "#/administration/certificates",
       server: "#/administration/server",
       nowhere: "#/no/such/place",
     };

@@ -1,26 +1,25 @@
-import { SimpleGrid, Stack, Text } from "@mantine/core";
+import { SimpleGrid, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactElement } from "react";
 
-import { certificatesQuery, serverStatusQuery, versionQuery } from "../api/server-api.ts";
+import { serverStatusQuery, versionQuery } from "../api/server-api.ts";
 import { FactCard } from "../datastore/fact-card.tsx";
 import { UsageBar } from "../datastore/usage-bar.tsx";
-import { CopyField } from "../parts/copy-field.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { percentText, sizeText } from "../parts/size-text.ts";
-import { durationText, timeText } from "../parts/time-text.ts";
+import { durationText } from "../parts/time-text.ts";
 import { serverWords as words } from "../strings/server-words.ts";
+import { ServerSettings } from "./server-settings.tsx";
 
-/** How the machine is doing, what runs on it, and its certificate. */
+/** How the machine is doing, what runs on it, and the settings of the whole. */
 export function ServerTab(): ReactElement {
   const status = useQuery(serverStatusQuery);
   const version = useQuery(versionQuery);
-  const certificates = useQuery(certificatesQuery);
   return (
     <Stack>
       <Loaded query={status}>
         {({ cpu, wait, loadavg, uptime, memory, root, cpuinfo, ...rest }) => (
-          <SimpleGrid cols={{ base: 1, sm: 2, lg: 4 }}>
+          <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
             <FactCard
               name={words.processor}
               value={percentText(cpu)}
@@ -40,6 +39,13 @@ export function ServerTab(): ReactElement {
             >
               <UsageBar used={memory.used} total={memory.total} label={words.memory} />
             </FactCard>
+            <FactCard
+              name={words.swap}
+              value={
+                rest.swap.total === 0 ? words.noSwap : percentText(rest.swap.used / rest.swap.total)
+              }
+              detail={words.used(sizeText(rest.swap.used), sizeText(rest.swap.total))}
+            />
             <FactCard
               name={words.root}
               value={percentText(root.used / root.total)}
@@ -61,20 +67,7 @@ export function ServerTab(): ReactElement {
           </SimpleGrid>
         )}
       </Loaded>
-      <Loaded query={certificates}>
-        {(list) =>
-          list.map((each) => (
-            <FactCard key={each.filename} name={words.certificate}>
-              <Stack gap="xs" mt="xs">
-                <Text size="sm">
-                  {words.subject} {each.subject}, {words.validUntil} {timeText(each.notafter)}
-                </Text>
-                <CopyField label={words.fingerprint} value={each.fingerprint} />
-              </Stack>
-            </FactCard>
-          ))
-        }
-      </Loaded>
+      <ServerSettings />
     </Stack>
   );
 }

@@ -1,12 +1,13 @@
-import { Alert, Button, Group, Modal, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { type ReactElement, useState } from "react";
 
 import { createToken, createUser, removeToken, removeUser, setPassword } from "../api/users-api.ts";
 import { ActionDialog } from "../parts/action-dialog.tsx";
-import { CopyField } from "../parts/copy-field.tsx";
-import { showDialog } from "../parts/dialog-host.tsx";
 import { tell } from "../parts/notices.tsx";
+import { useOwnPassword } from "../parts/own-password.tsx";
 import { useRefresh } from "../parts/refresh.ts";
+import { showSecret } from "../parts/secret-dialog.tsx";
+import { NewPasswordField, TextField } from "../parts/text-field.tsx";
 import { accessWords as words } from "../strings/access-words.ts";
 
 interface UserDialogProps {
@@ -35,25 +36,15 @@ export function AddUserDialog({ onClose }: { readonly onClose: () => void }): Re
         await refresh(["access", "users"]);
       }}
     >
-      <TextInput
+      <TextField
         label={words.userId}
         description={words.userIdHint}
         data-autofocus
         value={userid}
-        onChange={(event) => setUserid(event.currentTarget.value)}
+        onText={setUserid}
       />
-      <PasswordInput
-        label={words.password}
-        description={words.passwordHint}
-        autoComplete="new-password"
-        value={password}
-        onChange={(event) => setPasswordText(event.currentTarget.value)}
-      />
-      <TextInput
-        label={words.comment}
-        value={comment}
-        onChange={(event) => setComment(event.currentTarget.value)}
-      />
+      <NewPasswordField value={password} onText={setPasswordText} />
+      <TextField label={words.comment} value={comment} onText={setComment} />
     </ActionDialog>
   );
 }
@@ -61,32 +52,20 @@ export function AddUserDialog({ onClose }: { readonly onClose: () => void }): Re
 /** Gives a user another password. */
 export function PasswordDialog({ userid, onClose }: UserDialogProps): ReactElement {
   const [password, setPasswordText] = useState("");
-  const [own, setOwn] = useState("");
+  const own = useOwnPassword();
   return (
     <ActionDialog
       title={words.setPasswordTitle(userid)}
       confirmLabel={words.setPasswordConfirm}
-      isReady={password !== "" && own !== ""}
+      isReady={password !== "" && own.isReady}
       onClose={onClose}
       onConfirm={async () => {
-        await setPassword(userid, password, own);
+        await setPassword(userid, password, own.password);
         tell({ text: words.passwordSet(userid) });
       }}
     >
-      <PasswordInput
-        label={words.ownPassword}
-        autoComplete="current-password"
-        data-autofocus
-        value={own}
-        onChange={(event) => setOwn(event.currentTarget.value)}
-      />
-      <PasswordInput
-        label={words.password}
-        description={words.passwordHint}
-        autoComplete="new-password"
-        value={password}
-        onChange={(event) => setPasswordText(event.currentTarget.value)}
-      />
+      {own.field}
+      <NewPasswordField value={password} onText={setPasswordText} />
     </ActionDialog>
   );
 }
@@ -124,54 +103,18 @@ export function AddTokenDialog({ userid, onClose }: UserDialogProps): ReactEleme
       onConfirm={async () => {
         const made = await createToken(userid, name, comment === "" ? undefined : comment);
         await refresh(["access", "users"]);
-        // After this dialog has closed.
-        setTimeout(() => showDialog((close) => <SecretDialog {...made} onClose={close} />));
+        showSecret({
+          title: words.secretTitle(made.tokenid),
+          text: words.secretText,
+          label: words.secretLabel,
+          value: made.value,
+          hint: words.tokenNeedsRole,
+        });
       }}
     >
-      <TextInput
-        label={words.tokenName}
-        data-autofocus
-        value={name}
-        onChange={(event) => setName(event.currentTarget.value)}
-      />
-      <TextInput
-        label={words.comment}
-        value={comment}
-        onChange={(event) => setComment(event.currentTarget.value)}
-      />
+      <TextField label={words.tokenName} data-autofocus value={name} onText={setName} />
+      <TextField label={words.comment} value={comment} onText={setComment} />
     </ActionDialog>
-  );
-}
-
-function SecretDialog({
-  tokenid,
-  value,
-  onClose,
-}: {
-  readonly tokenid: string;
-  readonly value: string;
-  readonly onClose: () => void;
-}): ReactElement {
-  return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={words.secretTitle(tokenid)}
-      withCloseButton={false}
-      closeOnClickOutside={false}
-      closeOnEscape={false}
-    >
-      <Stack>
-        <Alert color="yellow">{words.secretText}</Alert>
-        <CopyField label={words.secretLabel} value={value} />
-        <Text size="sm" c="dimmed">
-          {words.tokenNeedsRole}
-        </Text>
-        <Group justify="flex-end">
-          <Button onClick={onClose}>{words.secretDone}</Button>
-        </Group>
-      </Stack>
-    </Modal>
   );
 }
 

@@ -4,15 +4,19 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactElement } from "react";
 
 import { useMay } from "../api/privileges.ts";
-import { sessionState } from "../api/session-store.ts";
+import { unlockFactors } from "../api/second-factor-api.ts";
+import { ownUser } from "../api/session-store.ts";
 import { setUserEnabled, type UserItem, usersQuery } from "../api/users-api.ts";
 import { showDialog } from "../parts/dialog-host.tsx";
 import { Loaded } from "../parts/loaded.tsx";
+import { tell } from "../parts/notices.tsx";
 import { useRefresh } from "../parts/refresh.ts";
 import { StateBadge } from "../parts/state-badge.tsx";
 import { nowSec } from "../parts/time-text.ts";
 import { useAttempt } from "../parts/use-attempt.ts";
 import { accessWords as words } from "../strings/access-words.ts";
+import { factorWords } from "../strings/factor-words.ts";
+import { SecondFactorDialog } from "./second-factor-dialog.tsx";
 import {
   AddTokenDialog,
   AddUserDialog,
@@ -54,8 +58,7 @@ function UserCard({
   readonly user: UserItem;
   readonly mayModify: boolean;
 }): ReactElement {
-  const session = sessionState();
-  const isOwn = session.kind === "in" && session.user === user.userid;
+  const isOwn = ownUser() === user.userid;
   return (
     <Card withBorder padding="md">
       <Group justify="space-between" wrap="nowrap">
@@ -63,11 +66,12 @@ function UserCard({
           <IconUser size={20} className="name-icon" aria-hidden />
           <Text fw={600}>{user.userid}</Text>
           <AccountState account={user} />
+          {isLocked(user) && <StateBadge tone="bad">{factorWords.locked}</StateBadge>}
           <Text size="sm" c="dimmed">
             {user.comment}
           </Text>
         </Group>
-        {(mayModify || isOwn) && <UserMenu user={user} mayModify={mayModify} />}
+        {(mayModify || isOwn) && <UserMenu user={user} mayModify={mayModify} isOwn={isOwn} />}
       </Group>
       {user.tokens?.map((token) => (
         <Group key={token.tokenid} justify="space-between" mt="xs" ml={28} wrap="nowrap">
@@ -111,18 +115,28 @@ function AccountState({
 }
 
 function UserMenu({
-  user: { userid, enable = true },
+  user,
   mayModify,
+  isOwn,
 }: {
   readonly user: UserItem;
   readonly mayModify: boolean;
+  readonly isOwn: boolean;
 }): ReactElement {
+  const { userid, enable = true } = user;
   const attempt = useAttempt();
   const refresh = useRefresh();
   async function toggle(): Promise<void> {
     await setUserEnabled(userid, enable ? "disabled" : "enabled");
     await refresh(["access", "users"]);
   }
+  async function unlock(): Promise<void> {
+    await unlockFactors(userid);
+    tell({ text: factorWords.unlocked(userid) });
+    await refresh(["access", "users"]);
+  }
+  // Nobody but the superuser touches its factors.
+  const mayFactors = isOwn || userid !== "root@pam";
   return (
     <Menu position="bottom-end" shadow="md">
       <Menu.Target>
@@ -145,6 +159,18 @@ function UserMenu({
             {words.setPassword}
           </Menu.Item>
         )}
+        {mayFactors && (
+          <Menu.Item
+            onClick={() =>
+              showDialog((close) => <SecondFactorDialog userid={userid} onClose={close} />)
+            }
+          >
+            {factorWords.menu}
+          </Menu.Item>
+        )}
+        {mayModify && isLocked(user) && (
+          <Menu.Item onClick={() => attempt(unlock)}>{factorWords.unlock}</Menu.Item>
+        )}
         {mayModify && (
           <Menu.Item onClick={() => attempt(toggle)}>
             {enable ? words.disable : words.enable}
@@ -163,4 +189,8 @@ function UserMenu({
       </Menu.Dropdown>
     </Menu>
   );
+}
+
+function isLocked(user: UserItem): boolean {
+  return user["totp-locked"] === true || user["tfa-locked-until"] !== undefined;
 }

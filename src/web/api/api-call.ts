@@ -27,15 +27,15 @@ export interface ApiAnswer<Data> {
 }
 
 let csrfToken: string | undefined;
-let onExpired: (() => void) | undefined;
+let onExpired: ((method: string) => void) | undefined;
 
 /** Sets the token that every change has to carry; `undefined` after logging out. */
 export function setCsrfToken(token: string | undefined): void {
   csrfToken = token;
 }
 
-/** Sets what is called when the server no longer knows who we are. */
-export function setExpiryHandler(handler: () => void): void {
+/** Sets what is called, with the method, when a request is refused as if the server no longer knew who we are. */
+export function setExpiryHandler(handler: (method: string) => void): void {
   onExpired = handler;
 }
 
@@ -75,7 +75,7 @@ export async function apiSend<Data = null>(
   const headers: Record<string, string> = {};
   if (csrfToken !== undefined) headers["CSRFPreventionToken"] = csrfToken;
   let url = apiUrl(path);
-  const init: RequestInit = { method, headers };
+  const init: RequestInit & { method: string } = { method, headers };
   if (method === "DELETE") url = apiUrl(path, parameters);
   else {
     headers["content-type"] = "application/json";
@@ -92,7 +92,7 @@ export function apiPath(parts: TemplateStringsArray, ...values: readonly string[
   );
 }
 
-async function send(url: string, init: RequestInit): Promise<Response> {
+async function send(url: string, init: RequestInit & { method: string }): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(url, { ...init, credentials: "same-origin" });
@@ -101,7 +101,7 @@ async function send(url: string, init: RequestInit): Promise<Response> {
   }
   if (response.ok) return response;
   const text = (await response.text()).trim();
-  if (response.status === 401 && !url.includes("/access/ticket")) onExpired?.();
+  if (response.status === 401 && !url.includes("/access/ticket")) onExpired?.(init.method);
   throw new ApiFailure(response.status, text);
 }
 

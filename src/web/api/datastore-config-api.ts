@@ -1,6 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { apiGet, apiPath, apiSend } from "./api-call.ts";
+import { changedSettings } from "./changed-settings.ts";
 
 /** Settings of a datastore, as far as this page shows them. */
 export interface DatastoreConfig {
@@ -23,9 +24,5 @@ export async function saveDatastoreConfig(
   store: string,
   settings: Readonly<Record<string, string | boolean | undefined>>,
 ): Promise<void> {
-  const unset = Object.keys(settings).filter((name) => settings[name] === undefined);
-  const given = Object.fromEntries(
-    Object.entries(settings).filter(([, value]) => value !== undefined),
-  );
-  await apiSend("PUT", apiPath`/config/datastore/${store}`, { ...given, delete: unset });
+  await apiSend("PUT", apiPath`/config/datastore/${store}`, changedSettings(settings));
 }

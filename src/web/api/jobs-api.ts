@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 
-import { apiGet, apiPath, apiSend, type ApiParameters } from "./api-call.ts";
+import { apiGet, apiSend } from "./api-call.ts";
 
 /** What every job has besides what it does. */
 interface JobState {
@@ -32,8 +32,22 @@ export interface VerifyJob extends JobState {
   readonly "outdated-after"?: number;
 }
 
+/** A job that pulls from another datastore. */
+export interface SyncJob extends JobState {
+  /** Absent for a datastore of this server. */
+  readonly remote?: string;
+  readonly "remote-store": string;
+  readonly "remote-ns"?: string;
+  readonly owner?: string;
+  readonly "remove-vanished"?: boolean;
+  readonly "max-depth"?: number;
+  readonly "transfer-last"?: number;
+  readonly "group-filter"?: readonly string[];
+  readonly "rate-in"?: string;
+}
+
 /** Kinds of jobs that this page can change. */
-export type JobKind = "prune" | "verify";
+export type JobKind = "prune" | "verify" | "sync";
 
 /** Jobs that prune a datastore. */
 export const pruneJobsQuery = (store: string) =>
@@ -51,38 +65,16 @@ export const verifyJobsQuery = (store: string) =>
     refetchInterval: 30_000,
   });
 
+/** Jobs that pull into a datastore. */
+export const syncJobsQuery = (store: string) =>
+  queryOptions({
+    queryKey: ["jobs", store, "sync"],
+    queryFn: async () =>
+      await apiGet<readonly SyncJob[]>("/admin/sync", { store, "sync-direction": "all" }),
+    refetchInterval: 30_000,
+  });
+
 /** Starts a job now; gives the name of its task. */
 export async function runJob(kind: JobKind, id: string): Promise<string> {
-  return await apiSend<string>(
-    "POST",
-    kind === "prune" ? apiPath`/admin/prune/${id}/run` : apiPath`/admin/verify/${id}/run`,
-  );
-}
-
-/**
- * Makes or changes a job.
- *
- * @param settings Complete; those that are `undefined` are set back when the job exists.
- */
-export async function saveJob(
-  kind: JobKind,
-  id: string,
-  settings: ApiParameters,
-  existing: "new" | "exists",
-): Promise<void> {
-  const base = `/config/${kind}`;
-  if (existing === "new") {
-    await apiSend("POST", base, { id, ...settings });
-    return;
-  }
-  const unset = Object.keys(settings).filter((name) => settings[name] === undefined);
-  const given = Object.fromEntries(
-    Object.entries(settings).filter(([, value]) => value !== undefined),
-  );
-  await apiSend("PUT", `${base}/${encodeURIComponent(id)}`, { ...given, delete: unset });
-}
-
-/** Removes a job. */
-export async function removeJob(kind: JobKind, id: string): Promise<void> {
-  await apiSend("DELETE", `/config/${kind}/${encodeURIComponent(id)}`);
+  return await apiSend<string>("POST", `/admin/${kind}/${encodeURIComponent(id)}/run`);
 }

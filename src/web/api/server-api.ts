@@ -1,14 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
-import { apiGet } from "./api-call.ts";
-
-/** A certificate of the server. */
-export interface CertificateItem {
-  readonly filename: string;
-  readonly subject: string;
-  readonly notafter: number;
-  readonly fingerprint: string;
-}
+import { apiGet, apiSend } from "./api-call.ts";
+import { changedSettings } from "./changed-settings.ts";
 
 /** Bytes of something that fills up. */
 interface Filling {
@@ -23,6 +16,7 @@ export interface ServerStatus {
   readonly loadavg: readonly number[];
   readonly uptime: number;
   readonly memory: Filling;
+  readonly swap: Filling;
   readonly root: Filling;
   readonly cpuinfo: { readonly model: string; readonly cpus: number };
   readonly "current-kernel": { readonly sysname: string; readonly release: string };
@@ -34,13 +28,6 @@ export interface VersionInfo {
   readonly release: string;
   readonly repoid: string;
 }
-
-/** Certificates of the server. */
-export const certificatesQuery = queryOptions({
-  queryKey: ["server", "certificates"],
-  queryFn: async () =>
-    await apiGet<readonly CertificateItem[]>("/nodes/localhost/certificates/info"),
-});
 
 /** State of the machine. */
 export const serverStatusQuery = queryOptions({
@@ -54,3 +41,40 @@ export const versionQuery = queryOptions({
   queryKey: ["server", "version"],
   queryFn: async () => await apiGet<VersionInfo>("/version"),
 });
+
+/** Settings of the server as a whole, as far as this page shows them. */
+export interface ServerConfig {
+  readonly description?: string;
+  readonly "email-from"?: string;
+  readonly "task-log-max-days"?: number;
+}
+
+/** Settings of the server as a whole. */
+export const serverConfigQuery = queryOptions({
+  queryKey: ["server", "config"],
+  queryFn: async () => await apiGet<ServerConfig>("/nodes/localhost/config"),
+});
+
+/** Changes settings of the server; those that are `undefined` are set back. */
+export async function saveServerConfig(
+  settings: Readonly<Record<keyof ServerConfig, string | number | undefined>>,
+): Promise<void> {
+  await apiSend("PUT", "/nodes/localhost/config", changedSettings(settings));
+}
+
+/** The server's clock. */
+export interface ServerTime {
+  readonly timezone: string;
+  readonly time: number;
+}
+
+/** The server's clock and the zone in which schedules are read. */
+export const serverTimeQuery = queryOptions({
+  queryKey: ["server", "time"],
+  queryFn: async () => await apiGet<ServerTime>("/nodes/localhost/time"),
+});
+
+/** Sets the zone in which schedules are read. */
+export async function setServerZone(timezone: string): Promise<void> {
+  await apiSend("PUT", "/nodes/localhost/time", { timezone });
+}

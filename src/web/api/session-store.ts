@@ -1,9 +1,14 @@
-import { apiSend, ApiFailure, setCsrfToken, setExpiryHandler } from "./api-call.ts";
+import { systemClock } from "../../format/clock.ts";
+import { IDLE_MS_MAX, idleMs, watchActivity } from "./activity.ts";
+import { apiSend, ApiFailure, apiUrl, setCsrfToken, setExpiryHandler } from "./api-call.ts";
+
+/** Why somebody who was logged in is not any more: the server does not know the login, or nobody was there for too long. */
+export type LeaveReason = "expired" | "idle";
 
 /** Who is using the page. */
 export type SessionState =
   | { readonly kind: "unknown" }
-  | { readonly kind: "out"; readonly reason?: "expired" }
+  | { readonly kind: "out"; readonly reason?: LeaveReason }
   | { readonly kind: "in"; readonly user: string };
 
 /** Answer to a login: done, or the server wants a second proof. */
@@ -25,11 +30,16 @@ interface TicketReply {
 const COOKIE = "PBSAuthCookie";
 const USER_ITEM = "amber.user";
 
-/** Milliseconds between renewals; a ticket lasts two hours (docs/protocol/auth.md). */
+/** Milliseconds between renewals while somebody is there; a ticket lasts two hours (docs/protocol/auth.md). */
 const RENEW_MS = 15 * 60_000;
 
+/** Milliseconds between two looks at whether somebody is there. */
+const LOOK_MS = 15_000;
+
 let state: SessionState = { kind: "unknown" };
-let renewal: ReturnType<typeof setInterval> | undefined;
+let looking: ReturnType<typeof setInterval> | undefined;
+let stopWatching: (() => void) | undefined;
+let renewedMs = 0;
 const listeners = new Set<() => void>();
 
 /** Calls `listener` whenever the state changed; gives the function that ends that. */
@@ -43,6 +53,11 @@ export function subscribeSession(listener: () => void): () => void {
 /** The state now. */
 export function sessionState(): SessionState {
   return state;
+}
+
+/** The user who is logged in; empty when nobody is. */
+export function ownUser(): string {
+  return state.kind === "in" ? state.user : "";
 }
 
 /** Name of the last user who logged in here. */
@@ -60,8 +75,9 @@ export async function resumeSession(): Promise<void> {
   }
   try {
     enter(await renewWith(user, ticket));
-  } catch {
-    become({ kind: "out" });
+  } catch (error) {
+    const hasExpired = ticket !== undefined && isRefusal(error);
+    become(hasExpired ? { kind: "out", reason: "expired" } : { kind: "out" });
   }
 }
 
@@ -107,8 +123,11 @@ export async function logOut(): Promise<void> {
   leave();
 }
 
-setExpiryHandler(() => {
-  if (state.kind === "in") leave("expired");
+setExpiryHandler((method) => {
+  if (state.kind !== "in") return;
+  // A change is also refused so when the person's own password, given once more, was wrong.
+  if (method === "GET") leave("expired");
+  else void leaveIfUnknown();
 });
 
 function enter(reply: TicketReply): void {
@@ -117,23 +136,43 @@ function enter(reply: TicketReply): void {
   }
   setCsrfToken(reply.CSRFPreventionToken);
   localStorage.setItem(USER_ITEM, reply.username);
-  clearInterval(renewal);
-  renewal = setInterval(() => {
-    renewWith(reply.username, cookieTicket()).then(enter, leaveIfRefused);
-  }, RENEW_MS);
+  renewedMs = systemClock.nowMs();
+  stopWatching ??= watchActivity();
+  looking ??= setInterval(look, LOOK_MS);
   become({ kind: "in", user: reply.username });
 }
 
-function leave(reason?: "expired"): void {
-  clearInterval(renewal);
+function leave(reason?: LeaveReason): void {
+  clearInterval(looking);
+  stopWatching?.();
+  looking = stopWatching = undefined;
   setCsrfToken(undefined);
   document.cookie = `${COOKIE}=; Path=/; Secure; SameSite=Strict; Max-Age=0`;
   become(reason === undefined ? { kind: "out" } : { kind: "out", reason });
 }
 
-/** A server that cannot be reached at the moment does not end a login. */
-function leaveIfRefused(error: unknown): void {
-  if (error instanceof ApiFailure && error.status === 401) leave("expired");
+/** Ends a login that nobody uses; renews one that somebody does. */
+function look(): void {
+  const nowMs = systemClock.nowMs();
+  const idle = idleMs(nowMs);
+  if (idle >= IDLE_MS_MAX) {
+    leave("idle");
+  } else if (idle < RENEW_MS && nowMs - renewedMs >= RENEW_MS) {
+    renewedMs = nowMs;
+    renewWith(ownUser(), cookieTicket()).then(enter, (error: unknown) => {
+      // A server that cannot be reached at the moment does not end a login.
+      if (isRefusal(error)) leave("expired");
+    });
+  }
+}
+
+async function leaveIfUnknown(): Promise<void> {
+  const answer = await fetch(apiUrl("/version")).catch(() => undefined);
+  if (answer?.status === 401 && state.kind === "in") leave("expired");
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ApiFailure && error.status === 401;
 }
 
 function become(next: SessionState): void {

@@ -20,6 +20,9 @@ export interface UserItem {
   readonly lastname?: string;
   readonly email?: string;
   readonly tokens?: readonly TokenItem[];
+  /** Whether wrong codes have locked the codes, or everything for a while. */
+  readonly "totp-locked"?: boolean;
+  readonly "tfa-locked-until"?: number;
 }
 
 /** Users with their tokens, as far as the caller may see them. */
@@ -55,11 +58,11 @@ export async function removeUser(userid: string): Promise<void> {
   await apiSend("DELETE", apiPath`/access/users/${userid}`);
 }
 
-/** Gives a user another password; the caller proves itself by its own. */
+/** Gives a user another password; the caller proves itself by its own where the server asks for it. */
 export async function setPassword(
   userid: string,
   password: string,
-  ownPassword: string,
+  ownPassword: string | undefined,
 ): Promise<void> {
   await apiSend("PUT", "/access/password", {
     userid,

@@ -2,8 +2,9 @@ import { Autocomplete, Group, Select, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 
-import { certificatesQuery } from "../api/server-api.ts";
-import { sessionState } from "../api/session-store.ts";
+import { certificatesQuery } from "../api/certificate-api.ts";
+import { useMay } from "../api/privileges.ts";
+import { ownUser } from "../api/session-store.ts";
 import { namespacesQuery } from "../api/snapshots-api.ts";
 import { authIdsOf, usersQuery } from "../api/users-api.ts";
 import { CopyField } from "../parts/copy-field.tsx";
@@ -12,12 +13,12 @@ import { contentWords } from "../strings/content-words.ts";
 
 /** The exact commands that back up to a datastore from another machine, and open what is in it. */
 export function ConnectTab({ store }: { readonly store: string }): ReactElement {
-  const session = sessionState();
-  const [user, setUser] = useState(session.kind === "in" ? session.user : "");
+  const [user, setUser] = useState(ownUser);
   const [ns, setNs] = useState("");
   const users = useQuery(usersQuery);
   const namespaces = useQuery(namespacesQuery(store));
-  const certificates = useQuery(certificatesQuery);
+  const mayKnow = useMay("/system/certificates", "Sys.Audit", "Sys.Modify");
+  const certificates = useQuery({ ...certificatesQuery, enabled: mayKnow });
   const fingerprint = certificates.data?.[0]?.fingerprint;
   const repository = `${user}@${repositoryHost()}:${store}`;
   const inNs = ns === "" ? "" : ` --ns ${ns}`;

@@ -1,11 +1,10 @@
-import { ActionIcon, Anchor, Group, Table, Text } from "@mantine/core";
-import { IconPencil, IconPlayerPlay, IconTrash } from "@tabler/icons-react";
+import { ActionIcon, Anchor, Table, Text } from "@mantine/core";
+import { IconPlayerPlay } from "@tabler/icons-react";
 import { type ReactElement } from "react";
 
-import { type JobKind, removeJob, runJob } from "../api/jobs-api.ts";
+import { type JobKind, runJob } from "../api/jobs-api.ts";
 import { hashTo } from "../frame/hash-route.ts";
-import { ActionDialog } from "../parts/action-dialog.tsx";
-import { showDialog } from "../parts/dialog-host.tsx";
+import { EntryActions } from "../parts/entry-actions.tsx";
 import { useRefresh } from "../parts/refresh.ts";
 import { tellTask } from "../parts/tell-task.ts";
 import { TimeAgo } from "../parts/time-ago.tsx";
@@ -114,37 +113,23 @@ function JobActions<Job extends ShownJob>({
     tellTask(words.started(job.id), await runJob(kind, job.id));
     await refresh(["jobs", store], ["tasks"]);
   }
-  const look = { variant: "subtle", color: "gray", size: "lg" } as const;
   return (
-    <Group gap={2} wrap="nowrap" justify="flex-end">
-      <ActionIcon {...look} aria-label={words.runLabel(job.id)} onClick={() => attempt(run)}>
+    <EntryActions
+      kind={kind}
+      id={job.id}
+      queryKey={["jobs", store]}
+      removal={words.removal(job.id)}
+      onEdit={() => onEdit(job)}
+    >
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="lg"
+        aria-label={words.runLabel(job.id)}
+        onClick={() => attempt(run)}
+      >
         <IconPlayerPlay size={18} aria-hidden />
       </ActionIcon>
-      <ActionIcon {...look} aria-label={words.editLabel(job.id)} onClick={() => onEdit(job)}>
-        <IconPencil size={18} aria-hidden />
-      </ActionIcon>
-      <ActionIcon
-        {...look}
-        aria-label={words.removeLabel(job.id)}
-        onClick={() =>
-          showDialog((close) => (
-            <ActionDialog
-              title={words.removeTitle(job.id)}
-              tone="destructive"
-              confirmLabel={words.removeConfirm}
-              onClose={close}
-              onConfirm={async () => {
-                await removeJob(kind, job.id);
-                await refresh(["jobs", store]);
-              }}
-            >
-              <Text size="sm">{words.removeText}</Text>
-            </ActionDialog>
-          ))
-        }
-      >
-        <IconTrash size={18} aria-hidden />
-      </ActionIcon>
-    </Group>
+    </EntryActions>
   );
 }

@@ -1,27 +1,41 @@
-import { Button, Group, Stack, Text, Title } from "@mantine/core";
+import { Button, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactElement, type ReactNode } from "react";
+import { type ReactElement } from "react";
 
-import { type PruneJob, pruneJobsQuery, type VerifyJob, verifyJobsQuery } from "../api/jobs-api.ts";
+import {
+  type PruneJob,
+  pruneJobsQuery,
+  type SyncJob,
+  syncJobsQuery,
+  type VerifyJob,
+  verifyJobsQuery,
+} from "../api/jobs-api.ts";
 import { contentPath, useMay } from "../api/privileges.ts";
 import { keepPeriods } from "../api/prune-api.ts";
 import { showDialog } from "../parts/dialog-host.tsx";
 import { Loaded } from "../parts/loaded.tsx";
+import { Section } from "../parts/section.tsx";
 import { jobWords as words } from "../strings/job-words.ts";
+import { syncWords } from "../strings/sync-words.ts";
 import { JobTable } from "./job-table.tsx";
 import { PruneJobDialog } from "./prune-job-dialog.tsx";
+import { SyncJobDialog } from "./sync-job-dialog.tsx";
 import { VerifyJobDialog } from "./verify-job-dialog.tsx";
 
 /** What runs for a datastore by a schedule. */
 export function JobsTab({ store }: { readonly store: string }): ReactElement {
   const prune = useQuery(pruneJobsQuery(store));
   const verify = useQuery(verifyJobsQuery(store));
+  const sync = useQuery(syncJobsQuery(store));
   const mayPrune = useMay(contentPath(store), "Datastore.Modify", "Datastore.Prune");
   const mayVerify = useMay(contentPath(store), "Datastore.Modify", "Datastore.Verify");
+  const maySync = useMay(contentPath(store), "Datastore.Backup");
   const editPrune = (job: PruneJob | undefined): void =>
     showDialog((close) => <PruneJobDialog store={store} job={job} onClose={close} />);
   const editVerify = (job: VerifyJob | undefined): void =>
     showDialog((close) => <VerifyJobDialog store={store} job={job} onClose={close} />);
+  const editPull = (job: SyncJob | undefined): void =>
+    showDialog((close) => <SyncJobDialog store={store} job={job} onClose={close} />);
   return (
     <Stack gap="xl">
       <Section
@@ -58,36 +72,23 @@ export function JobsTab({ store }: { readonly store: string }): ReactElement {
           )}
         </Loaded>
       </Section>
+      <Section
+        title={syncWords.title}
+        hint={syncWords.hint}
+        action={maySync && <Button onClick={() => editPull(undefined)}>{syncWords.add}</Button>}
+      >
+        <Loaded query={sync}>
+          {(jobs) => (
+            <JobTable
+              kind="sync"
+              store={store}
+              jobs={jobs.map((job) => ({ ...job, what: syncText(job) }))}
+              onEdit={maySync ? editPull : undefined}
+            />
+          )}
+        </Loaded>
+      </Section>
     </Stack>
-  );
-}
-
-function Section({
-  title,
-  hint,
-  action,
-  children,
-}: {
-  readonly title: string;
-  readonly hint: string;
-  readonly action: ReactNode;
-  readonly children: ReactNode;
-}): ReactElement {
-  return (
-    <section>
-      <Group justify="space-between" mb="sm">
-        <div>
-          <Title order={2} size="h4">
-            {title}
-          </Title>
-          <Text size="sm" c="dimmed">
-            {hint}
-          </Text>
-        </div>
-        {action}
-      </Group>
-      {children}
-    </section>
   );
 }
 
@@ -104,6 +105,14 @@ function verifyText(job: VerifyJob): string {
   const isSkipping = job["ignore-verified"] ?? true;
   if (!isSkipping) return withNamespace(words.verifyAll, job.ns);
   return withNamespace(days === undefined ? words.verifyNever : words.verifyNew(days), job.ns);
+}
+
+function syncText(job: SyncJob): string {
+  const { remote, "remote-store": store, "remote-ns": ns = "" } = job;
+  const place = [remote ?? syncWords.thisServer, store, ns].filter((part) => part !== "");
+  const last = job["transfer-last"];
+  const from = syncWords.from(place.join("/"));
+  return withNamespace(last === undefined ? from : `${from}, ${syncWords.onlyLast(last)}`, job.ns);
 }
 
 function withNamespace(text: string, ns: string | undefined): string {

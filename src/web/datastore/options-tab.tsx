@@ -1,6 +1,6 @@
-import { Button, Group, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
+import { Select, Switch, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactElement, type SyntheticEvent, useState } from "react";
+import { type ReactElement, useState } from "react";
 
 import {
   type DatastoreConfig,
@@ -8,11 +8,9 @@ import {
   saveDatastoreConfig,
 } from "../api/datastore-config-api.ts";
 import { contentPath, useMay } from "../api/privileges.ts";
-import { ErrorNotice } from "../parts/error-notice.tsx";
 import { Loaded } from "../parts/loaded.tsx";
-import { tell } from "../parts/notices.tsx";
 import { useRefresh } from "../parts/refresh.ts";
-import { frameWords } from "../strings/frame-words.ts";
+import { SettingsForm } from "../parts/settings-form.tsx";
 import { optionsWords as words } from "../strings/options-words.ts";
 
 /** Settings of a datastore. */
@@ -38,75 +36,55 @@ function OptionsForm({
   const [schedule, setSchedule] = useState(config["gc-schedule"] ?? "");
   const [isVerifying, setVerifying] = useState(config["verify-new"] ?? false);
   const [mode, setMode] = useState(maintenanceOf(config));
-  const [isBusy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
 
-  async function save(event: SyntheticEvent): Promise<void> {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await saveDatastoreConfig(store, {
-        comment: comment === "" ? undefined : comment,
-        "gc-schedule": schedule === "" ? undefined : schedule,
-        "verify-new": isVerifying ? true : undefined,
-        "maintenance-mode": mode === "none" ? undefined : mode,
-      });
-      tell({ text: words.saved });
-      await refresh(["datastores"]);
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
+  async function save(): Promise<void> {
+    await saveDatastoreConfig(store, {
+      comment: comment === "" ? undefined : comment,
+      "gc-schedule": schedule === "" ? undefined : schedule,
+      "verify-new": isVerifying ? true : undefined,
+      "maintenance-mode": mode === "none" ? undefined : mode,
+    });
+    await refresh(["datastores"]);
   }
 
   return (
-    <form onSubmit={save}>
-      <Stack maw={560}>
-        <div>
-          <Text size="sm" fw={500}>
-            {words.path}
-          </Text>
-          <Text size="sm" className="mono wrap-anywhere">
-            {config.path}
-          </Text>
-        </div>
-        <TextInput
-          label={words.comment}
-          disabled={!mayChange}
-          value={comment}
-          onChange={(event) => setComment(event.currentTarget.value)}
-        />
-        <TextInput
-          label={words.gcSchedule}
-          description={words.gcScheduleHint}
-          disabled={!mayChange}
-          value={schedule}
-          onChange={(event) => setSchedule(event.currentTarget.value)}
-        />
-        <Switch
-          label={words.verifyNew}
-          disabled={!mayChange}
-          checked={isVerifying}
-          onChange={(event) => setVerifying(event.currentTarget.checked)}
-        />
-        <Select
-          label={words.maintenance}
-          allowDeselect={false}
-          disabled={!mayChange}
-          value={mode}
-          onChange={(value) => setMode(value ?? "none")}
-          data={Object.entries(words.maintenanceModes).map(([value, label]) => ({ value, label }))}
-        />
-        {error !== undefined && <ErrorNotice error={error} />}
-        <Group>
-          <Button type="submit" loading={isBusy} disabled={!mayChange}>
-            {frameWords.save}
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+    <SettingsForm width={560} mayChange={mayChange} savedText={words.saved} onSave={save}>
+      <div>
+        <Text size="sm" fw={500}>
+          {words.path}
+        </Text>
+        <Text size="sm" className="mono wrap-anywhere">
+          {config.path}
+        </Text>
+      </div>
+      <TextInput
+        label={words.comment}
+        disabled={!mayChange}
+        value={comment}
+        onChange={(event) => setComment(event.currentTarget.value)}
+      />
+      <TextInput
+        label={words.gcSchedule}
+        description={words.gcScheduleHint}
+        disabled={!mayChange}
+        value={schedule}
+        onChange={(event) => setSchedule(event.currentTarget.value)}
+      />
+      <Switch
+        label={words.verifyNew}
+        disabled={!mayChange}
+        checked={isVerifying}
+        onChange={(event) => setVerifying(event.currentTarget.checked)}
+      />
+      <Select
+        label={words.maintenance}
+        allowDeselect={false}
+        disabled={!mayChange}
+        value={mode}
+        onChange={(value) => setMode(value ?? "none")}
+        data={Object.entries(words.maintenanceModes).map(([value, label]) => ({ value, label }))}
+      />
+    </SettingsForm>
   );
 }
 

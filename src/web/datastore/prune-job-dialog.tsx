@@ -1,6 +1,7 @@
 import { type ReactElement, useState } from "react";
 
-import { type PruneJob, saveJob } from "../api/jobs-api.ts";
+import { saveEntry } from "../api/config-entry-api.ts";
+import { type PruneJob } from "../api/jobs-api.ts";
 import { keepPeriods, type Retention } from "../api/prune-api.ts";
 import { KeepFields } from "../content/keep-fields.tsx";
 import { ActionDialog } from "../parts/action-dialog.tsx";
@@ -36,7 +37,7 @@ export function PruneJobDialog({
           keepPeriods.map((period) => [`keep-${period}`, retention[period]]),
         );
         const settings = { store, ...jobFieldParameters(fields), ...keeps };
-        await saveJob("prune", fields.id, settings, existing);
+        await saveEntry("prune", fields.id, settings, existing);
         await refresh(["jobs", store]);
       }}
     >

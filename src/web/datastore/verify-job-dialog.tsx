@@ -1,6 +1,7 @@
 import { type ReactElement, useState } from "react";
 
-import { saveJob, type VerifyJob } from "../api/jobs-api.ts";
+import { saveEntry } from "../api/config-entry-api.ts";
+import { type VerifyJob } from "../api/jobs-api.ts";
 import { RecentFields, type RecentFieldValues } from "../content/recent-fields.tsx";
 import { VERIFY_DAYS } from "../content/snapshot-state.ts";
 import { ActionDialog } from "../parts/action-dialog.tsx";
@@ -42,7 +43,7 @@ export function VerifyJobDialog({
           "ignore-verified": isSkipping,
           "outdated-after": isSkipping && typeof days === "number" ? days : undefined,
         };
-        await saveJob("verify", fields.id, settings, existing);
+        await saveEntry("verify", fields.id, settings, existing);
         await refresh(["jobs", store]);
       }}
     >

@@ -1,9 +1,18 @@
 import { Button, Menu, useMantineColorScheme } from "@mantine/core";
-import { IconCheck, IconLogout, IconUser } from "@tabler/icons-react";
-import { type ReactElement } from "react";
+import { IconCheck, IconKey, IconLogout, IconShieldLock, IconUser } from "@tabler/icons-react";
+import { lazy, type ReactElement, Suspense } from "react";
 
 import { logOut } from "../api/session-store.ts";
+import { showDialog } from "../parts/dialog-host.tsx";
+import { factorWords } from "../strings/factor-words.ts";
 import { frameWords } from "../strings/frame-words.ts";
+
+const SecondFactorDialog = lazy(async () => ({
+  default: (await import("../administration/second-factor-dialog.tsx")).SecondFactorDialog,
+}));
+const PasswordDialog = lazy(async () => ({
+  default: (await import("../administration/user-dialogs.tsx")).PasswordDialog,
+}));
 
 const schemes = [
   ["auto", frameWords.coloursAuto],
@@ -11,7 +20,7 @@ const schemes = [
   ["dark", frameWords.coloursDark],
 ] as const;
 
-/** The person's own: colours, and the way out. */
+/** The person's own: password, second factor, colours, and the way out. */
 export function UserMenu({ user }: { readonly user: string }): ReactElement {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
@@ -29,6 +38,21 @@ export function UserMenu({ user }: { readonly user: string }): ReactElement {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
+        {user.endsWith("@pbs") && (
+          <Menu.Item
+            leftSection={<IconKey size={16} aria-hidden />}
+            onClick={() => showLazily(PasswordDialog, user)}
+          >
+            {frameWords.changePassword}
+          </Menu.Item>
+        )}
+        <Menu.Item
+          leftSection={<IconShieldLock size={16} aria-hidden />}
+          onClick={() => showLazily(SecondFactorDialog, user)}
+        >
+          {factorWords.menu}
+        </Menu.Item>
+        <Menu.Divider />
         <Menu.Label>{frameWords.colours}</Menu.Label>
         {schemes.map(([scheme, label]) => (
           <Menu.Item
@@ -47,4 +71,16 @@ export function UserMenu({ user }: { readonly user: string }): ReactElement {
       </Menu.Dropdown>
     </Menu>
   );
+}
+
+/** Shows a dialog about a user that is loaded when it is first wanted. */
+function showLazily(
+  Dialog: typeof SecondFactorDialog | typeof PasswordDialog,
+  userid: string,
+): void {
+  showDialog((close) => (
+    <Suspense>
+      <Dialog userid={userid} onClose={close} />
+    </Suspense>
+  ));
 }

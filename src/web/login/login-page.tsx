@@ -1,6 +1,7 @@
 import { Center, Group, Paper, Stack, Text, Title } from "@mantine/core";
 import { type ReactElement, useState } from "react";
 
+import { type LeaveReason } from "../api/session-store.ts";
 import { frameWords } from "../strings/frame-words.ts";
 import { loginWords } from "../strings/login-words.ts";
 import { AmberMark } from "../parts/amber-mark.tsx";
@@ -15,7 +16,7 @@ interface HalfLogin {
 }
 
 /** Asks who is there. */
-export function LoginPage({ reason }: { readonly reason: "expired" | undefined }): ReactElement {
+export function LoginPage({ reason }: { readonly reason: LeaveReason | undefined }): ReactElement {
   const [half, setHalf] = useState<HalfLogin>();
   return (
     <Center component="main" mih="100dvh" p="md" className="login">
@@ -32,9 +33,9 @@ export function LoginPage({ reason }: { readonly reason: "expired" | undefined }
               </Text>
             </div>
           </Group>
-          {reason === "expired" && !half && (
+          {reason !== undefined && !half && (
             <Text size="sm" role="status">
-              {loginWords.expired}
+              {loginWords.left[reason]}
             </Text>
           )}
           {half ? (

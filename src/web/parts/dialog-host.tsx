@@ -11,6 +11,11 @@ export function showDialog(maker: DialogMaker): void {
   change(maker);
 }
 
+/** Takes away what is shown: at the end of a login. */
+export function closeDialogs(): void {
+  change(undefined);
+}
+
 /** Where dialogs appear; once in the frame. */
 export function DialogHost(): ReactElement {
   const maker = useSyncExternalStore(subscribe, () => current);

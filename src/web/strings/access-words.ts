@@ -1,6 +1,13 @@
 /** Words about users, tokens and permissions. */
 export const accessWords = {
-  tabs: { users: "Users", permissions: "Permissions", server: "Server" },
+  tabs: {
+    users: "Users",
+    permissions: "Permissions",
+    remotes: "Remotes",
+    traffic: "Traffic",
+    certificates: "Certificate",
+    server: "Server",
+  },
   tabsLabel: "Parts of the administration",
   user: "User",
   tokens: "Tokens",

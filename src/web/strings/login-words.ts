@@ -10,7 +10,10 @@ export const loginWords = {
   logIn: "Log in",
   wrong: "User, realm or password is wrong. Or the account is disabled.",
   wrongCode: "This code is wrong, or it has been used already.",
-  expired: "Your login has expired. Please log in again.",
+  left: {
+    expired: "Your login has expired. Log in again, and you are back where you were.",
+    idle: "Nobody was here for an hour, so you have been logged out. Log in again, and you are back where you were.",
+  },
   secondTitle: "Second factor",
   totpLabel: "Code of your authenticator app",
   totpHint: "Six digits",

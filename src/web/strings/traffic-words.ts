@@ -1,0 +1,31 @@
+/** Words about traffic control: limits of speed by network, user and time. */
+export const trafficWords = {
+  title: "Traffic control",
+  hint: "How fast backups and restores may be. Of several rules that fit, the one with the smallest network counts.",
+  add: "New rule",
+  edit: (name: string) => `Rule ${name}`,
+  removal: (name: string) => ({
+    title: `Remove rule ${name}?`,
+    text: "What it slowed down runs at full speed at once.",
+    confirm: "Remove rule",
+  }),
+  name: "Name",
+  columns: { rule: "Rule", whom: "For", limits: "At most", now: "At present" },
+  networks: "Networks",
+  networksHint:
+    "One a line, as address/bits, for example 192.168.0.0/16; 0.0.0.0/0 and ::/0 are everybody",
+  users: "Users",
+  usersHint: "One a line; empty for all",
+  times: "When",
+  timesHint: "One a line, for example “mon..fri 8-17:30”; empty for always",
+  rateIn: "Backups at most",
+  rateOut: "Restores at most",
+  rateHint: "A second, for example “10 MiB”; empty for no limit",
+  burstIn: "Backups, at once after a pause",
+  burstOut: "Restores, at once after a pause",
+  burstHint: "For example “50 MiB”",
+  comment: "Comment",
+  into: (rate: string) => `in ${rate}/s`,
+  outOf: (rate: string) => `out ${rate}/s`,
+  unlimited: "no limit",
+} as const;
