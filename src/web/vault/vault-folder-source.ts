@@ -1,5 +1,5 @@
 import { type SnapshotPlace, snapshotName } from "../api/snapshot-place.ts";
-import { saveBlob, saveStream } from "../parts/save-stream.ts";
+import { saveStream } from "../parts/save-stream.ts";
 import { type FolderItem, type FolderSource } from "../snapshot/folder-source.ts";
 import { askVault } from "./vault.ts";
 import { type ArchivePlaceOfVault } from "./vault-messages.ts";
@@ -27,11 +27,10 @@ export function vaultFolderSource(snapshot: SnapshotPlace, archive: string): Fol
     },
     async save(item, form) {
       if (form === "file") await saveStream(filePieces(place, item), item.name, item.size);
-      else
-        saveBlob(
-          await zipOfFolder(this, item, (file) => filePieces(place, file)),
-          `${item.name}.zip`,
-        );
+      else {
+        const zip = zipOfFolder(this, item, (file) => filePieces(place, file));
+        await saveStream(zip, `${item.name}.zip`, undefined);
+      }
     },
   };
 }

@@ -9,13 +9,20 @@ interface ZipMember {
   readonly input?: AsyncIterable<Uint8Array<ArrayBuffer>>;
 }
 
-/** A folder with everything below it as a zip file; what is neither file nor folder is left out. */
-export async function zipOfFolder(
+/** A folder with everything below it as a zip file, made as it is read; what is neither file nor folder is left out. */
+export async function* zipOfFolder(
   source: FolderSource,
   folder: FolderItem,
   contentOf: (file: FolderItem) => AsyncIterable<Uint8Array<ArrayBuffer>>,
-): Promise<Blob> {
-  return await new Response(makeZip(members(source, folder, contentOf))).blob();
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+  const reader = makeZip(members(source, folder, contentOf)).getReader();
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      yield Uint8Array.from(read.value);
+    }
+  } finally {
+    await reader.cancel();
+  }
 }
 
 async function* members(
