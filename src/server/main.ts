@@ -20,6 +20,7 @@ import { addCollectionRoutes } from "./api/gc-routes.ts";
 import { addGroupRoutes } from "./api/group-routes.ts";
 import { addMetricsRoutes } from "./api/metrics-routes.ts";
 import { addNodeConfigRoutes } from "./api/node-config-routes.ts";
+import { addNotificationRoutes } from "./api/notification-routes.ts";
 import { addNodeRoutes } from "./api/node-routes.ts";
 import { addPruneRoutes } from "./api/prune-routes.ts";
 import { addJobConfigRoutes } from "./api/job-config-routes.ts";
@@ -54,6 +55,7 @@ import { DatastoreChanges } from "./datastore-changes.ts";
 import { type Datastores } from "./datastores.ts";
 import { type RouteDescription } from "./http/route.ts";
 import { listenSecurely } from "./http/secure-listener.ts";
+import { announceEnd } from "./jobs/announce-end.ts";
 import { type Ticker } from "./jobs/every-minute.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
 import { verifyNewBackup } from "./jobs/verify-new-backup.ts";
@@ -61,6 +63,12 @@ import { type OpenVerifier } from "./jobs/verify-namespaces.ts";
 import { MetricHistory } from "./node/metric-history.ts";
 import { MetricRecorder } from "./node/metric-recorder.ts";
 import { ServerZone } from "./node/server-zone.ts";
+import {
+  DELIVERY_RETRY_DELAYS_MS,
+  DELIVERY_TIMEOUT_MS,
+  Notifier,
+  type NotifierOptions,
+} from "./notifications/notifier.ts";
 import { openDatastores } from "./open-datastores.ts";
 import { openJobs, type OpenJobs } from "./open-jobs.ts";
 import { addBackupRoute } from "./session/backup-session.ts";
@@ -88,7 +96,20 @@ export interface ServerEnvironment {
   readonly remotes?: RemoteAccess;
   /** What wakes the scheduler. */
   readonly everyMinute: Ticker;
+  /** How notifications go out, where that is not the usual way; for tests. */
+  readonly delivery?: Partial<DeliveryLimits>;
 }
+
+type DeliveryLimits = Pick<
+  NotifierOptions,
+  "sendmailProgram" | "timeoutMs" | "retryDelaysMs" | "trusted"
+>;
+
+const deliveryLimits: DeliveryLimits = {
+  sendmailProgram: "/usr/sbin/sendmail",
+  timeoutMs: DELIVERY_TIMEOUT_MS,
+  retryDelaysMs: DELIVERY_RETRY_DELAYS_MS,
+};
 
 /** A server that answers requests. */
 export interface RunningServer {
@@ -153,7 +174,24 @@ export async function startServer(
     open.add(async () => {
       await datastores.close();
     });
-    const jobs = new JobRunner(tasks, logger);
+    const nodeConfig = new NodeConfig(directory);
+    const zone = (): TimeZone => new TimeZone();
+    const { hostName } = config;
+    const notifier = new Notifier({
+      file: files.notifications,
+      addressOf: (user) => accounts.get(parseAuthId(user))?.email,
+      sender: async () => (await nodeConfig.read()).values.get("email-from"),
+      hostName,
+      zone,
+      logger,
+      ...deliveryLimits,
+      ...environment.delivery,
+    });
+    open.add(async () => {
+      await notifier[Symbol.asyncDispose]();
+    });
+    const announce = announceEnd({ notifier, datastores, tasks, clock, hostName });
+    const jobs = new JobRunner(tasks, logger, announce);
     open.add(async () => {
       await jobs.close();
     });
@@ -197,9 +235,7 @@ export async function startServer(
     const { remotes, everyMinute } = environment;
     const stores = { datastores, files, changes, jobs, remotes };
     const serverZone = await ServerZone.load(directory, setProcessTimeZone);
-    const nodeConfig = new NodeConfig(directory);
     const node = { clock, history, recorder, certificate, traffic, serverZone, nodeConfig };
-    const zone = (): TimeZone => new TimeZone();
     const { stateDirectory } = config;
     const openedJobs = await openJobs({
       ...stores,
@@ -218,7 +254,17 @@ export async function startServer(
     open.add(async () => {
       await openedJobs[Symbol.asyncDispose]();
     });
-    const basics = { authenticator, accounts, access, factors, tasks, pool, zone };
+    const basics = {
+      authenticator,
+      accounts,
+      access,
+      factors,
+      tasks,
+      pool,
+      zone,
+      notifier,
+      hostName,
+    };
     const services = { ...basics, ...stores, ...node, ...openedJobs };
     const pageFiles = await readPageFiles(config.webDirectory);
     const app = await buildApp(
@@ -304,6 +350,8 @@ interface Services extends Omit<OpenJobs, typeof Symbol.asyncDispose> {
   readonly accounts: Accounts;
   readonly access: AccessControl;
   readonly factors: SecondFactors;
+  readonly notifier: Notifier;
+  readonly hostName: string;
   readonly tasks: TaskRegistry;
   readonly datastores: Datastores;
   readonly pool: CodecPool;
@@ -358,6 +406,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
       addJobRoutes(api, services);
       addRemoteConfigRoutes(api, services);
       addTrafficRoutes(api, services);
+      addNotificationRoutes(api, services);
       addSyncRoutes(api, services);
       addMetricsRoutes(api, services);
     },

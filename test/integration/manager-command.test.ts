@@ -120,6 +120,25 @@ describe("integration/manager-command", function () {
     }
   });
 
+  it("keeps targets of notifications and matchers, whose secrets it never shows", () => {
+    const smtp = "notification endpoint smtp";
+    manage(
+      `${smtp} create post --server 127.0.0.1 --port 1 --mailto a@b --mailto c@d --from-address e@f --username u --password very-secret`,
+    );
+    manage("notification matcher create m-1 --target post --match-severity error --mode any");
+    manage(`${smtp} update post --mode starttls --delete username`);
+
+    const shown = data(`${smtp} show post`);
+    expect(shown).to.deep.include({ mailto: ["a@b", "c@d"], mode: "starttls" });
+    expect(shown).not.to.have.any.keys("password", "username");
+    expect(data("notification matcher show m-1")).to.deep.include({ target: ["post"] });
+    expect(manage("notification target list").stdout).to.match(/\nmail-to-root +sendmail /);
+    expect(manage("notification target test post").stderr).to.match(/^Error: Cannot send .*"post"/);
+    for (const words of ["notification matcher delete m-1", `${smtp} delete post`]) {
+      expect(manage(words).status, words).to.equal(0);
+    }
+  });
+
   it("prints the fingerprint that clients compare", () => {
     const { stdout } = manage("cert info");
 

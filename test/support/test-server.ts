@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+
+import { type FastifyBaseLogger } from "fastify";
 import { pino } from "pino";
 
 import { remoteAccess } from "../../src/cli/remote-access.ts";
@@ -7,7 +9,7 @@ import { type Clock, systemClock } from "../../src/format/clock.ts";
 import { type Login } from "../../src/server/auth/authenticator.ts";
 import { type RouteDescription } from "../../src/server/http/route.ts";
 import { type Ticker } from "../../src/server/jobs/every-minute.ts";
-import { startServer } from "../../src/server/main.ts";
+import { type ServerEnvironment, startServer } from "../../src/server/main.ts";
 import { ManualTicker } from "./manual-ticker.ts";
 import { rawCall } from "./raw-client.ts";
 import { tempDir } from "./temp-dir.ts";
@@ -54,6 +56,10 @@ export interface TestServerOptions {
   readonly everyMinute?: Ticker;
   /** Existing folder of what the server remembers in place of a new one. */
   readonly statePath?: string;
+  /** Where the log goes; nowhere unless the test is about it. */
+  readonly logger?: FastifyBaseLogger;
+  /** How notifications go out, where that is not the usual way. */
+  readonly delivery?: ServerEnvironment["delivery"];
   /** Built web page to serve; none unless the test is about it. */
   readonly webDirectory?: string;
 }
@@ -87,12 +93,15 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     {
       clock: options.clock ?? systemClock,
-      logger: pino({ level: process.env["AMBER_TEST_LOG"] ?? "silent" }, pino.destination(2)),
+      logger:
+        options.logger ??
+        pino({ level: process.env["AMBER_TEST_LOG"] ?? "silent" }, pino.destination(2)),
       product: { name: "amber", version: "test" },
       adminPassword: password,
       replies: "checked",
       remotes: remoteAccess(options.clock ?? systemClock),
       everyMinute: options.everyMinute ?? new ManualTicker().ticker,
+      ...(options.delivery ? { delivery: options.delivery } : {}),
     },
   );
   const call = async <Data>(

@@ -13,6 +13,7 @@ import {
   type OptionKind,
 } from "./manager-options.ts";
 import { nodeCommands } from "./node-commands.ts";
+import { notificationCommands } from "./notification-commands.ts";
 import type { ManagerRunOptions } from "./run-manager-command.ts";
 import { storeCommands } from "./store-commands.ts";
 
@@ -28,15 +29,22 @@ const groups: Readonly<Record<string, string>> = {
   "sync-job": "jobs that pull from other servers",
   remote: "other servers to pull from",
   "traffic-control": "how fast clients may transfer",
+  notification: "who is told what happens",
+  "notification endpoint": "where notifications go",
+  "notification endpoint sendmail": "mail through the sendmail of the server's machine",
+  "notification endpoint smtp": "mail through a mail server",
+  "notification endpoint gotify": "servers of Gotify",
+  "notification endpoint webhook": "HTTP requests",
+  "notification matcher": "which notifications go where",
+  "notification target": "targets of all types",
   cert: "the server's certificate",
   task: "what the server does and did",
 };
 
 /** Adds every command of the manager to a program or to `amber manager`. */
 export function addManagerCommands(parent: Command): void {
-  for (const entry of [...accountCommands, ...storeCommands, ...nodeCommands]) {
-    addCommand(parent, entry);
-  }
+  const all = [accountCommands, storeCommands, notificationCommands, nodeCommands];
+  for (const entry of all.flat()) addCommand(parent, entry);
 }
 
 function addCommand(program: Command, entry: ManagerCommand): void {

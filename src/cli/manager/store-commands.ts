@@ -1,4 +1,5 @@
 import { type ManagerCommand } from "./manager-command.ts";
+import { createCommand, entryCommands, removeCommand, updateCommand } from "./entry-commands.ts";
 import { type ManagerOption } from "./manager-options.ts";
 
 const keep = [
@@ -41,7 +42,7 @@ const syncOptions = [
 
 /** `datastore …`, `garbage-collection …`, `verify`, `pull` (spec client-cli.md §6). */
 export const storeCommands: readonly ManagerCommand[] = [
-  ...entries({
+  ...entryCommands({
     noun: "datastore",
     words: "datastore",
     path: "config/datastore",
@@ -57,7 +58,7 @@ export const storeCommands: readonly ManagerCommand[] = [
     options: datastoreOptions,
     result: "task",
   },
-  update("datastore", "config/datastore", "name", datastoreOptions),
+  updateCommand("datastore", "config/datastore", "name", datastoreOptions),
   {
     names: "datastore remove",
     description: "serve a datastore no more; its content stays unless asked otherwise",
@@ -138,10 +139,10 @@ function remoteCommands(): readonly ManagerCommand[] {
   const path = "config/remote";
   const columns = ["name", "host", "auth-id", "fingerprint", "comment"];
   return [
-    ...entries({ noun: "remote server", words: "remote", path, id: "name", columns }),
-    create("remote", path, "name", options),
-    update("remote", path, "name", options),
-    remove("remote", path, "name"),
+    ...entryCommands({ noun: "remote server", words: "remote", path, id: "name", columns }),
+    createCommand("remote", path, "name", options),
+    updateCommand("remote", path, "name", options),
+    removeCommand("remote", path, "name"),
   ];
 }
 
@@ -151,7 +152,7 @@ function trafficCommands(): readonly ManagerCommand[] {
   const words = "traffic-control";
   const columns = ["name", "network", "users", "timeframe", ...limits, "comment"];
   return [
-    ...entries({ noun: "rule", words, path, id: "name", columns }),
+    ...entryCommands({ noun: "rule", words, path, id: "name", columns }),
     {
       names: "traffic-control traffic",
       description: "list rules with what they let pass at present",
@@ -159,9 +160,9 @@ function trafficCommands(): readonly ManagerCommand[] {
       path: "admin/traffic-control",
       result: { columns: ["name", "cur-rate-in", "cur-rate-out", ...limits] },
     },
-    create(words, path, "name", options),
-    update(words, path, "name", options),
-    remove(words, path, "name"),
+    createCommand(words, path, "name", options),
+    updateCommand(words, path, "name", options),
+    removeCommand(words, path, "name"),
   ];
 }
 
@@ -174,10 +175,10 @@ function jobCommands(
   const columns = ["id", "store", "ns", "schedule", "comment"];
   if (kind === "sync") columns.splice(3, 0, "remote", "remote-store");
   return [
-    ...entries({ noun: `${kind} job`, words, path, id: "id", columns }),
-    create(words, path, "id", options),
-    update(words, path, "id", options),
-    remove(words, path, "id"),
+    ...entryCommands({ noun: `${kind} job`, words, path, id: "id", columns }),
+    createCommand(words, path, "id", options),
+    updateCommand(words, path, "id", options),
+    removeCommand(words, path, "id"),
     {
       names: `${words} run`,
       description: "run a job now",
@@ -187,83 +188,4 @@ function jobCommands(
       result: "task",
     },
   ];
-}
-
-function entries({
-  noun,
-  words,
-  path,
-  id,
-  columns,
-}: {
-  readonly noun: string;
-  readonly words: string;
-  readonly path: string;
-  readonly id: string;
-  readonly columns: readonly string[];
-}): readonly ManagerCommand[] {
-  return [
-    {
-      names: `${words} list`,
-      description: `list every ${noun}`,
-      method: "GET",
-      path,
-      result: { columns },
-    },
-    {
-      names: `${words} show`,
-      description: `show one ${noun}`,
-      method: "GET",
-      path: `${path}/{${id}}`,
-      args: [id],
-      result: "entry",
-    },
-  ];
-}
-
-function create(
-  words: string,
-  path: string,
-  id: string,
-  options: readonly ManagerOption[],
-): ManagerCommand {
-  const description = "make a new one";
-  return {
-    names: `${words} create`,
-    description,
-    method: "POST",
-    path,
-    args: [id],
-    options,
-    result: "nothing",
-  };
-}
-
-function update(
-  words: string,
-  path: string,
-  id: string,
-  options: readonly ManagerOption[],
-): ManagerCommand {
-  return {
-    names: `${words} update`,
-    description: "change one; what is not given stays",
-    method: "PUT",
-    path: `${path}/{${id}}`,
-    args: [id],
-    options: [...options, "delete", "digest"],
-    result: "nothing",
-  };
-}
-
-function remove(words: string, path: string, id: string): ManagerCommand {
-  return {
-    names: `${words} remove`,
-    description: "remove one",
-    method: "DELETE",
-    path: `${path}/{${id}}`,
-    args: [id],
-    options: ["digest"],
-    result: "nothing",
-  };
 }

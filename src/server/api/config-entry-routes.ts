@@ -9,7 +9,7 @@ import {
   type SectionValue,
   type SectionValues,
 } from "../configuration/section-entry.ts";
-import { type SectionFile } from "../configuration/section-file.ts";
+import { type SectionStore } from "../configuration/section-file.ts";
 import { ApiError, refused } from "../http/api-error.ts";
 import { requireConfigDigest } from "../http/config-digest.ts";
 import { configId, optionalConfigDigest } from "../http/parameter-schema.ts";
@@ -25,7 +25,9 @@ export interface EntryKind {
   readonly idName: "id" | "name";
   /** Type of its sections in the file. */
   readonly section: string;
-  readonly file: SectionFile;
+  readonly file: SectionStore;
+  /** Types of sections that share their names with these. */
+  readonly sharesNamesWith?: readonly string[];
   /** `prune job`, for texts. */
   readonly noun: string;
   /** Properties but the id, none optional. */
@@ -34,6 +36,12 @@ export interface EntryKind {
   readonly required: readonly string[];
   /** Properties that are stored but never shown. */
   readonly secret?: readonly string[];
+  /** Properties that are shown and cannot be set. */
+  readonly readOnly?: readonly string[];
+  /** Property as it is shown, when that is not its value. */
+  readonly shown?: (name: string, value: SectionValue) => SectionValue;
+  /** What is stored for what a caller gave, with what was stored before; may refuse. */
+  readonly completed?: (given: SectionValues, before: SectionValues) => SectionValues;
   /** Property as it lies in the file, when that is not its value. */
   readonly encode?: (name: string, value: SectionValue) => SectionValue;
   /** Who may do what, in words or as values. */
@@ -108,9 +116,9 @@ function addReadRoutes(api: FastifyInstance, kind: EntryKind): void {
 function addChangeRoutes(api: FastifyInstance, kind: EntryKind): void {
   const { path, idName, noun, file, permits, properties } = kind;
   const stored = Type.Object(properties);
-  const names = Object.keys(properties);
+  const names = Object.keys(properties).filter((name) => kind.readOnly?.includes(name) !== true);
   const optional = Object.fromEntries(
-    Object.entries(properties).map(([name, schema]) => [name, Type.Optional(schema)]),
+    names.map((name) => [name, Type.Optional(properties[name] ?? Type.String())]),
   );
   const needed = Object.fromEntries(
     kind.required.map((name) => [name, properties[name] ?? Type.String()]),
@@ -125,11 +133,12 @@ function addChangeRoutes(api: FastifyInstance, kind: EntryKind): void {
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
       const id = textOf(parameters[idName]);
-      const values = valuesOf(kind, parameters);
+      const values = completed(kind, valuesOf(kind, parameters), {});
       kind.requireChange(caller, id, values);
       await kind.check?.(id, values);
+      const types = [kind.section, ...(kind.sharesNamesWith ?? [])];
       await file.update(({ sections }) => {
-        const isTaken = sections.some((each) => each.type === kind.section && each.id === id);
+        const isTaken = sections.some((each) => types.includes(each.type) && each.id === id);
         if (isTaken) throw refused(`${noun} '${id}' already exists.`);
         const empty = { type: kind.section, id, properties: new Map<string, string>() };
         return [...sections, changedSection(empty, encoded(kind, values))];
@@ -152,15 +161,16 @@ function addChangeRoutes(api: FastifyInstance, kind: EntryKind): void {
     reply: Type.Null(),
     handle: async (parameters, { caller }) => {
       const id = textOf(parameters[idName]);
-      const given = valuesOf(kind, parameters);
+      const wanted = valuesOf(kind, parameters);
       const removed = textsOf(parameters["delete"]);
       let change: EntryChange | undefined;
       await file.update(async ({ sections, digest }) => {
         const section = findEntry(kind, sections, id);
         requireConfigDigest(digest, optionalTextOf(parameters["digest"]));
+        const before = sectionValues(section, stored);
+        const given = completed(kind, wanted, before);
         const changed = changedSection(section, encoded(kind, given), removed);
         const after = { ...sectionValues(changed, stored), ...given };
-        const before = sectionValues(section, stored);
         kind.requireChange(caller, id, before);
         kind.requireChange(caller, id, after);
         await kind.check?.(id, after);
@@ -218,11 +228,12 @@ export function entrySchema({ idName, properties, secret = [] }: EntryKind): TOb
 
 /** {@link entrySchema} of one section. */
 export function entryReply(
-  { idName, properties, secret = [] }: EntryKind,
+  { idName, properties, secret = [], shown }: EntryKind,
   section: Section,
 ): Record<string, SectionValue> {
   const values = sectionValues(section, Type.Object(properties));
   for (const name of secret) Reflect.deleteProperty(values, name);
+  for (const [name, value] of Object.entries(values)) values[name] = shown?.(name, value) ?? value;
   return { [idName]: section.id, ...values };
 }
 
@@ -248,6 +259,10 @@ function valuesOf(
     if (isSectionValue(value)) values[name] = value;
   }
   return values;
+}
+
+function completed(kind: EntryKind, given: SectionValues, before: SectionValues): SectionValues {
+  return kind.completed?.(given, before) ?? given;
 }
 
 function encoded({ encode }: EntryKind, values: SectionValues): SectionValues {

@@ -1,5 +1,6 @@
 import { type ConfigDirectory } from "./config-directory.ts";
 import { DATASTORE_FILE } from "./datastore-config.ts";
+import { NotificationFile } from "./notification-file.ts";
 import { SectionFile } from "./section-file.ts";
 
 /** The files of sections that the API changes, named as the genuine server does. */
@@ -10,6 +11,7 @@ export interface ConfigFiles {
   readonly syncJobs: SectionFile;
   readonly remotes: SectionFile;
   readonly trafficRules: SectionFile;
+  readonly notifications: NotificationFile;
 }
 
 /** The files in a folder; each must be opened only once, since its updates wait for each other. */
@@ -21,5 +23,6 @@ export function configFiles(directory: ConfigDirectory): ConfigFiles {
     syncJobs: new SectionFile(directory, "sync.cfg"),
     remotes: new SectionFile(directory, "remote.cfg"),
     trafficRules: new SectionFile(directory, "traffic-control.cfg"),
+    notifications: new NotificationFile(directory),
   };
 }

@@ -31,7 +31,24 @@ export interface DatastoreEntry {
   readonly newBackups: "verified" | "left alone";
   /** How backups are made durable. */
   readonly syncLevel: "none" | "file" | "filesystem";
+  readonly notifications: DatastoreNotifications;
 }
+
+/** How the end of jobs on a datastore is told (spec rest-api.md §7). */
+export interface DatastoreNotifications {
+  /**
+   * Through the matchers of the configuration, or as mail to one user as before there were any. What a datastore that does
+   * not say it has: mail, when it says when or to whom, else the matchers.
+   */
+  readonly mode: "notification-system" | "legacy-sendmail";
+  /** When mail is sent in the legacy mode. */
+  readonly levels: Readonly<Record<"gc" | "prune" | "sync" | "verify", NotifyLevel>>;
+  /** Who gets it then. */
+  readonly user: string;
+}
+
+/** When there is mail. */
+export type NotifyLevel = "never" | "error" | "always";
 
 /** A datastore named on the command line. */
 export interface WantedDatastore {
@@ -108,6 +125,7 @@ export function datastoreEntry({ id, properties }: Section): DatastoreEntry {
     gcSchedule: properties.get("gc-schedule"),
     newBackups: isTrueText(properties.get("verify-new") ?? "0") ? "verified" : "left alone",
     syncLevel: syncLevelOf(properties.get("tuning")),
+    notifications: notificationsOf(properties),
   };
 }
 
@@ -123,4 +141,28 @@ function maintenanceOf(text: string | undefined): Maintenance | undefined {
 function syncLevelOf(tuning: string | undefined): DatastoreEntry["syncLevel"] {
   const level = parsePropertyString(tuning ?? "")?.get("sync-level");
   return level === "none" || level === "file" ? level : "filesystem";
+}
+
+function notificationsOf(properties: Section["properties"]): DatastoreNotifications {
+  const notify = properties.get("notify");
+  const user = properties.get("notify-user");
+  const mode = properties.get("notification-mode");
+  const isLegacy =
+    mode === "legacy-sendmail" ||
+    (mode === undefined && (notify !== undefined || user !== undefined));
+  const given = parsePropertyString(notify ?? "");
+  const level = (kind: string, usual: NotifyLevel): NotifyLevel => {
+    const text = given?.get(kind);
+    return text === "never" || text === "error" || text === "always" ? text : usual;
+  };
+  return {
+    mode: isLegacy ? "legacy-sendmail" : "notification-system",
+    levels: {
+      gc: level("gc", "always"),
+      prune: level("prune", "error"),
+      sync: level("sync", "always"),
+      verify: level("verify", "always"),
+    },
+    user: user ?? "root@pam",
+  };
 }

@@ -9,6 +9,9 @@ export interface SectionFileContent {
   readonly digest: string;
 }
 
+/** Sections that can be read and replaced, with a digest for optimistic locking. */
+export type SectionStore = Pick<SectionFile, "read" | "update">;
+
 /**
  * One file of sections in the genuine format: `datastore.cfg`, `prune.cfg`, …
  *

@@ -4,7 +4,8 @@ import { type AuthId } from "../../format/snapshot/auth-id.ts";
 import { refused } from "../http/api-error.ts";
 import { type JobRunner, type StartedJob } from "./job-runner.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
-import { type JobKey, type JobStates } from "./job-states.ts";
+import { type AnnouncedKind, type Announcement } from "../notifications/task-notification.ts";
+import { type JobKey, type JobStates, type JobType } from "./job-states.ts";
 import { type ScheduledJob } from "./scheduled-job.ts";
 
 /** Who wants a run, and why. */
@@ -79,7 +80,12 @@ export class JobStarter {
 
   async #begin(job: ScheduledJob, trigger: JobTrigger): Promise<StartedJob<void>> {
     const work = await job.prepare(trigger.authId);
-    const name = { type: job.type, id: job.workerId, authId: trigger.authId };
+    const name = {
+      type: job.type,
+      id: job.workerId,
+      authId: trigger.authId,
+      announcement: announcementOf(job),
+    };
     return await this.#runner.start(name, async (task) => {
       // The file first: a run that a crash ends must not look as if it had never begun.
       await this.#states.started(job, task.upid);
@@ -100,6 +106,18 @@ export class JobStarter {
       this.#logger.error({ err: error, upid }, "state of a job not saved");
     }
   }
+}
+
+const announcedKinds: Readonly<Record<JobType, AnnouncedKind>> = {
+  garbage_collection: "gc",
+  prunejob: "prune",
+  syncjob: "sync",
+  verificationjob: "verify",
+};
+
+function announcementOf({ type, id, store }: ScheduledJob): Announcement {
+  const jobId = type === "garbage_collection" ? undefined : id;
+  return { kind: announcedKinds[type], datastore: store, jobId, when: "always" };
 }
 
 function keyText({ type, id }: JobKey): string {

@@ -36,7 +36,13 @@ export async function verifyNewBackup(parts: VerifyNewParts, backup: NewBackup):
   if (known?.entry.newBackups !== "verified") return;
   const hexTime = snapshot.timeSec.toString(16).toUpperCase().padStart(8, "0");
   const path = `${namespacePath(namespace)}/${backupGroupText(snapshot)}/${hexTime}`;
-  const name = { type: "verify", id: `${datastore.name}:${path}`, authId };
+  const announcement = {
+    kind: "verify",
+    datastore: datastore.name,
+    jobId: undefined,
+    when: "on failure",
+  } as const;
+  const name = { type: "verify", id: `${datastore.name}:${path}`, authId, announcement };
   const filter = { verified: "verify", outdatedAfterDays: undefined } as const;
   try {
     const { result } = await jobs.start(name, async (task) => {

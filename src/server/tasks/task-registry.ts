@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type Clock } from "../../format/clock.ts";
@@ -147,6 +147,24 @@ export class TaskRegistry {
     } catch (error) {
       if (isMissing(error)) return "";
       throw error;
+    }
+  }
+
+  /** The last whole lines of the log of a running task, of at most so many bytes; empty for one that does not run. */
+  async readLogEnd(upid: string, bytesMax: number): Promise<string> {
+    const running = this.#running.get(upid);
+    if (!running) return "";
+    await running.task.flush();
+    const file = await open(this.#logPath(upid, running.parts), "r");
+    try {
+      const { size } = await file.stat();
+      const start = Math.max(0, size - bytesMax);
+      const buffer = Buffer.alloc(size - start);
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
+      const text = buffer.toString("utf8", 0, bytesRead);
+      return start === 0 ? text : text.slice(text.indexOf("\n") + 1);
+    } finally {
+      await file.close();
     }
   }
 

@@ -45,6 +45,11 @@ export class Task {
     return this.#abort.signal;
   }
 
+  /** Warnings so far. */
+  get warningCount(): number {
+    return this.#warningCount;
+  }
+
   /** Asks the task to stop; it ends when it notices. */
   requestStop(): void {
     this.#abort.abort(new Error("task aborted"));

@@ -249,6 +249,7 @@ describe("server/api configuration", () => {
     expect(await below("/")).to.include.members(["access", "admin", "config", "nodes", "version"]);
     expect(await below("/config")).to.deep.equal([
       "datastore",
+      "notifications",
       "prune",
       "remote",
       "sync",

@@ -65,7 +65,9 @@ describe("server/jobs/scheduler", () => {
     const logger = pino({ level: "silent" });
     const host = { nodeName: "box", pid: 1, processStart: 2, clock };
     tasks = await TaskRegistry.open(join(folder.path, "tasks"), host);
-    runner = new JobRunner(tasks, logger);
+    runner = new JobRunner(tasks, logger, async () => {
+      await Promise.resolve();
+    });
     runners.push(runner);
     states = await JobStates.open(folder.path, { tasks, clock });
     starter = new JobStarter({ jobs: runner, states, tasks, logger });
@@ -157,7 +159,7 @@ describe("server/jobs/scheduler", () => {
     await states.created({ type: "prunejob", id: "slow" });
     isStuck = true;
     await pass(10 * MINUTE);
-    await eventuallyStarted("slow");
+    await eventuallyStarted("slow", 1);
     await pass(35 * MINUTE);
     expect(runs.get("slow")).to.deep.equal(["2024-06-03T12:10"]);
 
@@ -219,23 +221,22 @@ describe("server/jobs/scheduler", () => {
     await states.created({ type: "prunejob", id: "cut" });
     isStuck = true;
     await pass(10 * MINUTE);
-    await eventuallyStarted("cut");
+    await eventuallyStarted("cut", 1);
 
     await startServer();
     const state = await states.read({ type: "prunejob", id: "cut" });
     expect(state).to.have.nested.property("Finished.state.Unknown");
     await pass(10 * MINUTE);
-    await eventuallyStarted("cut");
+    await eventuallyStarted("cut", 2);
 
     expect(runs.get("cut")).to.have.length(2);
   });
 
   /** The work begins behind the note that it does. */
-  async function eventuallyStarted(id: string): Promise<void> {
-    const count = runs.get(id)?.length ?? 0;
+  async function eventuallyStarted(id: string, count: number): Promise<void> {
     const isStarted = async (): Promise<boolean> =>
       "Started" in (await states.read({ type: "prunejob", id }));
-    while (!(await isStarted()) || (runs.get(id)?.length ?? 0) < Math.max(1, count)) {
+    while (!(await isStarted()) || (runs.get(id)?.length ?? 0) < count) {
       await new Promise(setImmediate);
     }
   }
