@@ -54,7 +54,7 @@ export async function chooseBackupCrypt(options: CryptOptions): Promise<BackupCr
   const notices = [usingKeyLine(key), `Encryption key fingerprint: ${fingerprint}`];
   if (masterKey === undefined) return { mode, key, masterPublicKeyPem: undefined, notices };
   const pem = await readKeyText(masterKey, undefined);
-  checkWrapCapacity(parseMasterPublicKey(pem));
+  checkWrapCapacity(parseMasterPublicKey(pem, keyOrigin(masterKey)));
   return {
     mode,
     key,

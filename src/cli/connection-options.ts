@@ -3,6 +3,8 @@ import { type Command, Option } from "commander";
 import type { BackupServer } from "../client/session/backup-server.ts";
 import type { ConnectServerOptions } from "../client/session/connect-server.ts";
 import type { Namespace } from "../format/snapshot/namespace.ts";
+import { CliError } from "./cli-error.ts";
+import { programStyle } from "./official/personality.ts";
 
 /** Options of every command that talks to a server. */
 export interface ConnectionOptions {
@@ -51,16 +53,31 @@ export async function chooseNamespace(options: NamespaceOption): Promise<Namespa
  * @throws {SessionError} without a usable repository or secret.
  */
 export async function withServer<Result>(
-  options: ConnectionOptions,
+  options: ConnectionOptions & NamespaceOption,
   use: (server: BackupServer) => Promise<Result>,
 ): Promise<Result> {
   const { connectServer } = await import("../client/session/connect-server.ts");
   const server = await connectServer(await connectOptions(options));
   try {
     return await use(server);
+  } catch (error) {
+    throw await namingNamespace(error, options);
   } finally {
     server[Symbol.dispose]();
   }
+}
+
+/**
+ * Names the namespace in a failure: of one that is not there, servers only say that there is no such file (spec rest-api.md §12).
+ * Under an official name, the server's words are all there is.
+ */
+export async function namingNamespace(error: unknown, options: NamespaceOption): Promise<unknown> {
+  const { ApiError } = await import("../client/session/api-error.ts");
+  if (!(error instanceof ApiError) || !error.message.startsWith("ENOENT:")) return error;
+  const namespace = await chooseNamespace(options);
+  if (namespace === "" || programStyle() === "official") return error;
+  const message = `Cannot find namespace "${namespace}", or what was asked for in it`;
+  return new CliError("CLI_NOT_FOUND", message, { cause: error });
 }
 
 /**

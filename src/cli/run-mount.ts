@@ -26,6 +26,7 @@ import { zeroChunkNames } from "../fs/zero-chunks.ts";
 import { chooseReadKey, usingKeyLine } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
 import { codecThreadCount } from "./backup-tools.ts";
+import { type NamespaceOption, namingNamespace } from "./connection-options.ts";
 import { unsignedPolicy } from "./crypt-options.ts";
 import { type MountCommandOptions } from "./mount-options.ts";
 import { type MountLog } from "./mount-log.ts";
@@ -94,11 +95,14 @@ export async function runMount(run: MountRun): Promise<void> {
   using opened = await openDatastoreView(run, { provider, key, unsigned, chunksOf });
   const { view, sourceName } = opened;
   const base = parseNamespace(options.ns ?? readClientConfig().namespace ?? "");
-  const root = await parseMountSubject(run.subject, base, view);
   await using resolver = new NeedResolver(view, {
     loanOf: (bytes) => regions.loanOf(bytes),
   });
-  await checkRoot(resolver, root);
+  const root = await existingRoot(
+    async () => await parseMountSubject(run.subject, base, view),
+    resolver,
+    options,
+  );
   signal.throwIfAborted();
   const transport = options.transport === "fuse" ? fuseTransport : fuseNativeTransport;
   const mount = await transport.mount(
@@ -146,6 +150,20 @@ async function openDiskCache(options: MountCommandOptions): Promise<DiskCache | 
   });
 }
 
+async function existingRoot(
+  parse: () => Promise<MountRoot>,
+  resolver: NeedResolver,
+  options: NamespaceOption,
+): Promise<MountRoot> {
+  try {
+    const root = await parse();
+    await checkRoot(resolver, root);
+    return root;
+  } catch (error) {
+    throw await namingNamespace(error, options);
+  }
+}
+
 /** Fails for what does not exist or cannot be read, before anything is mounted: afterwards it would be an empty mount. */
 async function checkRoot(resolver: NeedResolver, root: MountRoot): Promise<void> {
   switch (root.kind) {
@@ -173,7 +191,7 @@ async function checkRoot(resolver: NeedResolver, root: MountRoot): Promise<void>
       const names = archives.map(({ name }) => name).join(", ");
       throw new CliError(
         "CLI_NOT_FOUND",
-        `Cannot mount "${root.name}": the file archives of the snapshot are ${names}`,
+        `Cannot mount "${root.name}": the file archives of the snapshot are ${names === "" ? "none" : names}`,
       );
     }
   }

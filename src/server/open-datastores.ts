@@ -120,7 +120,8 @@ async function exists(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+    const isAbsent = error instanceof Error && "code" in error;
+    if (isAbsent && (error.code === "ENOENT" || error.code === "ENOTDIR")) return false;
     throw error;
   }
 }

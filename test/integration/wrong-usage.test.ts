@@ -21,6 +21,27 @@ const mistakes: readonly Mistake[] = [
   ["umount DIR/nowhere", /Cannot unmount "DIR\/nowhere"[^]*no such file/],
   ["umount DIR/folder", /Cannot unmount "DIR\/folder": nothing of ours is there/],
   ["mount --datastore DIR/folder DIR/folder", /Cannot open datastore "DIR\/folder": .*"\.chunks"/],
+  ["mount --datastore DIR/nowhere DIR/folder", /Cannot open datastore "DIR\/nowhere": /],
+  ["mount --ns nowhere DIR/folder", /Cannot find namespace "nowhere"/],
+  ["mount DIR/note", /Cannot mount on "DIR\/note": it is not a directory/],
+  ["mount DIR/nowhere/x", /Cannot mount on "DIR\/nowhere\/x"/],
+  ["mount host/nobody DIR/folder", /Cannot mount "host\/nobody": there is no such group/],
+  ["mount host/web/2024-01-01T00:00:00Z DIR/folder", /host\/web\/2024-01-01T00:00:00Z/],
+  ["mount host/web none.pxar DIR/folder", /Cannot mount "none\.pxar": .* are none$/m],
+  ["server --listen nowhere --datastore s1s=DIR/s1", /"listen": "nowhere" is not HOST:PORT/],
+  [
+    "server --listen 127.0.0.1:99999 --datastore s1s=DIR/s1",
+    /"127\.0\.0\.1:99999" is not HOST:PORT/,
+  ],
+  ["server --config DIR/note --datastore s1s=DIR/s1", /Cannot use configuration "DIR\/note": /],
+  ["server --config DIR/c1 --datastore DIR/s1", /"datastore": "DIR\/s1" is not NAME=PATH/],
+  ["server --config DIR/c2 --datastore s1s=DIR/note", /Cannot make a datastore of "DIR\/note": /],
+  ["server --config DIR/c3 --datastore s1s=DIR/folder", /"DIR\/folder" is not empty/],
+  [
+    "server --config DIR/c4 --datastore s1s=DIR/s1 --admin-password-file DIR/nowhere",
+    /Cannot read --admin-password-file "DIR\/nowhere"/,
+  ],
+  ["server --config DIR/c5 --listen 127.0.0.1:PORT", /not let .* listen on "127\.0\.0\.1:PORT"/],
   ["pxar extract DIR/nowhere", /Cannot read archive "DIR\/nowhere"[^]*no such file/],
   ["pxar list DIR/nowhere", /Cannot read archive "DIR\/nowhere"[^]*no such file/],
   ["pxar list DIR/note", /Cannot read archive "DIR\/note": .*no pxar archive/],
@@ -52,6 +73,17 @@ const mistakes: readonly Mistake[] = [
   ["list", /authentication failed|401/i, { PBS_PASSWORD: "wrong" }],
   ["list", /DIR\/nowhere/, { PBS_PASSWORD: undefined, PBS_PASSWORD_FILE: "DIR/nowhere" }],
   ["list --ns a/b/c/d/e/f/g/h/i", /namespace.*"a\/b\/c\/d\/e\/f\/g\/h\/i"/],
+  ["list --ns nowhere", /Cannot find namespace "nowhere"/],
+  ["list", /Cannot find namespace "nowhere"/, { PBS_NAMESPACE: "nowhere" }],
+  ["snapshot list --ns nowhere", /Cannot find namespace "nowhere"/],
+  ["group forget host/web --ns nowhere --yes", /Cannot find namespace "nowhere"/],
+  ["restore host/web notes.conf - --ns nowhere", /nowhere/],
+  ["verify --ns nowhere", /Cannot find namespace "nowhere"/],
+  ["prune host/web --keep-last 1 --ns nowhere", /Cannot find namespace "nowhere"/],
+  ["upload-log host/web/2024-01-01T00:00:00Z DIR/nowhere", /"DIR\/nowhere"[^]*no such file/],
+  ["upload-log host/web/2024-01-01T00:00:00Z DIR/folder", /"DIR\/folder"[^]*not a regular file/],
+  ["upload-log host/web/2024-01-01T00:00:00Z DIR/note", /host\/web\/2024-01-01T00:00:00Z/],
+  ["upload-log host/web DIR/note", /"host\/web", not <type>\/<id>\/<time>/],
   ["snapshot files host/web/yesterday", /"host\/web\/yesterday"|"yesterday"/],
   ["snapshot files host/nobody", /host\/nobody/],
   ["snapshot forget host/web", /"host\/web"/],
@@ -83,6 +115,12 @@ const mistakes: readonly Mistake[] = [
   ["key show DIR/empty", /DIR\/empty/],
   ["key show DIR/folder", /DIR\/folder/],
   ["key import-master-pubkey DIR/nowhere", /DIR\/nowhere/],
+  ["key import-master-pubkey DIR/note", /public master key 'DIR\/note'/],
+  ["key show-master-pubkey", /Cannot find a default public master key in '.*master-public\.pem'/],
+  ["key show-master-pubkey DIR/nowhere", /'DIR\/nowhere'[^]*no such file/],
+  ["key show-master-pubkey DIR/note", /public master key 'DIR\/note'/],
+  ["key show-master-pubkey DIR/folder", /'DIR\/folder'[^]*directory/],
+  ["backup a.conf:DIR/note --keyfile DIR/key --master-pubkey-file DIR/note", /key 'DIR\/note'/],
   ["key paperkey DIR/empty", /DIR\/empty/],
   ["benchmark --duration long", /"long" for --duration/],
 ];
@@ -135,11 +173,15 @@ describe("integration/wrong usage", function () {
         child.stdin?.end();
       });
     };
+    const key = ["key", "create", join(dir.path, "key"), "--kdf", "none"];
+    expect((await run(key)).status).to.equal(0);
     const stored = ["backup", `notes.conf:${join(dir.path, "note")}`, "--backup-id", "web"];
     expect((await run(stored)).status).to.equal(0);
     const runs = mapConcurrent(mistakes, 3, async (mistake) => {
       const [line, , variables] = mistake;
-      const args = line.split(" ").map((word) => word.replace("DIR", dir.path));
+      const args = line
+        .split(" ")
+        .map((word) => word.replace("DIR", dir.path).replace("PORT", String(server.port)));
       return { mistake, outcome: await run(args, variables) };
     });
     for await (const { mistake, outcome } of runs) outcomes.set(mistake, outcome);

@@ -118,11 +118,19 @@ async function firstPassword(
   fromEnvironment: string | undefined,
 ): Promise<string | undefined> {
   if (options.adminPasswordFile === undefined) return fromEnvironment;
-  const [line = ""] = (await readFile(options.adminPasswordFile, "utf8")).split("\n");
+  const [line = ""] = (await passwordText(options.adminPasswordFile)).split("\n");
   if (line === "") {
     throw new CliError("CLI_USAGE", `Cannot use "${options.adminPasswordFile}": it is empty`);
   }
   return line;
+}
+
+async function passwordText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new CliError("CLI_USAGE", `Cannot read --admin-password-file "${path}"`, { cause });
+  }
 }
 
 function readyText(ready: {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, rmdir } from "node:fs/promises";
+import { access, mkdir, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 
@@ -39,9 +39,15 @@ export async function makeMapPoint(name: string): Promise<string> {
  *
  * @param path The image below {@link mapPointOf}.
  * @returns The device.
- * @throws {VmError} `VM_TOOL_MISSING`, `VM_TOOL_FAILED`.
+ * @throws {CliError} `CLI_NOT_FOUND` when the snapshot has no such image; {@link VmError} `VM_TOOL_MISSING`, `VM_TOOL_FAILED`.
  */
 export async function attachLoop(path: string): Promise<string> {
+  try {
+    await access(path);
+  } catch (cause) {
+    const message = `Cannot map "${basename(path)}": the snapshot has no such image`;
+    throw new CliError("CLI_NOT_FOUND", message, { cause });
+  }
   const args = ["--read-only", "--partscan", "--find", "--show", "--", path];
   return (await losetup(args, `map "${path}"`)).trim();
 }

@@ -106,5 +106,5 @@ export async function readMasterPublicKey(
   path: string,
 ): Promise<{ readonly pem: string; readonly key: MasterPublicKey }> {
   const pem = await readKeyText({ kind: "file", path }, undefined);
-  return { pem, key: parseMasterPublicKey(pem) };
+  return { pem, key: parseMasterPublicKey(pem, `'${path}'`) };
 }

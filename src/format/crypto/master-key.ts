@@ -49,20 +49,22 @@ export async function newMasterKey(passphrase: Uint8Array): Promise<MasterKeyFil
 /**
  * Parses the public part of a master key.
  *
+ * @param origin Where it comes from, for errors: `'/path'`.
  * @throws {KeyError} `KEY_MASTER_UNUSABLE` for anything but an RSA key as SubjectPublicKeyInfo in PEM form; a private
  *   key in particular is not taken for its public part.
  */
-export function parseMasterPublicKey(pem: string): MasterPublicKey {
+export function parseMasterPublicKey(pem: string, origin?: string): MasterPublicKey {
+  const what = origin === undefined ? "public master key" : `public master key ${origin}`;
   if (!PUBLIC_PEM.test(pem)) {
-    throw unusable("public master key", 'it does not begin with "-----BEGIN PUBLIC KEY-----"');
+    throw unusable(what, 'it does not begin with "-----BEGIN PUBLIC KEY-----"');
   }
   let key: KeyObject;
   try {
     key = createPublicKey(pem);
   } catch (error) {
-    throw unusable("public master key", "it is damaged", error);
+    throw unusable(what, "it is damaged", error);
   }
-  const modulusBits = requireRsa(key, "public master key");
+  const modulusBits = requireRsa(key, what);
   const { n, e } = key.export({ format: "jwk" });
   return {
     key,

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { ConfigError } from "./config-error.ts";
+
 /**
  * A directory with files of the configuration, or of the server's memory, each readable by the server's user only.
  *
@@ -16,9 +18,18 @@ export class ConfigDirectory {
     this.path = path;
   }
 
-  /** Opens the directory; it is created with mode 0700 when it does not exist. */
+  /**
+   * Opens the directory; it is created with mode 0700 when it does not exist.
+   *
+   * @throws {ConfigError} `CONFIG_INVALID` for something else of that name, or where nothing can be made.
+   */
   static async open(path: string): Promise<ConfigDirectory> {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    try {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      const detail = "it is no folder and cannot be made";
+      throw new ConfigError("CONFIG_INVALID", path, detail, { cause });
+    }
     return new ConfigDirectory(path);
   }
 

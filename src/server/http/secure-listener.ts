@@ -3,6 +3,7 @@ import { type Server } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
 
+import { ConfigError } from "../configuration/config-error.ts";
 import { type Certificate } from "../tls/self-signed-certificate.ts";
 import { FrontConnection } from "./front-connection.ts";
 
@@ -24,7 +25,11 @@ export interface SecureListener {
   close(): Promise<void>;
 }
 
-/** Listens for TLS 1.3 connections and hands them to an HTTP server that does not listen itself. */
+/**
+ * Listens for TLS 1.3 connections and hands them to an HTTP server that does not listen itself.
+ *
+ * @throws {ConfigError} `CONFIG_CONFLICT` for an address that is in use or not this machine's.
+ */
 export async function listenSecurely(
   server: Server,
   certificate: Certificate,
@@ -47,7 +52,12 @@ export async function listenSecurely(
     socket.destroy();
   });
   listener.listen(address);
-  await once(listener, "listening");
+  try {
+    await once(listener, "listening");
+  } catch (cause) {
+    const detail = `the system does not let this server listen on "${address.host}:${address.port}"`;
+    throw new ConfigError("CONFIG_CONFLICT", "listen", detail, { cause });
+  }
   const bound = listener.address();
   if (bound === null || typeof bound === "string") throw new TypeError("no TCP port");
   return {

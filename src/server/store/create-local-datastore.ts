@@ -28,7 +28,7 @@ export interface LocalDatastoreCreation {
  * Lays out a new, empty datastore in a folder that is missing or empty (spec datastore.md §1.2).
  *
  * @throws {StoreError} `STORE_ALREADY_EXISTS` when there is a datastore already, `STORE_NOT_EMPTY` when there is
- *   something else, or when the folder lies in another datastore.
+ *   something else, or when the folder lies in another datastore; `STORE_NOT_A_DATASTORE` for what is no folder.
  */
 export async function createLocalDatastore(
   base: string,
@@ -58,13 +58,23 @@ export async function completeChunkFolders(base: string): Promise<void> {
 }
 
 async function refuseOccupied(base: string): Promise<void> {
-  const names = (await absentAs(undefined, fsPromises.readdir(base))) ?? [];
+  const names = (await absentAs(undefined, readFolder(base))) ?? [];
   if (names.includes(".chunks")) {
     throw new StoreError("STORE_ALREADY_EXISTS", `there is a datastore in "${base}" already`);
   }
   const occupant = names.find((name) => !name.startsWith(".") && name !== "lost+found");
   if (occupant !== undefined) {
     throw new StoreError("STORE_NOT_EMPTY", `"${base}" is not empty: it holds "${occupant}"`);
+  }
+}
+
+async function readFolder(path: string): Promise<readonly string[]> {
+  try {
+    return await fsPromises.readdir(path);
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "ENOTDIR")) throw cause;
+    const message = `Cannot make a datastore of "${path}": it is no folder, or lies below none`;
+    throw new StoreError("STORE_NOT_A_DATASTORE", message, { cause });
   }
 }
 
