@@ -10,6 +10,7 @@ import {
 } from "../client/session/remote-task.ts";
 import { CliError } from "./cli-error.ts";
 import { commandLog } from "./log.ts";
+import { visibleText } from "./visible-text.ts";
 
 /**
  * Prints the log of a server's task until it has ended.
@@ -39,7 +40,7 @@ export async function followTask(
   };
   try {
     for await (const line of followTaskLog(server, upid, { pause, ...watched })) {
-      process.stdout.write(`${printable(withoutTime(line))}\n`);
+      process.stdout.write(`${visibleText(withoutTime(line))}\n`);
     }
     const exitStatus = await readTaskExit(server, upid);
     signal.throwIfAborted();
@@ -48,14 +49,9 @@ export async function followTask(
       "CLI_TASK_FAILED",
       exitStatus === undefined
         ? "task stopped with unknown status"
-        : `task failed (status ${printable(exitStatus)})`,
+        : `task failed (status ${visibleText(exitStatus)})`,
     );
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-/** Texts of a server go to a terminal: other control characters than tabs are replaced. */
-function printable(text: string): string {
-  return text.replace(/(?!\t)\p{Cc}/gu, "?");
 }

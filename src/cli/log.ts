@@ -1,3 +1,5 @@
+import { shownOn } from "./visible-text.ts";
+
 /** Levels of `PBS_LOG`, most important first. */
 export const logLevels = ["error", "warn", "info", "debug", "trace"] as const;
 
@@ -35,5 +37,5 @@ export function makeCommandLog(
 
 /** The log of this run: standard error, filtered by `PBS_LOG`. */
 export const commandLog: CommandLog = makeCommandLog(process.env["PBS_LOG"], (text) => {
-  process.stderr.write(text);
+  process.stderr.write(shownOn(process.stderr, text));
 });

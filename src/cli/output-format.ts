@@ -1,5 +1,7 @@
 import { type Command, Option } from "commander";
 
+import { shownOn } from "./visible-text.ts";
+
 /** Values of `--output-format`. */
 export const outputFormats = ["text", "json", "json-pretty"] as const;
 
@@ -27,13 +29,18 @@ export function renderJson(data: unknown, format: "json" | "json-pretty"): strin
   return `${JSON.stringify(data ?? null, undefined, format === "json" ? 0 : 2)}\n`;
 }
 
-/** Writes a result to standard output: `data` as JSON, or what `renderText` makes of it. */
+/**
+ * Writes a result to standard output: `data` as JSON, or what `renderText` makes of it, which does nothing to a terminal but
+ * show.
+ */
 export async function printResult<Data>(
   data: Data,
   { outputFormat }: OutputFormatOptions,
   renderText: (data: Data) => string | Promise<string>,
 ): Promise<void> {
   process.stdout.write(
-    outputFormat === "text" ? await renderText(data) : renderJson(data, outputFormat),
+    outputFormat === "text"
+      ? shownOn(process.stdout, await renderText(data))
+      : renderJson(data, outputFormat),
   );
 }

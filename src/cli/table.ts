@@ -1,10 +1,12 @@
+import { visibleLine } from "./visible-text.ts";
+
 /** One column of a table. */
 export interface Column<Row> {
   /** Text above the column. */
   readonly title: string;
   /** Numbers stand at the right. */
   readonly align: "left" | "right";
-  /** Text of one cell; control characters in it are replaced, since names come from servers. */
+  /** Text of one cell; shown as {@link visibleLine}, since names come from servers. */
   readonly cell: (row: Row) => string;
 }
 
@@ -64,7 +66,7 @@ export function renderTable<Row>(
   columns: readonly Column<Row>[],
   style: TableStyle,
 ): string {
-  const cells = rows.map((row) => columns.map((column) => clean(column.cell(row))));
+  const cells = rows.map((row) => columns.map((column) => visibleLine(column.cell(row))));
   const titles = style.hasHeader ? columns.map((column) => column.title) : undefined;
   const widths = columns.map((_, i) =>
     Math.max(0, ...[...cells, ...(titles ? [titles] : [])].map((line) => (line[i] ?? "").length)),
@@ -105,8 +107,4 @@ function framed(
 
 function isSet(value: string | undefined): boolean {
   return value !== undefined && value !== "" && value !== "0";
-}
-
-function clean(text: string): string {
-  return text.replace(/\p{Cc}/gu, "?");
 }

@@ -13,6 +13,7 @@ import { byteText } from "../format/bytes/byte-text.ts";
 import { CliError } from "./cli-error.ts";
 import { keyTools } from "./key-tools.ts";
 import { type OutputFormat, renderJson } from "./output-format.ts";
+import { shownOn } from "./visible-text.ts";
 
 /** What would be left after the loss of everything else. */
 export type RecoveryMeans =
@@ -62,7 +63,7 @@ export async function verifyRecovery(options: VerifyRecoveryOptions): Promise<vo
   const name = snapshotIdText(snapshot);
   const isText = outputFormat === "text";
   const say = (line: string): void => {
-    if (isText) process.stdout.write(`${line}\n`);
+    if (isText) process.stdout.write(shownOn(process.stdout, `${line}\n`));
   };
   await using pool = CodecPool.create({ workerCount: codecThreadCount() });
   const tools = keyTools();

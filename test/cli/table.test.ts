@@ -58,7 +58,7 @@ describe("cli/table", () => {
   it("lets no control character of a name reach the terminal", () => {
     const table = renderTable([["\u001b[2J", 1]], columns, { border: "none", hasHeader: false });
 
-    expect(table).to.equal("?[2J 1\n");
+    expect(table).to.equal("\\u{1b}[2J 1\n");
   });
 });
 

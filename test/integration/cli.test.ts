@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:net";
@@ -8,6 +8,7 @@ import { expect } from "chai";
 
 import { amberProgram, runAmber, type ServerProcess } from "../support/amber-program.ts";
 import { type GenuineStoreServer, startOnGenuineStore } from "../support/genuine-store-server.ts";
+import { skipBecause } from "../support/skip-because.ts";
 
 const fixtures = resolve(import.meta.dirname, "../../fixtures");
 const trace = "host/trace/2024-06-05T14:24:36Z";
@@ -293,6 +294,22 @@ describe("integration/cli", () => {
 
     expect(amber("snapshot", "notes", "show", trace).stdout).to.equal("ä note\nsecond line\n");
     expect(json("snapshot", "notes", "show", trace)).to.equal("ä note\nsecond line");
+  });
+
+  it("shows notes on a terminal without letting them do anything to it, and gives them as they are elsewhere", function () {
+    if (spawnSync("script", ["--version"]).status !== 0) skipBecause(this, "no script(1)");
+    const notes = "\u001b]0;title\u0007\u001b[2Jwiped\u202e";
+    expect(amber("snapshot", "notes", "update", trace, notes).status).to.equal(0);
+
+    const words = [process.execPath, amberProgram, "snapshot", "notes", "show", trace];
+    const screen = spawnSync("script", ["-qec", words.join(" "), "/dev/null"], {
+      env: { ...process.env, ...server.env, TERM: "xterm" },
+      encoding: "utf8",
+    });
+
+    expect(screen.stdout).to.equal("\\u{1b}]0;title\\u{7}\\u{1b}[2Jwiped\\u{202e}\r\n");
+    expect(amber("snapshot", "notes", "show", trace).stdout).to.equal(`${notes}\n`);
+    expect(json("snapshot", "notes", "show", trace)).to.equal(notes);
   });
 
   it("protects a snapshot from being removed", () => {

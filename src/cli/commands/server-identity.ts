@@ -3,6 +3,7 @@ import { type Command } from "commander";
 import { addConnectionOptions, type ConnectionOptions } from "../connection-options.ts";
 import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
 import { runOnServer } from "../run-on-server.ts";
+import { visibleLine } from "../visible-text.ts";
 
 /** Adds `amber server-identity`: what tells this server from every other. */
 export function registerServerIdentityCommand(program: Command): void {
@@ -16,7 +17,7 @@ export function registerServerIdentityCommand(program: Command): void {
         const data = await server.call("GET", "nodes/localhost/identity", {}, signal);
         await printResult(data, options, (identity) =>
           Object.entries(isJsonObject(identity) ? identity : {})
-            .map(([name, value]) => `${name}: ${String(value).replace(/\p{Cc}/gu, "?")}\n`)
+            .map(([name, value]) => `${name}: ${visibleLine(String(value))}\n`)
             .join(""),
         );
       });

@@ -6,6 +6,7 @@ import { programStyle } from "../official/personality.ts";
 import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
 import { readProgramVersion } from "../program-version.ts";
 import { describeFailure, runCommand } from "../run-command.ts";
+import { visibleLine } from "../visible-text.ts";
 
 type VersionOptions = ConnectionOptions & OutputFormatOptions & { readonly verbose?: true };
 
@@ -72,6 +73,5 @@ async function askServer(options: VersionOptions, signal: AbortSignal): Promise<
 /** `3.2` and `4` are `3.2.4`. */
 function versionText(parts: unknown): string {
   const members = new Map<string, unknown>(Object.entries(parts ?? {}));
-  const text = `${String(members.get("version"))}.${String(members.get("release"))}`;
-  return text.replace(/\p{Cc}/gu, "?");
+  return visibleLine(`${String(members.get("version"))}.${String(members.get("release"))}`);
 }

@@ -4,6 +4,7 @@ import { type BackupServer } from "../../client/session/backup-server.ts";
 import { connectServer } from "../../client/session/connect-server.ts";
 import { type QueryValue } from "../../client/session/http2-connection.ts";
 import { CliError } from "../cli-error.ts";
+import { shownOn } from "../visible-text.ts";
 import { connectOptions } from "../connection-options.ts";
 import { followTask } from "../follow-task.ts";
 import { type OutputFormatOptions, renderJson } from "../output-format.ts";
@@ -38,8 +39,9 @@ export async function runManagerCommand(
   try {
     const data = await server.call(command.method, path, parameters, signal);
     if (command.result === "task") await printTask(server, data, options);
-    else if (outputFormat === "text") process.stdout.write(resultText(command.result, data));
-    else process.stdout.write(renderJson(data, outputFormat));
+    else if (outputFormat === "text") {
+      process.stdout.write(shownOn(process.stdout, resultText(command.result, data)));
+    } else process.stdout.write(renderJson(data, outputFormat));
   } finally {
     server[Symbol.dispose]();
   }
