@@ -45,6 +45,8 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
   map: async () => (await import("./commands/map.ts")).registerMapCommand,
   unmap: async () => (await import("./commands/unmap.ts")).registerUnmapCommand,
   "nbd-export": async () => (await import("./commands/nbd-export.ts")).registerNbdExportCommand,
+  "live-restore": async () =>
+    (await import("./commands/live-restore.ts")).registerLiveRestoreCommand,
   umount: async () => (await import("./commands/umount.ts")).registerUmountCommand,
   key: async () => (await import("./commands/key.ts")).registerKeyCommand,
   pxar: async () => (await import("./commands/pxar.ts")).registerPxarCommand,

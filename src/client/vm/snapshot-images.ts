@@ -100,7 +100,8 @@ async function openImages(
   const limited = {
     readChunk: async (...args: Parameters<typeof proven.readChunk>) => {
       const plain = await proven.readChunk(...args);
-      await rateLimit?.take(plain.length);
+      // The limit ends with the command, but a guest may still need what it has asked for.
+      await rateLimit?.take(plain.length).catch(() => undefined);
       return plain;
     },
   };

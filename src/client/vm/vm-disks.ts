@@ -103,8 +103,8 @@ function describeNode(
   };
 }
 
-/** An absolute path, or the id of a device. */
-function devicePath(qdev: string): string {
+/** QOM path of what QEMU calls a drive's device: an absolute path, or the id of a device. */
+export function devicePath(qdev: string): string {
   return qdev.startsWith("/") ? qdev : `/machine/peripheral/${qdev}`;
 }
 

@@ -17,6 +17,7 @@ export const vmErrorMeanings = {
   VM_STAYS_ON: "the guest did not shut down in time",
   VM_NOT_FOUND: "there is no such virtual machine",
   VM_SOCKET_TAKEN: "a socket cannot be made at this path",
+  VM_OVERLAY_OTHER: "the file is not the beginning of a restore of this image",
   VM_TOOL_MISSING: "a program that is needed cannot be run",
   VM_TOOL_FAILED: "a program that is needed fails",
 } as const;
