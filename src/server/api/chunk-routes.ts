@@ -10,6 +10,8 @@ import { fileName } from "../http/parameter-schema.ts";
 import { needsContent } from "../http/permission.ts";
 import { addRoute, RawReply } from "../http/route.ts";
 import { type StoredFile } from "../store/store-backend.ts";
+import { type TrafficControl } from "../traffic/traffic-control.ts";
+import { paced } from "./paced.ts";
 import { type ContentOptions, openSnapshot, snapshotParameters } from "./content-access.ts";
 
 const readable = { full: ["Datastore.Read"], own: ["Datastore.Backup"] } as const;
@@ -20,7 +22,10 @@ const readable = { full: ["Datastore.Read"], own: ["Datastore.Backup"] } as cons
  * A chunk is named by its position in an index of the snapshot, never by its digest: who may read the snapshot gets the
  * chunks of that snapshot and no others.
  */
-export function addChunkRoutes(api: FastifyInstance, options: ContentOptions): void {
+export function addChunkRoutes(
+  api: FastifyInstance,
+  options: ContentOptions & { readonly traffic: TrafficControl },
+): void {
   addRoute(api, {
     method: "GET",
     path: "/amber/datastore/:store/chunk",
@@ -37,18 +42,19 @@ export function addChunkRoutes(api: FastifyInstance, options: ContentOptions): v
       }),
     }),
     reply: Type.Null(),
-    handle: async (parameters, { caller }) => {
-      const place = await openSnapshot(options, caller, parameters, readable);
+    handle: async (parameters, call) => {
+      const place = await openSnapshot(options, call.caller, parameters, readable);
       const { datastore, namespace, snapshot } = place;
       const name = parseArchiveName(parameters["file-name"]);
       const kind = archiveKindOf(name);
       if (kind === "blob") throw refused(`'${name}' is no archive`);
       await using index = await datastore.openFile(namespace, snapshot, name);
       const digest = await digestAt(index, kind, parameters.position);
-      return new RawReply(await datastore.blobs.readBlob(digest), {
+      const reply = new RawReply(await datastore.blobs.readBlob(digest), {
         "content-type": "application/octet-stream",
         "cache-control": "no-store",
       });
+      return await paced(options.traffic, call, reply);
     },
   });
 }

@@ -15,7 +15,9 @@ import { needsContent } from "../http/permission.ts";
 import { addRoute, RawReply } from "../http/route.ts";
 import { type StoredFile } from "../store/store-backend.ts";
 import { storedPieces } from "../http/stored-pieces.ts";
+import { type TrafficControl } from "../traffic/traffic-control.ts";
 import { listDirectory, openTreeContent, requireArchive, treeArchives } from "./archive-tree.ts";
+import { paced } from "./paced.ts";
 import {
   type ContentOptions,
   openSnapshot,
@@ -43,7 +45,7 @@ const catalogReply = Type.Object({
 /** Content of snapshots without a session: files as stored, decoded, and single files out of archives. */
 export function addDownloadRoutes(
   api: FastifyInstance,
-  options: ContentOptions & { readonly pool: CodecPool },
+  options: ContentOptions & { readonly pool: CodecPool; readonly traffic: TrafficControl },
 ): void {
   const archives = new SnapshotArchives(options.pool);
   addRoute(api, {
@@ -54,11 +56,12 @@ export function addDownloadRoutes(
     produces: "application/octet-stream",
     parameters: Type.Object({ ...snapshotParameters, "file-name": fileName }),
     reply: Type.Null(),
-    handle: async (parameters, { caller }) => {
-      const place = await openSnapshot(options, caller, parameters, readable);
+    handle: async (parameters, call) => {
+      const place = await openSnapshot(options, call.caller, parameters, readable);
       const name = parseArchiveName(parameters["file-name"]);
       const { datastore, namespace, snapshot } = place;
-      return new RawReply(fileStream(await datastore.openFile(namespace, snapshot, name)));
+      const file = await datastore.openFile(namespace, snapshot, name);
+      return await paced(options.traffic, call, new RawReply(fileStream(file)));
     },
   });
   addRoute(api, {
@@ -69,19 +72,21 @@ export function addDownloadRoutes(
     produces: "application/octet-stream",
     parameters: Type.Object({ ...snapshotParameters, "file-name": fileName }),
     reply: Type.Null(),
-    handle: async (parameters, { caller }) => {
-      const place = await openSnapshot(options, caller, parameters, readable);
+    handle: async (parameters, call) => {
+      const place = await openSnapshot(options, call.caller, parameters, readable);
       const name = parseArchiveName(parameters["file-name"]);
       if (archiveKindOf(name) !== "blob") {
         const { bytes } = await archives.open(place, name);
-        return new RawReply(Readable.from(archivePieces(bytes, 0, bytes.size)));
+        const content = Readable.from(archivePieces(bytes, 0, bytes.size));
+        return await paced(options.traffic, call, new RawReply(content));
       }
       await archives.requirePlain(place, name);
       const { datastore, namespace, snapshot } = place;
       await using file = await datastore.openFile(namespace, snapshot, name);
       const blob = await file.readAt(0, file.size);
       const limits = { sizeMax: BLOB_PLAIN_BYTES_MAX, what: `blob "${name}"` };
-      return new RawReply(decodeBlob(createNativeProvider(), blob, limits));
+      const plain = decodeBlob(createNativeProvider(), blob, limits);
+      return await paced(options.traffic, call, new RawReply(plain));
     },
   });
   addBrowserRoutes(api, options, archives);
@@ -89,7 +94,7 @@ export function addDownloadRoutes(
 
 function addBrowserRoutes(
   api: FastifyInstance,
-  options: ContentOptions,
+  options: ContentOptions & { readonly traffic: TrafficControl },
   archives: SnapshotArchives,
 ): void {
   addRoute(api, {
@@ -137,8 +142,10 @@ function addBrowserRoutes(
       "archive-name": optionalText,
     }),
     reply: Type.Null(),
-    handle: async (parameters, { caller }) => {
-      const place = await openSnapshot(options, caller, parameters, readable);
+    handle: async (parameters, call) => {
+      const send = async (content: Readable): Promise<RawReply> =>
+        await paced(options.traffic, call, new RawReply(content));
+      const place = await openSnapshot(options, call.caller, parameters, readable);
       const manifest = await place.datastore.readManifest(place.namespace, place.snapshot);
       const wanted = parseFilepath(parameters.filepath, parameters["archive-name"]);
       if (!wanted) throw refused("cannot download the list of archives");
@@ -146,13 +153,13 @@ function addBrowserRoutes(
       const content = await openTreeContent(archives, place, files, wanted.path);
       if (content.kind === "file") {
         const { source, offset, size } = content.file;
-        return new RawReply(Readable.from(archivePieces(source, offset, size)));
+        return await send(Readable.from(archivePieces(source, offset, size)));
       }
       const name = wanted.path.at(-1) ?? new Uint8Array(0);
       const entries = walkFolder(content.open, content.folder, name);
-      if (parameters.tar !== true) return new RawReply(zipStream(entries));
+      if (parameters.tar !== true) return await send(zipStream(entries));
       const folder = Buffer.from(wanted.path.map(latin1).join("/"), "latin1");
-      return new RawReply(tarZstdStream(createNativeProvider(), { entries, folder }));
+      return await send(tarZstdStream(createNativeProvider(), { entries, folder }));
     },
   });
 }
