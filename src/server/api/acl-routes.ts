@@ -4,7 +4,8 @@ import { Type } from "typebox";
 import { type AccessControl } from "../auth/access-control.ts";
 import { isAclPath, normalizePath } from "../auth/acl-tree.ts";
 import { type AuthId, parseAuthId } from "../../format/snapshot/auth-id.ts";
-import { isToken, userOf } from "../auth/auth-id.ts";
+import { isToken, ROOT_USER, userOf } from "../auth/auth-id.ts";
+import { isAdministrator, requireAdministrator } from "../auth/require-administrator.ts";
 import { configDigest } from "../configuration/config-directory.ts";
 import { privilegeNames, roles } from "../auth/privileges.ts";
 import { ApiError, refused } from "../http/api-error.ts";
@@ -138,16 +139,17 @@ function addEntryRoutes(api: FastifyInstance, { accounts, access }: AccountRoute
       if (!isDelete && !accounts.get(authId)) {
         throw refused(isToken(authId) ? "no such API token." : "no such user.");
       }
-      await access.update((tree) => {
-        if (isDelete) tree.delete(path, authId, parameters.role);
-        else
-          tree.set({
-            path,
-            authId,
-            role: parameters.role,
-            propagate: parameters.propagate ?? true,
-          });
-      });
+      const { role, propagate = true } = parameters;
+      const isLast = caller !== ROOT_USER && isAdministrator({ accounts, access }, authId);
+      await access.update(
+        (tree) => {
+          if (isDelete) tree.delete(path, authId, role);
+          else tree.set({ path, authId, role, propagate });
+        },
+        () => {
+          if (isLast) requireAdministrator({ accounts, access });
+        },
+      );
       return null;
     },
   });

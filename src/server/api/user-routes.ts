@@ -7,6 +7,7 @@ import { type AuthId, parseAuthId } from "../../format/snapshot/auth-id.ts";
 import { isToken, realmOf, ROOT_USER } from "../auth/auth-id.ts";
 import { type Authenticator } from "../auth/authenticator.ts";
 import { type FactorLocks, type SecondFactors } from "../auth/second-factors.ts";
+import { isAdministrator, requireAdministrator } from "../auth/require-administrator.ts";
 import { hashPassword } from "../auth/password-hash.ts";
 import { ApiError, refused } from "../http/api-error.ts";
 import { requireConfigDigest } from "../http/config-digest.ts";
@@ -143,6 +144,7 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
       const user = findUser(accounts, parameters.userid);
       requireConfigDigest(accounts.digest, parameters.digest);
       const changed = changedAccount(user, parameters, parameters.delete ?? []);
+      if (!accounts.couldBeUsed(changed)) requireOthers(options, caller, user.id);
       await accounts.put(changed);
       if (parameters.password !== undefined) {
         await accounts.setPasswordHash(user.id, await hashPassword(parameters.password));
@@ -157,10 +159,11 @@ export function addUserRoutes(api: FastifyInstance, options: AccountRouteOptions
     permit: needs("/access/users", "Permissions.Modify"),
     parameters: Type.Object({ userid: userIdSchema, digest: optionalConfigDigest }),
     reply: Type.Null(),
-    handle: async ({ userid, digest }) => {
+    handle: async ({ userid, digest }, { caller }) => {
       const user = findUser(accounts, userid);
       if (user.id === ROOT_USER) throw refused("unable to remove the superuser");
       requireConfigDigest(accounts.digest, digest);
+      requireOthers(options, caller, user.id);
       const gone = [user.id, ...accounts.tokens(user.id).map((token) => token.id)];
       await accounts.delete(user.id);
       await options.factors.removeUser(user.id);
@@ -212,6 +215,11 @@ function requireSetPassword(access: AccessControl, caller: AuthId, userid: strin
   if (isToken(caller)) throw refused("API tokens cannot access this API endpoint");
   requirePasswordHere(caller, parseAuthId(userid));
   access.require(caller, "/", ["Permissions.Modify"]);
+}
+
+/** Keeps the last administrator, unless it is `root@pam` who does it: that one is administrator always. */
+function requireOthers(options: AccountRouteOptions, caller: AuthId, user: AuthId): void {
+  if (caller !== ROOT_USER && isAdministrator(options, user)) requireAdministrator(options, user);
 }
 
 /** Users of realm pam include the superuser, so only the superuser gives them passwords of this server. */

@@ -50,9 +50,21 @@ export class AccessControl {
     return [...this.#tree.entries()];
   }
 
-  /** Changes assignments and saves them. */
-  async update(change: (tree: AclTree) => void): Promise<void> {
-    change(this.#tree);
+  /**
+   * Changes assignments and saves them.
+   *
+   * @param check Looks at what everybody may do after the change; when it throws, nothing is changed.
+   */
+  async update(change: (tree: AclTree) => void, check?: () => void): Promise<void> {
+    const before = this.#tree;
+    this.#tree = AclTree.parse(before.format());
+    try {
+      change(this.#tree);
+      check?.();
+    } catch (error) {
+      this.#tree = before;
+      throw error;
+    }
     const text = this.#tree.format();
     this.#digest = configDigest(text);
     await this.#directory.write(ACL_FILE, text);

@@ -114,6 +114,11 @@ export class Accounts {
     return this.#isValid(id) && (!isToken(id) || this.#isValid(userOf(id)));
   }
 
+  /** Whether an account as it is given could be used now. */
+  couldBeUsed({ isEnabled, expireSec }: Account): boolean {
+    return isEnabled && (expireSec === 0 || expireSec > this.#clock.nowSec());
+  }
+
   /** Creates or replaces a user or token. */
   async put(account: Account): Promise<void> {
     this.#accounts.set(account.id, account);
@@ -179,8 +184,7 @@ export class Accounts {
 
   #isValid(id: AuthId): boolean {
     const account = this.#accounts.get(id);
-    if (account?.isEnabled !== true) return false;
-    return account.expireSec === 0 || account.expireSec > this.#clock.nowSec();
+    return account !== undefined && this.couldBeUsed(account);
   }
 
   async #saveAccounts(): Promise<void> {

@@ -159,6 +159,28 @@ describe("server/api accounts", () => {
     expect((await call("DELETE /access/users/root@pam")).status).to.equal(400);
   });
 
+  it("keeps the last administrator, and its role", async () => {
+    const last = /^this would leave nobody who can administer: /;
+    const role = { path: "/", role: "Admin", "auth-id": server.user };
+    const path = `/access/users/${server.user}`;
+    for (const [line, body] of [
+      [`DELETE ${path}`, undefined],
+      [`PUT ${path}`, { enable: false }],
+      [`PUT ${path}`, { expire: 1 }],
+      ["PUT /access/acl", { ...role, delete: true }],
+      ["PUT /access/acl", { ...role, role: "NoAccess" }],
+    ] as const) {
+      const answer = await call(line, body);
+      expect(answer.status, line).to.equal(400);
+      expect(answer.text).to.match(last);
+    }
+    expect((await call("GET /version")).status).to.equal(200);
+
+    await call("POST /access/users", { userid: "second@pbs", password: "long-enough" });
+    await call("PUT /access/acl", { ...role, "auth-id": "second@pbs" });
+    expect((await call("DELETE /access/users/second@pbs")).status).to.equal(200);
+  });
+
   it("takes PUT parameters in the query, as official clients send them", async () => {
     const answer = await rawCall(server.port, "PUT /api2/json/access/users/root@pam?comment=boss", {
       headers: {
