@@ -51,6 +51,7 @@ import { ConfigDirectory } from "./configuration/config-directory.ts";
 import { configFiles, type ConfigFiles } from "./configuration/config-files.ts";
 import { mergeDatastoreConfig } from "./configuration/datastore-config.ts";
 import { NodeConfig } from "./configuration/node-config.ts";
+import { movePruneSettings } from "./configuration/move-prune-settings.ts";
 import { DatastoreChanges } from "./datastore-changes.ts";
 import { type Datastores } from "./datastores.ts";
 import { type RouteDescription } from "./http/route.ts";
@@ -151,6 +152,7 @@ export async function startServer(
   const files = configFiles(directory);
   const datastoreConfig = await mergeDatastoreConfig(files.datastores, config.datastores);
   const tasks = await TaskRegistry.open(config.taskDirectory, {
+  await movePruneSettings(files, logger);
     nodeName: nodeName(config.hostName),
     pid: process.pid,
     processStart: await processStartTicks(),

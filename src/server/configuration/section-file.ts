@@ -40,6 +40,19 @@ export class SectionFile {
   }
 
   /**
+   * Copies the file as it is, comments and all, beside itself; a copy that is there already stays.
+   *
+   * @returns Name of the copy.
+   */
+  async keepCopy(suffix: string): Promise<string> {
+    const name = `${this.fileName}.${suffix}`;
+    const text = await this.#directory.read(this.fileName);
+    const isThere = (await this.#directory.read(name)) !== undefined;
+    if (text !== undefined && !isThere) await this.#directory.write(name, text);
+    return name;
+  }
+
+  /**
    * Replaces the sections by what `change` makes of them; nothing is written when it throws or gives them back as they are.
    *
    * @throws {ConfigError} `CONFIG_INVALID`; what `change` throws.
