@@ -26,6 +26,7 @@ import {
   type RouteEnvironment,
 } from "./http/route.ts";
 import { peerOf } from "./http/peer-of.ts";
+import { type AnsweredRequest } from "./metrics/request-figures.ts";
 import { offerUpgrade } from "./http/upgrade-offer.ts";
 
 /** Longest path and query in bytes (spec auth.md §1). */
@@ -51,6 +52,8 @@ export interface AppOptions {
   /** Keeps what was done. */
   readonly audit: Audit;
   readonly logger: FastifyBaseLogger;
+  /** Told of every request that was answered. */
+  readonly onAnswered: (request: AnsweredRequest) => void;
   /** Adds what lies outside of the API: the web page. */
   readonly addPage?: RoutePlugin;
 }
@@ -84,6 +87,11 @@ export async function buildApp(
   app.addHook("onRequest", async (request) => {
     checkPath(request);
     await authenticate(request, options);
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const { statusCode: status, elapsedTime: durationMs } = reply;
+    options.onAnswered({ method: request.method, status, durationMs });
+    await Promise.resolve();
   });
   const { isPermitted, replies, audit } = options;
   app.decorate("routeEnvironment", { table: [], isPermitted, replies, audit });

@@ -22,6 +22,7 @@ import { addMetricsRoutes } from "./api/metrics-routes.ts";
 import { addNodeConfigRoutes } from "./api/node-config-routes.ts";
 import { addNotificationRoutes } from "./api/notification-routes.ts";
 import { addNodeRoutes } from "./api/node-routes.ts";
+import { addOverdueRoutes } from "./api/overdue-routes.ts";
 import { addPruneRoutes } from "./api/prune-routes.ts";
 import { addJobConfigRoutes } from "./api/job-config-routes.ts";
 import { addRemoteConfigRoutes } from "./api/remote-config-routes.ts";
@@ -50,8 +51,8 @@ import { type ServerConfig, setProcessTimeZone } from "./config.ts";
 import { ConfigDirectory } from "./configuration/config-directory.ts";
 import { configFiles, type ConfigFiles } from "./configuration/config-files.ts";
 import { mergeDatastoreConfig } from "./configuration/datastore-config.ts";
-import { NodeConfig } from "./configuration/node-config.ts";
 import { movePruneSettings } from "./configuration/move-prune-settings.ts";
+import { NodeConfig } from "./configuration/node-config.ts";
 import { DatastoreChanges } from "./datastore-changes.ts";
 import { type Datastores } from "./datastores.ts";
 import { type RouteDescription } from "./http/route.ts";
@@ -61,6 +62,7 @@ import { type Ticker } from "./jobs/every-minute.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
 import { verifyNewBackup } from "./jobs/verify-new-backup.ts";
 import { type OpenVerifier } from "./jobs/verify-namespaces.ts";
+import { RequestFigures } from "./metrics/request-figures.ts";
 import { MetricHistory } from "./node/metric-history.ts";
 import { MetricRecorder } from "./node/metric-recorder.ts";
 import { ServerZone } from "./node/server-zone.ts";
@@ -150,9 +152,9 @@ export async function startServer(
   const authenticator = new Authenticator({ accounts, keys, clock, factors, pam });
   const certificate = await InstalledCertificate.load(directory, config.hostName, clock);
   const files = configFiles(directory);
+  await movePruneSettings(files, logger);
   const datastoreConfig = await mergeDatastoreConfig(files.datastores, config.datastores);
   const tasks = await TaskRegistry.open(config.taskDirectory, {
-  await movePruneSettings(files, logger);
     nodeName: nodeName(config.hostName),
     pid: process.pid,
     processStart: await processStartTicks(),
@@ -251,11 +253,14 @@ export async function startServer(
         stateDirectory,
         everyMinute,
         nodeConfig,
+        notifier,
+        hostName,
       },
     });
     open.add(async () => {
       await openedJobs[Symbol.asyncDispose]();
     });
+    const requests = new RequestFigures();
     const basics = {
       authenticator,
       accounts,
@@ -266,6 +271,7 @@ export async function startServer(
       zone,
       notifier,
       hostName,
+      requests,
     };
     const services = { ...basics, ...stores, ...node, ...openedJobs };
     const pageFiles = await readPageFiles(config.webDirectory);
@@ -282,6 +288,9 @@ export async function startServer(
           forbiddenMs: config.forbiddenDelayMs,
         },
         logger,
+        onAnswered: (request) => {
+          requests.add(request);
+        },
         addPage: (root) => {
           addPageRoutes(root, pageFiles);
         },
@@ -354,6 +363,7 @@ interface Services extends Omit<OpenJobs, typeof Symbol.asyncDispose> {
   readonly factors: SecondFactors;
   readonly notifier: Notifier;
   readonly hostName: string;
+  readonly requests: RequestFigures;
   readonly tasks: TaskRegistry;
   readonly datastores: Datastores;
   readonly pool: CodecPool;
@@ -409,6 +419,7 @@ function plugins(services: Services, sessions: RoutePlugin): readonly RoutePlugi
       addRemoteConfigRoutes(api, services);
       addTrafficRoutes(api, services);
       addNotificationRoutes(api, services);
+      addOverdueRoutes(api, services);
       addSyncRoutes(api, services);
       addMetricsRoutes(api, services);
     },

@@ -8,6 +8,9 @@ import { JobStarter } from "./jobs/job-starter.ts";
 import { JobStates } from "./jobs/job-states.ts";
 import { LogRotation } from "./jobs/log-rotation.ts";
 import { Scheduler } from "./jobs/scheduler.ts";
+import { type Notifier } from "./notifications/notifier.ts";
+import { OverdueCheck } from "./overdue/overdue-check.ts";
+import { OverdueMemoryFile } from "./overdue/overdue-memory.ts";
 import { type TaskRegistry } from "./tasks/task-registry.ts";
 
 /** What the jobs of a server need besides their parts. */
@@ -19,6 +22,8 @@ export interface OpenJobsOptions extends JobParts {
   /** What wakes the scheduler. */
   readonly everyMinute: Ticker;
   readonly nodeConfig: NodeConfig;
+  readonly notifier: Notifier;
+  readonly hostName: string;
 }
 
 /** The jobs of the configuration, and what starts them. Closing stops what runs, and waits for it. */
@@ -26,6 +31,7 @@ export interface OpenJobs extends AsyncDisposable {
   readonly configuredJobs: ConfiguredJobs;
   readonly states: JobStates;
   readonly starter: JobStarter;
+  readonly overdue: OverdueCheck;
 }
 
 /** Opens what is known about jobs and starts those that are due from the next full minute on, until it is closed. */
@@ -38,10 +44,13 @@ export async function openJobs(options: OpenJobsOptions): Promise<OpenJobs> {
   const scheduler = new Scheduler({ jobs: list, states, starter, clock, zone, logger });
   const logDaysMax = async () => await options.nodeConfig.taskLogDaysMax();
   const rotation = new LogRotation({ tasks, jobs, clock, logDaysMax });
+  const memory = await OverdueMemoryFile.open(options.stateDirectory);
+  const overdue = new OverdueCheck({ ...options, file: options.files.overdueRules, memory });
   const ticker = options.everyMinute(async () => {
     try {
       await scheduler.tick();
       await rotation.tick();
+      await overdue.tick();
     } catch (error) {
       logger.error({ err: error }, "the schedules cannot be read");
     }
@@ -50,6 +59,7 @@ export async function openJobs(options: OpenJobsOptions): Promise<OpenJobs> {
     configuredJobs,
     states,
     starter,
+    overdue,
     [Symbol.asyncDispose]: async () => {
       await ticker[Symbol.asyncDispose]();
       await jobs.close();

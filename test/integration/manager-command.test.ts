@@ -139,6 +139,25 @@ describe("integration/manager-command", function () {
     }
   });
 
+  it("keeps rules about overdue backups", () => {
+    manage("overdue-rule create r-1 --hours 36 --store store1 --group-filter group:host/web");
+    manage("overdue-rule update r-1 --hours 24");
+
+    expect(data("overdue-rule show r-1")).to.include({ hours: 24, store: "store1" });
+    expect(data("overdue")).to.deep.equal([
+      {
+        store: "store1",
+        ns: "",
+        "backup-type": "host",
+        "backup-id": "web",
+        rule: "r-1",
+        hours: 24,
+        overdue: false,
+      },
+    ]);
+    expect(manage("overdue-rule remove r-1").status).to.equal(0);
+  });
+
   it("prints the fingerprint that clients compare", () => {
     const { stdout } = manage("cert info");
 

@@ -238,6 +238,7 @@ const written: Readonly<Record<string, AccessRule>> = {
   "DELETE /config/sync/{id}": gated(syncNeeds, job),
   "GET /config/remote": listOf([on("/remote/there", "Remote.Audit")], '"there"'),
   "GET /config/remote/{name}": gated([on("/remote/there", "Remote.Audit")]),
+  "GET /amber/overdue": listOf([on(PLACE, "Datastore.Audit")], '"theirs"'),
   "GET /amber/metrics": listOf([on("/datastore/store1", "Datastore.Audit")], "store1"),
   "POST /pull": gated(
     [

@@ -26,6 +26,7 @@ export const worldConfig: Readonly<Record<string, string>> = {
       },
     },
   }),
+  "overdue.cfg": "rule: rule-1\n\thours 1\n",
   "prune.cfg": "prune: job-1\n\tstore store1\n\tns a\n\tschedule daily\n",
   "verification.cfg": "verification: job-1\n\tstore store1\n\tns a\n\tschedule daily\n",
   "sync.cfg":

@@ -29,6 +29,7 @@ const groups: Readonly<Record<string, string>> = {
   "sync-job": "jobs that pull from other servers",
   remote: "other servers to pull from",
   "traffic-control": "how fast clients may transfer",
+  "overdue-rule": "how old the newest backup of which groups may be",
   notification: "who is told what happens",
   "notification endpoint": "where notifications go",
   "notification endpoint sendmail": "mail through the sendmail of the server's machine",

@@ -132,6 +132,7 @@ export const storeCommands: readonly ManagerCommand[] = [
     "comment",
   ]),
   ...jobCommands("sync", syncOptions),
+  ...overdueCommands(),
 ];
 
 function remoteCommands(): readonly ManagerCommand[] {
@@ -187,5 +188,45 @@ function jobCommands(
       args: ["id"],
       result: "task",
     },
+  ];
+}
+
+function overdueCommands(): readonly ManagerCommand[] {
+  const options = [
+    "hours",
+    "store",
+    "ns",
+    "max-depth",
+    "group-filter",
+    "disable",
+    "comment",
+  ] as const;
+  const path = "amber/overdue-rules";
+  const words = "overdue-rule";
+  const columns = ["name", "hours", "store", "ns", "group-filter", "disable", "comment"];
+  return [
+    {
+      names: "overdue",
+      description: "list watched groups and whether their newest backup is too old",
+      method: "GET",
+      path: "amber/overdue",
+      options: ["store"],
+      result: {
+        columns: [
+          "store",
+          "ns",
+          "backup-type",
+          "backup-id",
+          "last-backup",
+          "hours",
+          "overdue",
+          "rule",
+        ],
+      },
+    },
+    ...entryCommands({ noun: "rule", words, path, id: "name", columns }),
+    createCommand(words, path, "name", options),
+    updateCommand(words, path, "name", options),
+    removeCommand(words, path, "name"),
   ];
 }

@@ -197,7 +197,8 @@ export function syncKind({ files, access, datastores, states }: JobConfigOptions
   };
 }
 
-const GROUP_FILTER_PATTERN =
+/** What an entry of a group filter looks like (spec retention-gc-verify-sync.md §5.4). */
+export const GROUP_FILTER_PATTERN =
   "^((include|exclude):)?(type:(vm|ct|host)|group:(vm|ct|host)/[A-Za-z0-9_][A-Za-z0-9._-]*|regex:.+)$";
 
 /** Who may make or change a sync job: who may run it (spec retention-gc-verify-sync.md §5.1). */

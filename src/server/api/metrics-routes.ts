@@ -11,6 +11,10 @@ import { resultOf } from "../jobs/job-state.ts";
 import { type JobStates } from "../jobs/job-states.ts";
 import { groupMetrics, type GroupMetrics } from "../metrics/group-metrics.ts";
 import { type DatastoreMetrics, metricsText } from "../metrics/metrics-text.ts";
+import { type RequestFigures } from "../metrics/request-figures.ts";
+import { readMachineStatus } from "../node/machine-status.ts";
+import { type MetricRecorder } from "../node/metric-recorder.ts";
+import { type OverdueCheck } from "../overdue/overdue-check.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
 import { lastCollection } from "./collection-reply.ts";
 import { type ContentOptions } from "./content-access.ts";
@@ -22,6 +26,9 @@ export type MetricsRouteOptions = ContentOptions & {
   readonly tasks: TaskRegistry;
   readonly states: JobStates;
   readonly product: Product;
+  readonly overdue: OverdueCheck;
+  readonly recorder: MetricRecorder;
+  readonly requests: RequestFigures;
 };
 
 /** `GET /amber/metrics`, also `GET /metrics`: figures for Prometheus, as far as the caller may see them. */
@@ -32,7 +39,7 @@ export function addMetricsRoutes(api: FastifyInstance, options: MetricsRouteOpti
     path: "/amber/metrics",
     description: "Figures for Prometheus: groups, verification, collection, disks, sessions.",
     permit: decidedInside(
-      "Datastore.Audit on `/datastore/{store}` for what is in it; Sys.Audit on `/system/tasks` for sessions.",
+      "Datastore.Audit on `/datastore/{store}` for what is in it; Sys.Audit on `/system/tasks` for sessions, on `/system/status` for the machine and requests.",
     ),
     produces: "text/plain",
     parameters: Type.Object({}),
@@ -45,21 +52,26 @@ export function addMetricsRoutes(api: FastifyInstance, options: MetricsRouteOpti
         shown.push(await describe(options, known));
       }
       const seesTasks = access.hasAny(caller, "/system/tasks", ["Sys.Audit"]);
+      const seesMachine = access.hasAny(caller, "/system/status", ["Sys.Audit"]);
       const text = await metricsText({
         nowSec: clock.nowSec(),
         version: product.version,
         datastores: shown,
+        machine: seesMachine
+          ? { ...(await readMachineStatus()), ...(await options.recorder.processorLoad()) }
+          : undefined,
         runningTasks: seesTasks ? runningTasks(tasks) : undefined,
       });
+      const ofRequests = seesMachine ? await options.requests.text() : "";
       const headers = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
-      return new RawReply(Buffer.from(text), headers);
+      return new RawReply(Buffer.from(`${text}${ofRequests}`), headers);
     },
   });
 }
 
 /** A datastore that is out of service, or fails, has no figures but its name. */
 async function describe(
-  { datastores, states }: MetricsRouteOptions & { readonly datastores: Datastores },
+  { datastores, states, overdue }: MetricsRouteOptions & { readonly datastores: Datastores },
   { entry: { name } }: KnownDatastore,
 ): Promise<DatastoreMetrics> {
   const state = await states.read({ type: "garbage_collection", id: name });
@@ -71,10 +83,18 @@ async function describe(
     const datastore = datastores.require(name, "read");
     for await (const group of groupMetrics(datastore)) groups.push(group);
     const space = await datastore.space();
-    return { name, space, collection: await lastCollection(datastore), collectedSec, groups };
+    const watched = await overdue.watchedAmong(name, groups);
+    return {
+      name,
+      space,
+      collection: await lastCollection(datastore),
+      collectedSec,
+      groups,
+      watched,
+    };
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
-    return { name, space: undefined, collection: undefined, collectedSec, groups: [] };
+    return { name, space: undefined, collection: undefined, collectedSec, groups: [], watched: [] };
   }
 }
 

@@ -12,6 +12,8 @@ export interface ConfigFiles {
   readonly remotes: SectionFile;
   readonly trafficRules: SectionFile;
   readonly notifications: NotificationFile;
+  /** How old the newest backup of which groups may be; ours alone. */
+  readonly overdueRules: SectionFile;
 }
 
 /** The files in a folder; each must be opened only once, since its updates wait for each other. */
@@ -24,5 +26,6 @@ export function configFiles(directory: ConfigDirectory): ConfigFiles {
     remotes: new SectionFile(directory, "remote.cfg"),
     trafficRules: new SectionFile(directory, "traffic-control.cfg"),
     notifications: new NotificationFile(directory),
+    overdueRules: new SectionFile(directory, "overdue.cfg"),
   };
 }

@@ -1,7 +1,9 @@
 import { Gauge, Registry } from "prom-client";
 
+import { type BackupGroup } from "../../format/snapshot/snapshot-id.ts";
 import { type CollectionStatus } from "../store/collection-status.ts";
 import { type StorageSpace } from "../store/store-backend.ts";
+import { type MachineStatus } from "../node/machine-status.ts";
 import { type GroupMetrics } from "./group-metrics.ts";
 
 /** Figures of one datastore; what cannot be read is absent. */
@@ -12,6 +14,16 @@ export interface DatastoreMetrics {
   /** End of the last collection that went well. */
   readonly collectedSec: number | undefined;
   readonly groups: readonly GroupMetrics[];
+  /** Groups whose backups must not be too old. */
+  readonly watched: readonly WatchedMetrics[];
+}
+
+/** A group with the age that its newest backup may have. */
+export interface WatchedMetrics {
+  readonly namespace: string;
+  readonly group: BackupGroup;
+  readonly ageMaxSec: number;
+  readonly isOverdue: boolean;
 }
 
 /** Everything that is written down in one answer. */
@@ -22,6 +34,17 @@ export interface ServerMetrics {
   readonly datastores: readonly DatastoreMetrics[];
   /** Running tasks and sessions by type; `undefined` when the caller may not see them. */
   readonly runningTasks: ReadonlyMap<string, number> | undefined;
+  /** `undefined` when the caller may not see it. */
+  readonly machine: MachineMetrics | undefined;
+}
+
+/** Figures of the machine; bytes, seconds, and parts of 1. */
+export interface MachineMetrics extends Pick<
+  MachineStatus,
+  "loadavg" | "uptime" | "memory" | "swap" | "root"
+> {
+  readonly cpu: number;
+  readonly wait: number;
 }
 
 /** Writes metrics in the text format of Prometheus 0.0.4. */
@@ -31,8 +54,11 @@ export async function metricsText(metrics: ServerMetrics): Promise<string> {
     new Gauge({ name, help, labelNames, registers: [registry] });
   gauge("pbs_up", "Always 1: the server answers.").set(1);
   gauge("amber_info", "Version of this server.", "version").set({ version: metrics.version }, 1);
+  gauge("pbs_version", "Version of this server.", "version").set({ version: metrics.version }, 1);
   writeDatastores(metrics, gauge);
   writeGroups(metrics, gauge);
+  writeWatched(metrics, gauge);
+  if (metrics.machine) writeMachine(metrics.machine, gauge);
   if (metrics.runningTasks) {
     const running = gauge("amber_running_tasks", "Tasks and sessions going on.", "type");
     for (const [type, count] of metrics.runningTasks) running.set({ type }, count);
@@ -109,4 +135,42 @@ function writeGroups({ nowSec, datastores }: ServerMetrics, gauge: MakeGauge): v
       verifyAge.set(labels, nowSec - verification.startSec);
     }
   }
+}
+
+function writeWatched({ datastores }: ServerMetrics, gauge: MakeGauge): void {
+  const of = (name: string, help: string): Gauge =>
+    gauge(name, help, "datastore", "namespace", "type", "id");
+  const overdue = of(
+    "amber_group_overdue",
+    "Whether the newest backup is older than its rule allows.",
+  );
+  const ageMax = of("amber_group_age_max_seconds", "How old the newest backup may be.");
+  for (const { name: datastore, watched } of datastores) {
+    for (const { namespace, group, ageMaxSec, isOverdue } of watched) {
+      const labels = { datastore, namespace, type: group.type, id: group.id };
+      overdue.set(labels, isOverdue ? 1 : 0);
+      ageMax.set(labels, ageMaxSec);
+    }
+  }
+}
+
+/** Under the names of the well-known exporter, which these figures are asked for by. */
+function writeMachine({ memory, swap, root, ...machine }: MachineMetrics, gauge: MakeGauge): void {
+  const set = (name: string, help: string, value: number | undefined): void => {
+    if (value !== undefined) gauge(`pbs_host_${name}`, help).set(value);
+  };
+  set("cpu_usage", "Busy part of the processors.", machine.cpu);
+  set("io_wait", "Part of the processors that waits for disks.", machine.wait);
+  set("uptime", "Seconds since the machine was started.", machine.uptime);
+  for (const [index, minutes] of [1, 5, 15].entries()) {
+    set(`load${minutes}`, `Load of ${minutes} minutes.`, machine.loadavg[index]);
+  }
+  for (const [name, { total, used, free }] of Object.entries({ memory, swap })) {
+    set(`${name}_total`, "Bytes.", total);
+    set(`${name}_used`, "Bytes in use.", used);
+    set(`${name}_free`, "Bytes not in use.", free);
+  }
+  set("disk_total", "Bytes of the root file system.", root.total);
+  set("disk_used", "Bytes of it in use.", root.used);
+  set("disk_available", "Bytes of it that can still be used.", root.avail);
 }

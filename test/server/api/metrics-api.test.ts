@@ -50,6 +50,32 @@ describe("server/api metrics", () => {
     expect(text).to.contain('amber_running_tasks{type="backup"} 0\n');
   });
 
+  it("tells of the machine and of requests under the names of the well-known exporter", async () => {
+    await metrics();
+    const text = await metrics();
+
+    for (const name of [
+      "cpu_usage",
+      "io_wait",
+      "uptime",
+      "load1",
+      "load5",
+      "load15",
+      "memory_total",
+      "memory_used",
+      "memory_free",
+      "swap_total",
+      "disk_total",
+      "disk_used",
+      "disk_available",
+    ]) {
+      expect(text).to.match(new RegExp(`^pbs_host_${name} [0-9.e+-]+$`, "m"));
+    }
+    expect(text).to.contain('pbs_version{version="test"} 1\n');
+    expect(text).to.match(/^amber_requests_total\{method="GET",status="2xx"\} [1-9]/m);
+    expect(text).to.match(/^amber_request_duration_seconds_count [1-9]/m);
+  });
+
   it("tells of collection after one, not before", async () => {
     expect(await metrics()).not.to.match(/^amber_gc_age_seconds\{/m);
 
@@ -73,7 +99,9 @@ describe("server/api metrics", () => {
   it("shows nothing to those who may not look, and asks for a login", async () => {
     const { authorization } = await otherToken(server);
 
-    expect(await metrics(authorization)).not.to.contain("store1");
+    const text = await metrics(authorization);
+
+    expect(text).not.to.match(/store1|pbs_host_|amber_requests_total/);
     expect((await rawCall(server.port, "GET /metrics", {})).status).to.equal(401);
   });
 });
