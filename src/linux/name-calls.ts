@@ -4,6 +4,7 @@ import { scratchMemory } from "./scratch-memory.ts";
 import { lastSystemError } from "./system-error.ts";
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const RENAME_NOREPLACE = 1;
 /** Present since Linux 6.6, with this number on every architecture. */
 const SYS_FCHMODAT2 = 452;
 
@@ -15,6 +16,7 @@ interface Calls {
   readonly mkdirat: LibcFunction;
   readonly mknodat: LibcFunction;
   readonly readlinkat: LibcFunction;
+  readonly renameat2: LibcFunction;
   readonly symlinkat: LibcFunction;
   readonly unlinkat: LibcFunction;
 }
@@ -39,6 +41,9 @@ function calls(): Calls {
     ),
     readlinkat: bindLibc(
       "int64_t readlinkat(int directory, uintptr_t path, uintptr_t target, size_t size)",
+    ),
+    renameat2: bindLibc(
+      "int renameat2(int oldDirectory, uintptr_t oldPath, int newDirectory, uintptr_t newPath, unsigned int flags)",
     ),
     symlinkat: bindLibc("int symlinkat(uintptr_t target, int directory, uintptr_t path)"),
     unlinkat: bindLibc("int unlinkat(int directory, uintptr_t path, int flags)"),
@@ -75,6 +80,23 @@ export function makeHardLink(from: PlaceOfName, to: PlaceOfName): void {
   check(
     calls().linkat(from.directoryFd, putSecondName(from.name), to.directoryFd, putName(to.name), 0),
     "link",
+    to.name,
+  );
+}
+
+/**
+ * Gives an inode another name, in one step.
+ *
+ * @param existing `replace`: what has that name and is no directory is replaced; `refuse`: that is `EEXIST`, and `EINVAL`
+ *   where the file system cannot refuse by itself.
+ */
+export function renameAt(from: PlaceOfName, to: PlaceOfName, existing: "refuse" | "replace"): void {
+  const flags = existing === "refuse" ? RENAME_NOREPLACE : 0;
+  const { putName, putSecondName } = scratchMemory();
+  const [oldPath, newPath] = [putSecondName(from.name), putName(to.name)];
+  check(
+    calls().renameat2(from.directoryFd, oldPath, to.directoryFd, newPath, flags),
+    "rename",
     to.name,
   );
 }

@@ -1,11 +1,12 @@
 import { type PxarMetadata } from "../../format/pxar/metadata.ts";
 import { statusOf } from "../../linux/file-status.ts";
-import { type PlaceOfName, unlinkAt } from "../../linux/name-calls.ts";
-import { closeDescriptor, OPEN_FLAGS, openAt } from "../../linux/open-at.ts";
+import { unlinkAt } from "../../linux/name-calls.ts";
+import { closeDescriptor } from "../../linux/open-at.ts";
 import { SystemError } from "../../linux/system-error.ts";
 import { pathOf, pathOfDirectory, ROOT_PATH } from "../source/tree-path.ts";
 import { type DirectoryPlace, type EntrySink, type FileToMake } from "./entry-sink.ts";
 import { MetadataWriter } from "./metadata-writer.ts";
+import { giveName, isTaken, makeFile, makePartialFile, type MadeFile } from "./partial-file.ts";
 import { RestoreError } from "./restore-error.ts";
 import { type RestoreProblem } from "./restore-problem.ts";
 import { type RestoreOptions } from "./restore-request.ts";
@@ -16,7 +17,8 @@ export const PRIVATE_FILE = 0o600;
 
 const PERMISSION_BITS = 0o777;
 const MODE_BITS = 0o7777;
-const NEW_FILE = OPEN_FLAGS.write | OPEN_FLAGS.create | OPEN_FLAGS.exclusive | OPEN_FLAGS.noFollow;
+/** Files of this size are called something else while they are written; renaming costs small ones as much as making them. */
+const PARTIAL_BYTES_MIN = 1024 * 1024;
 
 /** What new files in the current directory turn out to have: seen on some, true for all. */
 interface Birthright {
@@ -29,6 +31,9 @@ interface Birthright {
 
 /**
  * Makes files with system calls of the calling thread.
+ *
+ * A file of some size, and one that replaces another, is called `NAME.partial` until it has all of its content: nothing that
+ * was there is lost before, and a process that is killed leaves no large file cut short under its name.
  *
  * A file asks for its final permissions when it is made, if its directory keeps others out meanwhile; owner and permissions
  * are then set only where they differ. What a new file has is looked up once per directory: the umask, a set-group-id
@@ -44,6 +49,8 @@ export class FileWriter implements EntrySink {
   #birthright: Birthright | undefined;
   #file: FileToMake | undefined;
   #fd = -1;
+  /** What the file under way is called so far. */
+  #madeName: Uint8Array = new Uint8Array(0);
   #askedMode = 0;
   #isLeaving = false;
 
@@ -61,12 +68,14 @@ export class FileWriter implements EntrySink {
   }
 
   begin(directory: DirectoryPlace, file: FileToMake): void {
-    const { name, metadata } = file;
+    const { metadata } = file;
     this.#isLeaving = false;
     this.#directory = directory;
     this.#file = file;
     this.#askedMode = this.#modeToAsk(directory, metadata);
-    this.#fd = this.#attempt(() => this.#create({ directoryFd: directory.fd, name }));
+    const made = this.#attempt(() => this.#make(directory, file));
+    this.#fd = made.fd;
+    this.#madeName = made.name;
     this.#metadata.startFile(this.#fd, metadata);
     this.#content.start();
   }
@@ -81,6 +90,7 @@ export class FileWriter implements EntrySink {
     const { metadata, size } = this.#current();
     this.#orRemove(() => {
       this.#content.finish(this.#fd, size);
+      this.#giveName();
     });
     try {
       this.#metadata.finishOpen(this.#fd, metadata, this.#present(metadata));
@@ -90,10 +100,9 @@ export class FileWriter implements EntrySink {
   }
 
   abandon(): void {
-    const { name } = this.#current();
     this.#close();
     this.#attempt(() => {
-      unlinkAt(this.#directory.fd, name);
+      unlinkAt(this.#directory.fd, this.#madeName);
     });
   }
 
@@ -114,18 +123,31 @@ export class FileWriter implements EntrySink {
     if (this.#fd >= 0) this.abandon();
   }
 
-  #create(place: PlaceOfName): number {
-    const { directoryFd, name } = place;
-    try {
-      return openAt(directoryFd, name, NEW_FILE, this.#askedMode);
-    } catch (error) {
-      if (!(error instanceof SystemError) || error.code !== "EEXIST") throw error;
-      if (!this.#options.overwrite.files) {
-        throw new RestoreError("RESTORE_EXISTS", Buffer.from(this.#path()).toString());
-      }
-      unlinkAt(directoryFd, name);
-      return openAt(directoryFd, name, NEW_FILE, this.#askedMode);
+  #make({ fd, access }: DirectoryPlace, { name, size }: FileToMake): MadeFile {
+    const place = { directoryFd: fd, name };
+    const mayReplace = this.#options.overwrite.files;
+    if (size >= PARTIAL_BYTES_MIN) {
+      // In a private directory there is nothing but what this restore has made.
+      if (access === "shared" && !mayReplace && isTaken(place)) throw this.#exists();
+      return makePartialFile(place, this.#askedMode);
     }
+    try {
+      return makeFile(place, this.#askedMode);
+    } catch (error) {
+      if (!isExisting(error) || !mayReplace) throw error;
+      return makePartialFile(place, this.#askedMode);
+    }
+  }
+
+  #giveName(): void {
+    const { name } = this.#current();
+    if (name === this.#madeName) return;
+    const existing = this.#options.overwrite.files ? "replace" : "refuse";
+    giveName({ directoryFd: this.#directory.fd, name: this.#madeName }, name, existing);
+  }
+
+  #exists(): RestoreError {
+    return new RestoreError("RESTORE_EXISTS", Buffer.from(this.#path()).toString());
   }
 
   /** The final permissions, where nobody can reach the file and there is nothing special about them. */
@@ -181,6 +203,7 @@ export class FileWriter implements EntrySink {
       return call();
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
+      if (isExisting(error)) throw this.#exists();
       const path = Buffer.from(this.#path()).toString();
       const failure = new RestoreError("RESTORE_FAILED", path, error.message);
       failure.cause = error;
@@ -193,4 +216,8 @@ export class FileWriter implements EntrySink {
     if (this.#isLeaving || !this.#file) return pathOfDirectory(path);
     return pathOf(path, this.#file.name);
   }
+}
+
+function isExisting(error: unknown): boolean {
+  return error instanceof SystemError && error.code === "EEXIST";
 }

@@ -12,6 +12,7 @@ import { parseDigest } from "../../../src/format/chunk/digest.ts";
 import { FormatError } from "../../../src/format/format-error.ts";
 import { PxarEncoder } from "../../../src/format/pxar/encoder.ts";
 import { type PxarMetadata } from "../../../src/format/pxar/metadata.ts";
+import { eventually } from "../../support/eventually.ts";
 import { metadataOf } from "../../support/pxar-fixtures.ts";
 import { rawArchive } from "../../support/raw-archive.ts";
 import { rejection } from "../../support/rejection.ts";
@@ -147,6 +148,19 @@ function describeRestore(writerCount: number): void {
         });
       }
 
+      it("refuses a second large file of one name", async () => {
+        const archive = encode((encoder) => {
+          addFile(encoder, "same", "first");
+          addFile(encoder, "same", "x".repeat(LARGE_BYTES));
+        });
+
+        const error = await rejection(restore(archive));
+
+        expect(error).to.be.instanceOf(RestoreError).with.property("code", "RESTORE_EXISTS");
+        expect(fs.readdirSync(target)).to.deep.equal(["same"]);
+        expect(fs.readFileSync(path.join(target, "same"), "utf8")).to.equal("first");
+      });
+
       it("refuses a second file of one name", async () => {
         const archive = encode((encoder) => {
           addFile(encoder, "a", "first");
@@ -233,6 +247,55 @@ function describeRestore(writerCount: number): void {
 
         expect(fs.readFileSync(path.join(target, "d/f"), "utf8")).to.equal("from the archive");
         expect(fs.readFileSync(path.join(target, "other name"), "utf8")).to.equal("mine");
+      });
+
+      it("keeps a file that is to be replaced when its new content cannot be had to the end", async () => {
+        const large = encode((encoder) => {
+          addFile(encoder, "f", "x".repeat(100_000));
+        });
+        fs.mkdirSync(target);
+        fs.writeFileSync(path.join(target, "f"), "mine");
+        const raw = rawArchive(large, 1000);
+        const failing = {
+          ...raw,
+          readChunk: async (i: number): Promise<Uint8Array> =>
+            i === 50
+              ? await Promise.reject(new ChunkError("CHUNK_MISSING", parseDigest("0".repeat(64))))
+              : await raw.readChunk(i),
+        };
+
+        await restoreRaw({ archive: failing }, target, { writerCount, ...OVERWRITE });
+
+        expect(fs.readdirSync(target)).to.deep.equal(["f"]);
+        expect(fs.readFileSync(path.join(target, "f"), "utf8")).to.equal("mine");
+      });
+
+      it("replaces no large file unasked, and leaves none beside it", async () => {
+        const large = encode((encoder) => {
+          addFile(encoder, "f", "x".repeat(LARGE_BYTES));
+        });
+        fs.mkdirSync(target);
+        fs.writeFileSync(path.join(target, "f"), "mine");
+
+        const error = await rejection(restore(large, { existingDirectories: "use" }));
+
+        expect(error).to.be.instanceOf(RestoreError).with.property("code", "RESTORE_EXISTS");
+        expect(fs.readdirSync(target)).to.deep.equal(["f"]);
+        expect(fs.readFileSync(path.join(target, "f"), "utf8")).to.equal("mine");
+      });
+
+      it("makes a large file beside one that has the name it uses meanwhile", async () => {
+        const large = encode((encoder) => {
+          addFile(encoder, "f", "x".repeat(LARGE_BYTES));
+        });
+        fs.mkdirSync(target);
+        fs.writeFileSync(path.join(target, "f.partial"), "mine");
+
+        await restore(large, { existingDirectories: "use" });
+
+        expect(fs.readdirSync(target)).to.deep.equal(["f", "f.partial"]);
+        expect(fs.statSync(path.join(target, "f")).size).to.equal(LARGE_BYTES);
+        expect(fs.readFileSync(path.join(target, "f.partial"), "utf8")).to.equal("mine");
       });
     });
 
@@ -436,6 +499,29 @@ function describeRestore(writerCount: number): void {
       });
     });
 
+    it("calls a large file something else until it has all of its content", async () => {
+      const archive = encode((encoder) => {
+        addFile(encoder, "f", "x".repeat(LARGE_BYTES));
+      });
+      const raw = rawArchive(archive, LARGE_BYTES / 8);
+      const seen: string[] = [];
+      const watched = {
+        ...raw,
+        // The last chunk is wanted when the first ones have been written, as few are fetched ahead.
+        readChunk: async (i: number): Promise<Uint8Array> => {
+          if (i === 8) await eventually(async () => await exists(path.join(target, "f.partial")));
+          if (i === 8) seen.push(...fs.readdirSync(target));
+          return await raw.readChunk(i);
+        },
+      };
+
+      await restoreRaw({ archive: watched }, target, { writerCount });
+
+      expect(seen).to.deep.equal(["f.partial"]);
+      expect(fs.readdirSync(target)).to.deep.equal(["f"]);
+      expect(fs.statSync(path.join(target, "f")).mtimeMs).to.equal(2000);
+    });
+
     it("leaves no file cut short when the server goes away", async () => {
       const archive = encode((encoder) => {
         addFile(encoder, "a", "whole");
@@ -457,10 +543,20 @@ function describeRestore(writerCount: number): void {
   });
 }
 
+/** Above what a file may have that is made under its own name. */
+const LARGE_BYTES = 2 * 1024 * 1024;
+
 const OVERWRITE: RestoreChoices = {
   existingDirectories: "use",
   overwrite: { files: true, symlinks: true, hardLinks: true, special: true },
 };
+
+async function exists(file: string): Promise<boolean> {
+  return await fs.promises.access(file).then(
+    () => true,
+    () => false,
+  );
+}
 
 function encode(addEntries: (encoder: PxarEncoder) => void): Uint8Array {
   const sink = new ByteWriter();
