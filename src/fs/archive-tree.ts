@@ -18,6 +18,7 @@ import { NotResident } from "../format/bytes/resident-source.ts";
 import { type ArchiveCensus, localInodeOfDirectory, localInodeOfLeaf } from "./archive-census.ts";
 import { type Attributes, type DirectoryEntry } from "./file-system.ts";
 import { type FileContent } from "./file-content.ts";
+import { FilePaths } from "./file-paths.ts";
 import { FsError } from "./fs-error.ts";
 
 /** Entries of all listings that are kept: the kernel keeps its own, so few ask for one twice. */
@@ -76,10 +77,12 @@ export class ArchiveTree {
   readonly #listings: LRUCache<number, Listing>;
   readonly #parents: LRUCache<number, number>;
   readonly #nodes: LRUCache<number, PxarOwnNode>;
+  readonly #paths: FilePaths;
   readonly #readings = new LRUCache<number, Reading>({ max: READINGS_MAX });
 
   constructor(parts: ArchiveTreeParts) {
     this.#parts = parts;
+    this.#paths = new FilePaths(parts.tree);
     this.#listings = new LRUCache({
       maxSize: LISTED_ENTRIES_MAX,
       sizeCalculation: ({ entries }) => entries.length + 16,
@@ -142,9 +145,13 @@ export class ArchiveTree {
     } catch (cause) {
       if (!(cause instanceof FsError || cause instanceof FormatError)) throw cause;
       const code = cause instanceof FsError ? cause.code : "EIO";
-      throw new FsError(code, `read ${size} bytes at ${offset} of file ${quotedName(file)}`, {
-        cause,
-      });
+      throw new FsError(
+        code,
+        `read ${size} bytes at ${offset} of file ${this.#paths.quoted(file)}`,
+        {
+          cause,
+        },
+      );
     }
   }
 
@@ -278,11 +285,6 @@ export class ArchiveTree {
     if (node.kind !== "file") throw new FsError("EISDIR", "read what is not a file");
     return node;
   }
-}
-
-/** The name in a form that can be logged, whatever bytes it has. */
-function quotedName({ name }: PxarFile): string {
-  return JSON.stringify(new TextDecoder().decode(name));
 }
 
 function attributesOf(node: PxarOwnNode, ino: number, nlink: number, zeroBytes = 0): Attributes {

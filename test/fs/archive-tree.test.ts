@@ -291,6 +291,36 @@ describe("fs/archive-tree", () => {
     expect((await mount.read("large", 400_000)).equals(content.subarray(400_000))).to.equal(true);
   });
 
+  it("names a file that cannot be read by its path", async () => {
+    const content = prng(7, 100_000);
+    const metadata = memorySink();
+    const payload = memorySink();
+    const encoder = new PxarEncoder({ metadata, payload });
+    encoder.startRoot(metadataOf({ mode: 0o40755 }));
+    for (const directory of ["one", "two"]) {
+      encoder.startDirectory(Buffer.from(directory), metadataOf({ mode: 0o40755 }));
+      for (const name of ["a", "b"]) {
+        encoder.startFile(Buffer.from(name), metadataOf({ mode: 0o100644 }), content.length);
+        payload.write(content);
+        encoder.endFile();
+      }
+      encoder.endDirectory();
+    }
+    encoder.endDirectory();
+    encoder.finish();
+    const datastore = new MemoryDatastore();
+    datastore.addSnapshot(snapshot);
+    datastore.addArchive(snapshot, "root.ppxar.didx", payload.take(), 10_000);
+    datastore.chunks.clear();
+    datastore.addArchive(snapshot, "root.mpxar.didx", metadata.take(), 100);
+    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+
+    const error = await rejectionOf(mount.read("two/b"));
+
+    expect(error).to.have.property("code", "EIO");
+    expect(error.message).to.include('"two/b"');
+  });
+
   it("fetches ahead of a steady reader, more and more, and never for one who jumps", async () => {
     const content = prng(9, 8_000_000);
     const { mount } = mountedSplit(content, 100_000);

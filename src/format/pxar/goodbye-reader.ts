@@ -56,6 +56,15 @@ export class GoodbyeTable {
     return this.#rows ? sizeAt(this.#rows, GOODBYE_ROW_BYTES * i + 16) : this.#readSize(i, 16);
   }
 
+  /** The row of the entry that an archive offset lies in, if there is one. */
+  rowAround(offset: number): number | undefined {
+    for (let i = 0; i < this.rowCount; i++) {
+      const start = this.nameOffset(i);
+      if (offset >= start && offset < start + this.entrySize(i)) return i;
+    }
+    return undefined;
+  }
+
   /** All rows in archive order; the table must be in memory. */
   rowsByOffset(): GoodbyeRowsByOffset {
     const count = this.rowCount;

@@ -114,6 +114,14 @@ export class PxarTree {
     return undefined;
   }
 
+  /** The entry of a directory that an archive offset lies in, `undefined` when there is none. */
+  entryAround(directory: PxarDirectory, offset: number): PxarNode | undefined {
+    const table = this.#openTable(directory);
+    const row = table.rowAround(offset);
+    const split = this.header().version === 2;
+    return row === undefined ? undefined : this.#entryOfRow(directory, table, { row, split });
+  }
+
   /**
    * The regular file that a hard link names.
    *
