@@ -4,6 +4,7 @@ import { BackupError } from "../format/backup-error.ts";
 export const cliErrorMeanings = {
   CLI_USAGE: "the arguments do not make sense together",
   CLI_NOT_FOUND: "the thing that was named does not exist",
+  CLI_REFUSED: "the system refuses what was asked for",
   CLI_INCOMPLETE: "something could not be restored, and all of it was wanted",
   CLI_TASK_FAILED: "the server's task did not do its work",
   CLI_NOT_CONFIRMED: "nobody agreed to what cannot be undone",

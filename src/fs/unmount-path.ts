@@ -11,16 +11,24 @@ export type UnmountMode = "plain" | "lazy";
 /**
  * Unmounts what is seen at a path, as root by the system call, otherwise by `fusermount3`.
  *
- * @throws {SystemError} `EBUSY` and whatever else prevents it; the helper's refusals are `EPERM`.
+ * @throws {SystemError} `EBUSY` and whatever else prevents it; of the helper, which only has words, `EPERM` unless it says
+ *   that the mount is busy. They are the cause.
  */
 export async function unmountPath(mountPoint: string, mode: UnmountMode): Promise<void> {
   if (unmountDirectly(mountPoint, mode)) return;
   const child = spawn(fusermountProgram, helperArguments(mountPoint, mode), {
-    stdio: "ignore",
+    stdio: ["ignore", "ignore", "pipe"],
     env: fusermountEnvironment,
   });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+  });
   await once(child, "close");
-  if (child.exitCode !== 0) throw new SystemError("EPERM", "unmount", mountPoint);
+  if (child.exitCode === 0) return;
+  const refusal = new SystemError(/\bbusy\b/.test(said) ? "EBUSY" : "EPERM", "unmount", mountPoint);
+  refusal.cause = new Error(said.trim());
+  throw refusal;
 }
 
 /** Unmounts lazily without waiting for anything but the call itself, for the moment before the process exits. */

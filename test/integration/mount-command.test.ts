@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { cp, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -80,6 +80,24 @@ describe("integration/mount-command", function () {
       expect(types).to.have.members(["ct", "host", "ns"]);
       expect(unmounting.code).to.equal(0);
       expect(isMounted(point)).to.equal(false);
+    });
+  });
+
+  it("does not unmount what a program uses unless told to, and says so", async () => {
+    await withPlace(async (_temp, point) => {
+      await run(["mount", "--datastore", store, "--", point]);
+      const used = await open(path.join(point, "host/golden-plain/latest/qemu-server.conf"));
+      try {
+        const refused = await run(["umount", point]);
+        const lazy = await run(["umount", "--lazy", point]);
+
+        expect(refused.code).to.equal(1);
+        expect(refused.stderr).to.include("--lazy").and.include("EBUSY").and.not.include("--help");
+        expect(lazy.code).to.equal(0);
+        expect(isMounted(point)).to.equal(false);
+      } finally {
+        await used.close();
+      }
     });
   });
 

@@ -25,13 +25,14 @@ export function registerUmountCommand(program: Command): void {
 
 async function unmount(directory: string, mode: "plain" | "lazy"): Promise<string> {
   const { resolveMountPoint } = await import("../../fs/mount-point.ts");
+  const { FUSE_MOUNT_TYPE } = await import("../../fs/fuse-device.ts");
   const { unmountPath } = await import("../../fs/unmount-path.ts");
   const { mountedAt } = await import("../../linux/mount-table.ts");
   const mountPoint = await resolveMountPoint(resolve(directory)).catch((cause: unknown) => {
     throw new CliError("CLI_NOT_FOUND", `Cannot unmount "${directory}"`, { cause });
   });
   const mounted = mountedAt(mountPoint);
-  if (mounted?.type.startsWith("fuse") !== true) {
+  if (mounted?.type !== FUSE_MOUNT_TYPE) {
     throw new CliError("CLI_NOT_FOUND", `Cannot unmount "${directory}": nothing of ours is there`);
   }
   try {
@@ -39,6 +40,6 @@ async function unmount(directory: string, mode: "plain" | "lazy"): Promise<strin
     return mountPoint;
   } catch (cause) {
     const hint = mode === "plain" ? " (if it is in use, --lazy unmounts it all the same)" : "";
-    throw new CliError("CLI_USAGE", `Cannot unmount "${directory}"${hint}`, { cause });
+    throw new CliError("CLI_REFUSED", `Cannot unmount "${directory}"${hint}`, { cause });
   }
 }
