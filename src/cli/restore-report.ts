@@ -93,7 +93,7 @@ export class RestoreReport implements RestoreEvents, Disposable {
   damage({ index, path, range, cause }: Parameters<RestoreEvents["damage"]>[0]): void {
     if (this.#isJson) {
       const what = path ? { path: Buffer.from(path).toString() } : { range };
-      this.#object("damage", { archive: index, ...what });
+      this.#object("damage", { archive: index, ...what, causes: causesOf(cause) });
     }
     this.#line.print(() => {
       const what = path
@@ -175,6 +175,13 @@ export class RestoreReport implements RestoreEvents, Disposable {
   #seconds(): number {
     return (systemClock.nowMs() - this.#startedAtMs) / 1000;
   }
+}
+
+/** Message of an error and of all that caused it, from the outermost. */
+function causesOf(error: unknown): readonly string[] {
+  const causes: string[] = [];
+  for (let at = error; at instanceof Error; at = at.cause) causes.push(at.message);
+  return causes;
 }
 
 /** Images have no entries. */

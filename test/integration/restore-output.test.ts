@@ -1,12 +1,27 @@
-import { linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import { expect } from "chai";
 
 import { runAmber, type ServerProcess } from "../support/amber-program.ts";
 import { type GenuineStoreServer, startOnGenuineStore } from "../support/genuine-store-server.ts";
+import { seededBytes } from "../support/odd-tree.ts";
 import { fixtures } from "../support/recording.ts";
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
 
 const KEY = join(fixtures, "crypt/known-key-none.json");
 
@@ -67,6 +82,28 @@ describe("integration/restore-output", function () {
     expect(objects[0]).to.include({ type: "started", archive: "tiny.pxar", target });
     expect(objects.at(-1)).to.include({ type: "finished", target, namespace: "" });
     expect(objects.at(-1)).to.have.property("entries").greaterThan(3);
+  });
+
+  it("tells programs which file is damaged, and why", () => {
+    const source = join(home, "damaged");
+    mkdirSync(join(source, "d"), { recursive: true });
+    writeFileSync(join(source, "d/file"), seededBytes(300_000, 3));
+    const chunks = join(home, "store/.chunks");
+    const before = new Set(filesBelow(chunks));
+    amber("backup", `tree.pxar:${source}`, "--backup-id", "damaged");
+    const made = filesBelow(chunks).filter((file) => !before.has(file));
+    const largest = made.toSorted((a, b) => statSync(b).size - statSync(a).size)[0] ?? "";
+    rmSync(largest);
+
+    const target = join(home, "damaged-out");
+    const run = amber("restore", "host/damaged", "tree.pxar", target, "--output-format", "json");
+
+    expect(run.status).to.equal(1);
+    const objects = run.stdout.split("\n").filter((line) => line.includes('"damage"'));
+    const damage = JSON.parse(objects[0] ?? "") as Record<string, unknown>;
+    expect(damage).to.include({ archive: "tree.ppxar.didx", path: "d/file" });
+    expect(damage["causes"]).to.be.an("array");
+    expect((damage["causes"] as string[])[0]).to.include(basename(largest));
   });
 
   it("says how many entries it has restored", () => {
