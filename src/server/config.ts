@@ -36,6 +36,8 @@ export interface ServerConfig {
   readonly forbiddenDelayMs: number;
   /** Bytes of uploads that may be in memory at once. */
   readonly uploadMemoryBytes: number;
+  /** How long sessions may go on after the server was asked to stop. */
+  readonly sessionGraceMs: number;
   /** When the 65536 chunk folders of a new datastore are made. */
   readonly chunkFolders: ChunkFolders;
 }
@@ -58,6 +60,8 @@ export interface ServerArguments {
   readonly datastore: readonly string[];
   readonly listen: string;
   readonly admin: string;
+  /** Seconds. */
+  readonly sessionGrace: string;
 }
 
 /**
@@ -88,6 +92,7 @@ export function readServerConfig(args: ServerArguments): ServerConfig {
     unauthenticatedDelayMs: UNAUTHENTICATED_DELAY_MS,
     forbiddenDelayMs: FORBIDDEN_DELAY_MS,
     uploadMemoryBytes: UPLOAD_MEMORY_BYTES,
+    sessionGraceMs: parseGrace(args.sessionGrace),
     chunkFolders: "in-background",
   });
 }
@@ -123,6 +128,17 @@ export function parseListenAddress(text: string): ListenAddress {
   }
   const host = (match[1] ?? "::").replace(/^\[(.*)\]$/, "$1");
   return { host: host === "" ? "::" : host, port };
+}
+
+function parseGrace(text: string): number {
+  if (!/^[0-9]{1,5}$/.test(text)) {
+    throw new ConfigError(
+      "CONFIG_INVALID",
+      "session-grace",
+      `"${text}" is not a number of seconds up to 99999`,
+    );
+  }
+  return Number(text) * 1000;
 }
 
 function parseDatastoreArgument(text: string): WantedDatastore {

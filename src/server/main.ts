@@ -75,6 +75,7 @@ import {
 import { openDatastores } from "./open-datastores.ts";
 import { openJobs, type OpenJobs } from "./open-jobs.ts";
 import { addBackupRoute } from "./session/backup-session.ts";
+import { RunningSessions } from "./session/running-sessions.ts";
 import { UploadMemory } from "./session/upload-memory.ts";
 import { pooledChunkVerifier } from "./session/pooled-chunk-verifier.ts";
 import { addReaderRoute } from "./session/reader-session.ts";
@@ -127,7 +128,10 @@ export interface RunningServer {
   readonly routes: readonly RouteDescription[];
   /** Reads users, tokens, roles and settings of datastores again, for an administrator who edited the files. */
   reload(): Promise<void>;
-  /** Ends all sessions (unfinished backups are removed) and closes everything. Idempotent. */
+  /**
+   * Takes nothing new, stops tasks, lets sessions end for `sessionGraceMs`, cuts the others (unfinished backups are
+   * removed) and closes everything. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -231,7 +235,7 @@ export async function startServer(
       uploadMemory: new UploadMemory(config.uploadMemoryBytes),
       unauthenticatedMs: config.unauthenticatedDelayMs,
       logger,
-      running: new Set<Promise<void>>(),
+      running: new RunningSessions(),
       afterBackup: async (backup: FinishedBackup): Promise<void> => {
         await verifyNewBackup({ datastores, jobs, logger, clock, openVerifier }, backup);
       },
@@ -301,7 +305,6 @@ export async function startServer(
       }),
     );
     open.add(async () => {
-      await Promise.allSettled(sessions.running);
       await app.close();
     });
     const listener = await listenSecurely(app.server, certificate.current, config.listen);
@@ -310,7 +313,13 @@ export async function startServer(
       logger.info({ fingerprint: certificate.fingerprint }, "certificate exchanged");
     });
     open.add(async () => {
-      await listener.close();
+      // Nothing new begins. Tasks are told to stop while sessions get their time.
+      listener.stopAccepting();
+      await Promise.all([
+        sessions.running.drain(config.sessionGraceMs, logger),
+        openedJobs[Symbol.asyncDispose](),
+      ]);
+      await Promise.all([sessions.running.cut(logger), listener.close()]);
     });
     const { fingerprint } = certificate;
     logger.info({ port: listener.port, fingerprint }, "server listens");

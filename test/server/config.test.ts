@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { parseListenAddress, readServerConfig } from "../../src/server/config.ts";
 import { thrown } from "../support/thrown.ts";
 
-const args = { datastore: [], listen: ":::8007", admin: "admin@pbs" };
+const args = { datastore: [], listen: ":::8007", admin: "admin@pbs", sessionGrace: "30" };
 
 describe("server/config", () => {
   it("takes addresses in every usual form", () => {
@@ -25,6 +25,14 @@ describe("server/config", () => {
     expect(config.configDirectory).to.equal("/some/where");
     expect(config.taskDirectory).to.equal("/some/where/tasks");
     expect(config.stateDirectory).to.equal("/some/where/state");
+  });
+
+  it("takes the time that sessions get in seconds, and nothing else", () => {
+    expect(readServerConfig({ ...args, sessionGrace: "90" }).sessionGraceMs).to.equal(90_000);
+    for (const sessionGrace of ["", "-1", "1.5", "1m", "100000"]) {
+      const error = thrown(() => readServerConfig({ ...args, sessionGrace }));
+      expect(error).to.have.property("code", "CONFIG_INVALID");
+    }
   });
 
   it("splits datastores into name and path", () => {

@@ -72,6 +72,7 @@ export async function startServerProcess(
       ...["--listen", "127.0.0.1:0"],
       ...["--admin-password-file", join(home, "password")],
       ...["--ready-file", ready],
+      ...["--session-grace", "0"],
       ...args,
     ],
     { stdio: ["ignore", "ignore", "pipe"] },

@@ -52,6 +52,8 @@ export interface TestServerOptions {
   /** How long 401 replies are held back; none unless the test is about it. */
   readonly unauthenticatedDelayMs?: number;
   readonly uploadMemoryBytes?: number;
+  /** How long sessions may go on when the server is closed; not at all unless the test is about it. */
+  readonly sessionGraceMs?: number;
   /** What wakes the scheduler; nothing does otherwise. */
   readonly everyMinute?: Ticker;
   /** Existing folder of what the server remembers in place of a new one. */
@@ -89,6 +91,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       unauthenticatedDelayMs: options.unauthenticatedDelayMs ?? 0,
       forbiddenDelayMs: 0,
       uploadMemoryBytes: options.uploadMemoryBytes ?? 64 * 1024 * 1024,
+      sessionGraceMs: options.sessionGraceMs ?? 0,
       chunkFolders: "on-demand",
     },
     {

@@ -16,6 +16,7 @@ interface ServerOptions extends OutputFormatOptions {
   readonly admin: string;
   readonly adminPasswordFile?: string;
   readonly readyFile?: string;
+  readonly sessionGrace: string;
   readonly logLevel: "error" | "warn" | "info" | "debug" | "trace";
   readonly logFormat: "text" | "json";
 }
@@ -39,6 +40,11 @@ export function registerServerCommand(program: Command): void {
       "take the administrator's first password from a file (or AMBER_ADMIN_PASSWORD)",
     )
     .option("--ready-file <file>", "write address and fingerprint as JSON when requests are served")
+    .option(
+      "--session-grace <seconds>",
+      "how long running sessions may go on after a request to end, before they are cut",
+      "30",
+    )
     .addOption(
       new Option("--log-level <level>", "what to log")
         .choices(["error", "warn", "info", "debug", "trace"])

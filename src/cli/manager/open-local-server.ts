@@ -30,6 +30,7 @@ export async function openLocalServer(config: string | undefined): Promise<Backu
     datastore: [],
     listen: "0",
     admin: ROOT_USER,
+    sessionGrace: "0",
   });
   const [pem, listening] = await Promise.all([
     readNeeded(join(configDirectory, "proxy.pem")),

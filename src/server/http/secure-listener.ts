@@ -21,6 +21,8 @@ export interface SecureListener {
   readonly port: number;
   /** Shows another certificate to new connections. */
   useCertificate(certificate: Certificate): void;
+  /** Takes no new connections; those that are there go on. */
+  stopAccepting(): void;
   /** Stops listening, lets requests that are being answered end, and closes every connection. */
   close(): Promise<void>;
 }
@@ -58,6 +60,7 @@ export async function listenSecurely(
     const detail = `the system does not let this server listen on "${address.host}:${address.port}"`;
     throw new ConfigError("CONFIG_CONFLICT", "listen", detail, { cause });
   }
+  const closed = once(listener, "close");
   const bound = listener.address();
   if (bound === null || typeof bound === "string") throw new TypeError("no TCP port");
   return {
@@ -65,9 +68,11 @@ export async function listenSecurely(
     useCertificate: (next) => {
       listener.setSecureContext(contextOf(next));
     },
+    stopAccepting: () => {
+      if (listener.listening) listener.close();
+    },
     close: async () => {
-      const closed = once(listener, "close");
-      listener.close();
+      if (listener.listening) listener.close();
       await Promise.all(
         [...connections].map(async ([socket, front]) => {
           await Promise.race([front.whenIdle(), delay(GRACE_MS, undefined, { ref: false })]);

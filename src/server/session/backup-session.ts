@@ -76,6 +76,7 @@ async function startBackup(
   if (!options.access.hasAny(call.caller, aclPath, ["Datastore.Backup"])) {
     throw new ApiError("API_FORBIDDEN", `missing permissions 'Datastore.Backup' on '${aclPath}'`);
   }
+  options.running.requireRunning();
   const datastore = options.datastores.require(given.store, "write");
   const offer = requireUpgrade(call.request, PROTOCOL);
   const namespace = parseNamespace(given.ns ?? "");
@@ -96,20 +97,20 @@ async function startBackup(
   });
   const folder = [namespacePath(namespace), snapshotIdText(snapshot)].filter((part) => part !== "");
   const snapshotPath = folder.join("/");
-  const run = runSession({
-    target,
-    kind,
-    datastore,
-    offer,
-    call,
-    options,
-    caller: call.caller,
-    snapshotPath,
-    logger: options.logger.child({ store: datastore.name, snapshot: snapshotPath }),
-    isDebug: given.debug === true,
-  });
-  options.running.add(run);
-  void run.finally(() => options.running.delete(run));
+  options.running.add(
+    runSession({
+      target,
+      kind,
+      datastore,
+      offer,
+      call,
+      options,
+      caller: call.caller,
+      snapshotPath,
+      logger: options.logger.child({ store: datastore.name, snapshot: snapshotPath }),
+      isDebug: given.debug === true,
+    }),
+  );
   return ANSWERED;
 }
 
@@ -188,6 +189,7 @@ async function serve(run: Run, task: Task, session: ServerHttp2Session): Promise
       authId: run.caller,
       address: run.offer.front.peerAddress,
     }),
+    cut: options.running.cutSignal,
     logger: run.logger,
   });
 }

@@ -37,6 +37,7 @@ import { StoreError } from "../store/store-error.ts";
 import { type Task } from "../tasks/task.ts";
 import { BufferShelf } from "./buffer-shelf.ts";
 import { MemoryBudget } from "./memory-budget.ts";
+import { SHUTDOWN_REASON } from "./running-sessions.ts";
 import { serveConnection } from "./session-connection.ts";
 import { type SessionOptions } from "./session-options.ts";
 import { SessionBytes, streamMethod, type SessionRoute } from "./session-router.ts";
@@ -92,6 +93,7 @@ async function startReader(
   if (!readsAll && !access.hasAny(call.caller, aclPath, ["Datastore.Backup"])) {
     throw refused(`no permissions on ${aclPath}`);
   }
+  options.running.requireRunning();
   const datastore = options.datastores.require(given.store, "read");
   const offer = requireUpgrade(call.request, PROTOCOL);
   const namespace = parseNamespace(given.ns ?? "");
@@ -102,19 +104,19 @@ async function startReader(
   };
   if (!readsAll) await requireGroupOwner(datastore, namespace, snapshot, call.caller);
   const reader = await openReader(datastore, namespace, snapshot);
-  const run = runSession({
-    reader,
-    datastore,
-    snapshot,
-    offer,
-    call,
-    options,
-    shelf,
-    caller: call.caller,
-    isDebug: given.debug === true,
-  });
-  options.running.add(run);
-  void run.finally(() => options.running.delete(run));
+  options.running.add(
+    runSession({
+      reader,
+      datastore,
+      snapshot,
+      offer,
+      call,
+      options,
+      shelf,
+      caller: call.caller,
+      isDebug: given.debug === true,
+    }),
+  );
   return ANSWERED;
 }
 
@@ -187,18 +189,25 @@ async function runSession(run: Run): Promise<void> {
           authId: run.caller,
           address: run.offer.front.peerAddress,
         }),
+        cut: options.running.cutSignal,
         logger,
       });
     }
     await reader[Symbol.asyncDispose]();
     // Clients just go away when they have what they want; that is no error worth a red line in the task list.
     task.log("reader finished successfully");
-    await task.end(task.signal.aborted ? "task aborted" : undefined);
+    await task.end(endedBy(task.signal, options.running.cutSignal));
   } catch (error) {
     logger.error({ err: error }, "reader session failed");
     await reader[Symbol.asyncDispose]();
     await task?.end("internal error").catch(() => undefined);
   }
+}
+
+/** Why a session did not end by itself, if it did not. */
+function endedBy(aborted: AbortSignal, cut: AbortSignal): string | undefined {
+  if (aborted.aborted) return "task aborted";
+  return cut.aborted ? SHUTDOWN_REASON : undefined;
 }
 
 /** The methods of a reader session (spec reader-protocol.md §3). */

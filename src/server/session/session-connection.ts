@@ -5,6 +5,7 @@ import { type FastifyBaseLogger } from "fastify";
 import { type Task } from "../tasks/task.ts";
 import { type TransferPace } from "../traffic/traffic-control.ts";
 import { LOOK_EVERY_MS, noticeHangUp } from "../../linux/notice-hang-up.ts";
+import { SHUTDOWN_REASON } from "./running-sessions.ts";
 import { SessionRouter, type SessionRoute } from "./session-router.ts";
 
 /** Milliseconds a client has to take its last answers after it said goodbye. */
@@ -22,6 +23,8 @@ export interface ConnectionOptions {
   readonly isDebug: boolean;
   readonly unauthenticatedMs: number;
   readonly pace: TransferPace;
+  /** Aborts when the server cuts its sessions. */
+  readonly cut: AbortSignal;
   readonly logger: FastifyBaseLogger;
 }
 
@@ -65,7 +68,10 @@ export async function serveConnection(
     void work.finally(() => working.delete(work));
   });
   const watch = noticeHangUp(session, LOOK_EVERY_MS);
-  const end = await connectionEnd(session, task.signal);
+  const end = await connectionEnd(session, [
+    [task.signal, "task aborted"],
+    [options.cut, SHUTDOWN_REASON],
+  ]);
   watch[Symbol.dispose]();
 
   while (working.size > 0) await Promise.allSettled(working);
@@ -74,11 +80,11 @@ export async function serveConnection(
 
 async function connectionEnd(
   session: ServerHttp2Session,
-  signal: AbortSignal,
+  causes: readonly (readonly [signal: AbortSignal, reason: string])[],
 ): Promise<ConnectionEnd> {
   let failure: string | undefined;
   const onAbort = (): void => {
-    failure = "task aborted";
+    failure = causes.find(([signal]) => signal.aborted)?.[1];
     // Never while nghttp2 hands out received data (docs/decisions/0006-http2-beside-fastify.md).
     setImmediate(() => {
       session.destroy();
@@ -92,9 +98,9 @@ async function connectionEnd(
       resolve();
     });
     if (session.destroyed) resolve();
-    signal.addEventListener("abort", onAbort);
-    if (signal.aborted) onAbort();
+    for (const [signal] of causes) signal.addEventListener("abort", onAbort);
+    if (causes.some(([signal]) => signal.aborted)) onAbort();
   });
-  signal.removeEventListener("abort", onAbort);
+  for (const [signal] of causes) signal.removeEventListener("abort", onAbort);
   return failure === undefined ? { kind: "closed" } : { kind: "failed", reason: failure };
 }

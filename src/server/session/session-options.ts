@@ -8,6 +8,7 @@ import { type Datastores } from "../datastores.ts";
 import { type Datastore } from "../store/datastore.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
 import { type TrafficControl } from "../traffic/traffic-control.ts";
+import { type RunningSessions } from "./running-sessions.ts";
 import { type UploadMemory } from "./upload-memory.ts";
 
 /** What sessions work with. */
@@ -21,8 +22,8 @@ export interface SessionOptions {
   /** How long a 401 is held back. */
   readonly unauthenticatedMs: number;
   readonly logger: FastifyBaseLogger;
-  /** Sessions that are running; the server waits for them when it stops. */
-  readonly running: Set<Promise<void>>;
+  /** Sessions that are running. */
+  readonly running: RunningSessions;
   /** Called when a backup is finished and its task is over; must not reject. */
   readonly afterBackup: (backup: FinishedBackup) => Promise<void>;
 }
