@@ -16,6 +16,8 @@ export interface WebWorld {
   readonly url: string;
   /** Key file of the group `host/vault`, opened by {@link WORLD_PASSPHRASE}. */
   readonly keyFile: string;
+  /** Image that was backed up as `vm/100`, and encrypted as `vm/200`. */
+  readonly image: string;
   /** Folder that was backed up. */
   readonly source: string;
   /** When the newest snapshots were made, in seconds since the epoch. */
@@ -60,15 +62,26 @@ export async function makeWebWorld(nowSec: number): Promise<WebWorld> {
   backup("vault", 1, "--keyfile", keyFile);
   backup("vault", 0, "--keyfile", keyFile, "--change-detection-mode", "legacy");
   const image = join(home, "disk.raw");
-  writeFileSync(image, Buffer.alloc(5_000_000, "an image "));
+  writeFileSync(image, diskImage());
   const vm = ["--backup-type", "vm", "--backup-id", "100", "--backup-time", String(nowSec)];
-  amber(["backup", `drive.img:${image}`, `qemu.conf:${join(source, "notes.md")}`, ...vm]);
+  const config = `qemu.conf:${join(source, "notes.md")}`;
+  amber(["backup", `drive.img:${image}`, config, ...vm]);
+  const sealed = ["--backup-type", "vm", "--backup-id", "200", "--backup-time", String(nowSec)];
+  amber(["backup", `drive.img:${image}`, config, ...sealed, "--keyfile", keyFile], passphrase);
   amber(["namespace", "create", "office"]);
   backup("desk", 0, "--ns", "office");
   amber(["verify", "host/laptop"]);
   const [, , address = ""] = (server.env["PBS_REPOSITORY"] ?? "").split("@");
   const [host = "", port = ""] = address.split(":");
-  return { server, url: `https://${host}:${port}/`, keyFile, source, newestSec: nowSec, amber };
+  return {
+    server,
+    url: `https://${host}:${port}/`,
+    keyFile,
+    image,
+    source,
+    newestSec: nowSec,
+    amber,
+  };
 }
 
 /** A datastore has 65536 folders, which take long to make and to remove on a disk. */
@@ -97,6 +110,25 @@ const dotPng =
 
 const harmfulSvg =
   '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><script>window.harmed = true</script><rect width="20" height="20" fill="red"/></svg>';
+
+/** A disk with two partitions: 2 MiB marked as ext4, and 1 MiB of swap. */
+function diskImage(): Buffer {
+  const disk = Buffer.alloc(5_000_000, "an image ");
+  disk.fill(0, 446, 510);
+  [
+    [0x83, 2048, 4096],
+    [0x82, 6144, 2048],
+  ].forEach(([type = 0, start = 0, sectors = 0], i) => {
+    const entry = 446 + 16 * i;
+    disk.writeUInt8(type, entry + 4);
+    disk.writeUInt32LE(start, entry + 8);
+    disk.writeUInt32LE(sectors, entry + 12);
+  });
+  disk.writeUInt16LE(0xaa55, 510);
+  disk.writeUInt16LE(0xef53, 2048 * 512 + 1080);
+  disk.write("SWAPSPACE2", 6144 * 512 + 4086);
+  return disk;
+}
 
 function smallPdf(): string {
   return `%PDF-1.1

@@ -84,6 +84,54 @@ describe("web: from the login to a file of a backup", function () {
     });
   }
 
+  it("shows pictures and documents, and runs no script of theirs", async () => {
+    await using open = await openPageAt(
+      `#/datastore/store1/snapshot/host/laptop/${world.newestSec}?archive=root.mpxar.didx`,
+    );
+    const { page } = open;
+    await page.getByRole("link", { name: "pictures" }).click();
+    await page.getByRole("link", { name: "dot.png" }).click();
+    await page.getByRole("img", { name: "Picture dot.png" }).waitFor();
+    await page.waitForFunction("document.querySelector('.preview-image').naturalWidth === 10");
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("link", { name: "harmful.svg" }).click();
+    await page.getByRole("img", { name: "Picture harmful.svg" }).waitFor();
+    const harmed = await page.evaluate("window.harmed");
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("link", { name: "root.pxar" }).click();
+    await page.getByRole("link", { name: "documents" }).click();
+    await page.getByRole("link", { name: "2026" }).click();
+    await page.getByRole("link", { name: "report.pdf" }).click();
+    const source = await page.getByTitle("Document report.pdf").getAttribute("src");
+
+    expect(harmed).to.equal(undefined);
+    expect(source).to.match(/^blob:https:/);
+    expect(open.complaints).to.deep.equal([]);
+  });
+
+  it("shows the partitions of an image, and saves one of them and the whole", async () => {
+    await using open = await openPageAt(`#/datastore/store1/snapshot/vm/100/${world.newestSec}`);
+    const { page } = open;
+    const disk = readFileSync(world.image);
+    await page.getByRole("link", { name: "Partitions of drive.img" }).click();
+    const row = page.getByRole("row", { name: /^1 ext2, ext3 or ext4/ });
+    await row.waitFor();
+    await page.getByRole("row", { name: /^2 swap/ }).waitFor();
+
+    const part = page.waitForEvent("download");
+    await row.getByRole("button", { name: "Download partition 1" }).click();
+    const savedPart = await part;
+    const whole = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download drive.img" }).click();
+    const savedWhole = await whole;
+
+    expect(savedPart.suggestedFilename()).to.equal("drive-part1.img");
+    const bytes = readFileSync(await savedPart.path());
+    expect(bytes.equals(disk.subarray(2048 * 512, 6144 * 512))).to.equal(true);
+    expect(readFileSync(await savedWhole.path()).equals(disk)).to.equal(true);
+    expect(open.complaints).to.deep.equal([]);
+  });
+
   it("shows names as text, whatever is in them", async () => {
     await using open = await openPageAt(
       `#/datastore/store1/snapshot/host/laptop/${world.newestSec}?archive=root.mpxar.didx`,

@@ -125,6 +125,20 @@ describe("web: encrypted snapshots", function () {
     expect(real).to.deep.equal([origin]);
   });
 
+  it("finds the partitions of an encrypted image, and decrypts one", async () => {
+    await using open = await openPageAt(
+      `#/datastore/store1/snapshot/vm/200/${world.newestSec}?archive=drive.img.fidx`,
+    );
+    const { page } = open;
+    await unlock(page);
+    await page.getByRole("row", { name: /^1 ext2, ext3 or ext4/ }).waitFor();
+
+    const bytes = await savedFile(page, "partition 2");
+
+    const disk = readFileSync(world.image);
+    expect(bytes.equals(disk.subarray(6144 * 512, 8192 * 512))).to.equal(true);
+  });
+
   it("forgets the key when the person logs out", async () => {
     await using open = await openPageAt(split());
     const { page } = open;

@@ -37,6 +37,7 @@ describe("web: every page", function () {
       snapshot: laptop,
       folder: `${laptop}?archive=root.mpxar.didx`,
       compare: `${laptop}?archive=root.mpxar.didx&compare=`,
+      image: `#/datastore/store1/snapshot/vm/100/${world.newestSec}?archive=drive.img.fidx`,
       locked: `#/datastore/store1/snapshot/host/vault/${world.newestSec}`,
       jobs: "#/datastore/store1/jobs",
       options: "#/datastore/store1/options",

@@ -88,7 +88,7 @@ async function readLogical(read: ReadDisk, base: number): Promise<readonly Parti
 
 async function readGpt(read: ReadDisk): Promise<readonly Partition[]> {
   const header = await read(SECTOR_BYTES, SECTOR_BYTES);
-  const isGpt = Buffer.from(header.subarray(0, 8)).toString("latin1") === "EFI PART";
+  const isGpt = String.fromCharCode(...header.subarray(0, 8)) === "EFI PART";
   if (!isGpt || header.length < SECTOR_BYTES) return [];
   const view = new DataView(header.buffer, header.byteOffset, header.length);
   const start = safeBytes(view.getBigUint64(72, true));

@@ -9,13 +9,21 @@ import { ActionDialog } from "./action-dialog.tsx";
 import { showDialog } from "./dialog-host.tsx";
 import { useRefresh } from "./refresh.ts";
 
-/** An entry of the configuration in a list, and what is said before it is removed. */
+/** What is said before an entry is removed. */
+export interface RemovalWords {
+  readonly title: string;
+  readonly text: string;
+  readonly confirm: string;
+}
+
+/** An entry of the configuration in a list, and what can be done with it. */
 export interface EntryActionsProps {
   readonly kind: EntryKind;
   readonly id: string;
   /** Queries that list it. */
   readonly queryKey: QueryKey;
-  readonly removal: { readonly title: string; readonly text: string; readonly confirm: string };
+  /** Absent for what cannot be removed. */
+  readonly removal: RemovalWords | undefined;
   readonly onEdit: () => void;
   /** More to do with it, shown first. */
   readonly children?: ReactNode;
@@ -23,7 +31,7 @@ export interface EntryActionsProps {
 
 /** What can be done with an entry of the configuration: change it, and remove it after a question. */
 export function EntryActions(props: EntryActionsProps): ReactElement {
-  const { id, onEdit, children } = props;
+  const { id, removal, onEdit, children } = props;
   const look = { variant: "subtle", color: "gray", size: "lg" } as const;
   return (
     <Group gap={2} wrap="nowrap" justify="flex-end">
@@ -31,13 +39,19 @@ export function EntryActions(props: EntryActionsProps): ReactElement {
       <ActionIcon {...look} aria-label={frameWords.editLabel(id)} onClick={onEdit}>
         <IconPencil size={18} aria-hidden />
       </ActionIcon>
-      <ActionIcon
-        {...look}
-        aria-label={frameWords.removeLabel(id)}
-        onClick={() => showDialog((close) => <RemoveEntryDialog {...props} onClose={close} />)}
-      >
-        <IconTrash size={18} aria-hidden />
-      </ActionIcon>
+      {removal && (
+        <ActionIcon
+          {...look}
+          aria-label={frameWords.removeLabel(id)}
+          onClick={() =>
+            showDialog((close) => (
+              <RemoveEntryDialog {...props} removal={removal} onClose={close} />
+            ))
+          }
+        >
+          <IconTrash size={18} aria-hidden />
+        </ActionIcon>
+      )}
     </Group>
   );
 }
@@ -48,7 +62,10 @@ function RemoveEntryDialog({
   queryKey,
   removal,
   onClose,
-}: EntryActionsProps & { readonly onClose: () => void }): ReactElement {
+}: EntryActionsProps & {
+  readonly removal: RemovalWords;
+  readonly onClose: () => void;
+}): ReactElement {
   const refresh = useRefresh();
   return (
     <ActionDialog

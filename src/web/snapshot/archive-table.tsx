@@ -2,20 +2,15 @@ import { Anchor, Button, Group, Table, Text } from "@mantine/core";
 import { IconDatabase, IconDownload, IconFile, IconFolder, IconList } from "@tabler/icons-react";
 import { type ReactElement } from "react";
 
-import { decodedFileUrl, storedFileUrl } from "../api/snapshots-api.ts";
 import { type SnapshotPlace } from "../api/snapshot-place.ts";
 import { hashTo } from "../frame/hash-route.ts";
-import { saveFrom } from "../parts/save-from.ts";
-import { saveStream } from "../parts/save-stream.ts";
 import { sizeText } from "../parts/size-text.ts";
 import { useAttempt } from "../parts/use-attempt.ts";
 import { contentWords } from "../strings/content-words.ts";
+import { imageWords } from "../strings/image-words.ts";
 import { snapshotWords as words } from "../strings/snapshot-words.ts";
-import { wholePieces } from "../vault/vault-folder-source.ts";
 import { type ShownArchive } from "./archive-list.ts";
-
-/** Encrypted for the master key: no key of the vault opens it (docs/encryption.md). */
-const WRAPPED_KEY = "rsa-encrypted.key.blob";
+import { saveArchive } from "./save-archive.ts";
 
 const icon = { size: 18, stroke: 1.6, "aria-hidden": true, className: "name-icon" } as const;
 
@@ -73,14 +68,15 @@ function ArchiveRow({
   const { shortName, kind, size, cryptMode } = archive;
   const isEncrypted = cryptMode === "encrypt";
   const hash = archiveHash(place, archive);
+  const opened = openLabel(archive);
   return (
     <Table.Tr>
       <Table.Td>
         <Group gap="xs" wrap="nowrap">
           {icons[kind]}
           <div className="wrap-anywhere">
-            {kind === "tree" ? (
-              <Anchor href={hash} size="sm" fw={600} aria-label={words.openArchive(shortName)}>
+            {opened !== undefined ? (
+              <Anchor href={hash} size="sm" fw={600} aria-label={opened}>
                 {shortName}
               </Anchor>
             ) : (
@@ -98,7 +94,7 @@ function ArchiveRow({
       </Table.Td>
       <Table.Td>
         <Group gap="xs" justify="flex-end" wrap="nowrap">
-          {kind === "tree" && (
+          {opened !== undefined && (
             <Button component="a" href={hash} size="xs">
               {words.open}
             </Button>
@@ -118,16 +114,15 @@ function ArchiveRow({
   );
 }
 
-/** Whole archives, decrypted here where the vault has the key, else decoded by the server. */
-async function saveArchive(
-  place: SnapshotPlace,
-  { name, shortName, size, cryptMode }: ShownArchive,
-  isInVault: boolean,
-): Promise<void> {
-  if (isInVault && cryptMode === "encrypt" && name !== WRAPPED_KEY) {
-    await saveStream(wholePieces({ snapshot: place, archive: name }), shortName, size);
-  } else if (name === WRAPPED_KEY) saveFrom(storedFileUrl(place, name), name);
-  else saveFrom(decodedFileUrl(place, name), shortName);
+/** What opening an archive is called, of those that can be opened. */
+function openLabel({ kind, shortName }: ShownArchive): string | undefined {
+  if (kind === "tree") return words.openArchive(shortName);
+  return kind === "image" ? imageWords.open(shortName) : undefined;
+}
+
+/** Address of a snapshot. */
+export function snapshotHash({ store, ns, type, id, timeSec }: SnapshotPlace): string {
+  return hashTo(["datastore", store, "snapshot", type, id, String(timeSec)], { ns });
 }
 
 /** Address of an archive opened as a folder, of a folder in it, or of a file shown beside its folder. */

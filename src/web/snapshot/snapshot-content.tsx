@@ -12,6 +12,7 @@ import { archiveList, type ShownArchive } from "./archive-list.ts";
 import { ArchiveTable } from "./archive-table.tsx";
 import { ComparePage } from "./compare-page.tsx";
 import { FolderBrowser } from "./folder-browser.tsx";
+import { ImagePage } from "./image-page.tsx";
 import { serverFolderSource } from "./server-folder-source.ts";
 import { SnapshotFacts } from "./snapshot-facts.tsx";
 import { TrustNotice } from "./trust-notice.tsx";
@@ -72,6 +73,9 @@ function OpenContent({
 }: ContentProps & { readonly isInVault: boolean }): ReactElement {
   const archives = useMemo(() => archiveList(snapshot.files), [snapshot.files]);
   const opened = archives.find(({ name }) => name === query["archive"]);
+  if (opened?.kind === "image") {
+    return <ImagePage place={place} archive={opened} isInVault={isInVault} />;
+  }
   if (opened && query["compare"] !== undefined) {
     return <ComparePage place={place} archive={opened} all={all} with={query["compare"]} />;
   }

@@ -52,9 +52,17 @@ export async function* filePieces(
 export async function* wholePieces(
   place: ArchivePlaceOfVault,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-  const total = await askVault("sizeOf", place);
-  for (let offset = 0; offset < total; offset += PIECE_BYTES) {
-    const piece = await askVault("readWhole", { ...place, offset, size: PIECE_BYTES });
-    yield Uint8Array.from(piece);
+  yield* rangePieces(place, { offset: 0, size: await askVault("sizeOf", place) });
+}
+
+/** A part of a whole archive, piece by piece; what lies behind its end is not there. */
+export async function* rangePieces(
+  place: ArchivePlaceOfVault,
+  part: { readonly offset: number; readonly size: number },
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+  const end = Math.min(part.offset + part.size, await askVault("sizeOf", place));
+  for (let offset = part.offset; offset < end; offset += PIECE_BYTES) {
+    const size = Math.min(PIECE_BYTES, end - offset);
+    yield Uint8Array.from(await askVault("readWhole", { ...place, offset, size }));
   }
 }

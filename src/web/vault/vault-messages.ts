@@ -1,3 +1,4 @@
+import { type VolumeKind } from "../../format/disk/volume-kind.ts";
 import { type SnapshotPlace } from "../api/snapshot-place.ts";
 
 /** An archive of a snapshot. */
@@ -47,6 +48,17 @@ export interface FileVersion {
   readonly id: string;
 }
 
+/** A partition of an image, or the whole of one without a partition table. */
+export interface VaultVolume {
+  /** As Linux counts them; 0 for the whole image. */
+  readonly number: number;
+  /** Bytes from the start of the image. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly kind: VolumeKind;
+}
+
 /** What can be asked of the vault; every method is one message to the worker and one back. */
 export interface VaultMethods {
   /** Takes a key out of a key file; it stays in the worker. Gives its fingerprint. */
@@ -71,6 +83,8 @@ export interface VaultMethods {
   readWhole(
     request: ArchivePlaceOfVault & { readonly offset: number; readonly size: number },
   ): Uint8Array;
+  /** Partitions of an image, or the whole of it. */
+  volumes(request: ArchivePlaceOfVault): readonly VaultVolume[];
   /** What differs between two snapshots of one archive. */
   compare(request: {
     readonly before: ArchivePlaceOfVault;

@@ -6,6 +6,7 @@ import { createPortableProvider } from "../../format/crypto/portable-provider.ts
 import { type SnapshotPlace, snapshotName } from "../api/snapshot-place.ts";
 import { compareTrees } from "./compare-trees.ts";
 import { fileHistory } from "./file-history.ts";
+import { readVolumes } from "./read-volumes.ts";
 import {
   type ArchivePlaceOfVault,
   type VaultAnswer,
@@ -49,6 +50,9 @@ const handlers: { readonly [Method in VaultMethod]: Handler<Method> } = {
   },
   async readWhole({ snapshot, archive, offset, size }) {
     return await (await (await snapshotOf(snapshot)).whole(archive)).readAt(offset, size);
+  },
+  async volumes({ snapshot, archive }) {
+    return await readVolumes(await (await snapshotOf(snapshot)).whole(archive));
   },
   async compare({ before, after, itemsMax }) {
     const trees = [await treeOf(before), await treeOf(after)] as const;
