@@ -14,6 +14,7 @@ import {
   openPageAt,
   sharedWorld,
 } from "../support/web-page.ts";
+import { startWebReceiver } from "../support/web-receiver.ts";
 import { type WebWorld } from "../support/web-world.ts";
 
 describe("web: administration", function () {
@@ -158,6 +159,46 @@ describe("web: administration", function () {
     await page.getByRole("button", { name: "Install", exact: true }).click();
 
     await page.getByText("The certificate is installed.").waitFor();
+  });
+
+  it("makes a webhook, tries it, says why it failed, and sends errors there", async () => {
+    await using web = await startWebReceiver();
+    await using open = await openPageAt("#/administration/notifications");
+    const { page } = open;
+    await page.getByText("mail-to-root").first().waitFor();
+    await page.getByRole("button", { name: "New target" }).click();
+    await page.getByRole("combobox", { name: "Kind" }).click();
+    await page.getByRole("option", { name: "Webhook" }).click();
+    await page.getByRole("textbox", { name: "Name" }).fill("hook");
+    await page.getByRole("textbox", { name: "Address" }).fill(`${web.url}/hook`);
+    await page.getByRole("textbox", { name: "Headers" }).fill("X-Word: {{ secrets.word }}");
+    await page.getByRole("textbox", { name: "Body" }).fill("{{ title }} (ü)");
+    await page.getByRole("textbox", { name: "Secrets for templates" }).fill("word=open sesame");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Edit hook" }).click();
+    await page.getByRole("textbox", { name: "Comment" }).fill("to the pager");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("to the pager").waitFor();
+
+    await page.getByRole("button", { name: "Send a test to hook" }).click();
+    await page.getByText("A test notification has been sent to hook.").waitFor();
+    web.answers.push({ status: 403 });
+    await page.getByRole("button", { name: "Send a test to hook" }).click();
+    await page.getByText("403").waitFor();
+    await page.getByRole("button", { name: "New matcher" }).click();
+    await page.getByRole("textbox", { name: "Name" }).fill("errors-only");
+    await page.getByRole("combobox", { name: "Send to" }).click();
+    await page.getByRole("option", { name: "hook" }).click();
+    await page.getByRole("combobox", { name: "Severities" }).click();
+    await page.getByRole("option", { name: "error" }).click();
+    await page.getByRole("textbox", { name: "Fields" }).fill("exact:type=verify");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("row", { name: /errors-only error; exact:type=verify hook/ }).waitFor();
+
+    const [request] = web.requests;
+    expect(request?.headers["x-word"]).to.equal("open sesame");
+    expect(request?.body).to.match(/^Test notification of .* \(ü\)$/);
+    expect(await page.getByRole("button", { name: "Remove mail-to-root" }).count()).to.equal(0);
   });
 
   it("keeps the settings of the server", async () => {

@@ -49,6 +49,7 @@ describe("web: every page", function () {
       remotes: "#/administration/remotes",
       traffic: "#/administration/traffic",
       certificates: "#/administration/certificates",
+      notifications: "#/administration/notifications",
       server: "#/administration/server",
       nowhere: "#/no/such/place",
     };

@@ -16,6 +16,9 @@ const TrafficTab = lazy(async () => ({ default: (await import("./traffic-tab.tsx
 const CertificateTab = lazy(async () => ({
   default: (await import("./certificate-tab.tsx")).CertificateTab,
 }));
+const NotificationsTab = lazy(async () => ({
+  default: (await import("./notifications-tab.tsx")).NotificationsTab,
+}));
 const ServerTab = lazy(async () => ({ default: (await import("./server-tab.tsx")).ServerTab }));
 
 /** A part of the administration, and what one of it takes to see it; nothing for what concerns everybody. */
@@ -31,6 +34,7 @@ const tabs: readonly TabPlace[] = [
   { name: "remotes", path: "/remote", anyOf: ["Remote.Audit", "Remote.Modify"] },
   { name: "traffic", path: "/", anyOf: ["Sys.Audit"] },
   { name: "certificates", path: "/system/certificates", anyOf: ["Sys.Audit", "Sys.Modify"] },
+  { name: "notifications", path: "/system/notifications", anyOf: ["Sys.Audit", "Sys.Modify"] },
   { name: "server", path: "/system/status", anyOf: ["Sys.Audit"] },
 ];
 
@@ -83,6 +87,8 @@ function panel(tab: keyof typeof words.tabs): ReactElement {
       return <TrafficTab />;
     case "certificates":
       return <CertificateTab />;
+    case "notifications":
+      return <NotificationsTab />;
     case "server":
       return <ServerTab />;
   }

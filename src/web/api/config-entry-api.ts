@@ -8,6 +8,11 @@ const idNames = {
   sync: "id",
   remote: "name",
   "traffic-control": "name",
+  "notifications/matchers": "name",
+  "notifications/endpoints/smtp": "name",
+  "notifications/endpoints/sendmail": "name",
+  "notifications/endpoints/gotify": "name",
+  "notifications/endpoints/webhook": "name",
 } as const;
 
 /** A kind of entries of the configuration: `/config/KIND`. */

@@ -6,6 +6,7 @@ export const accessWords = {
     remotes: "Remotes",
     traffic: "Traffic",
     certificates: "Certificate",
+    notifications: "Notifications",
     server: "Server",
   },
   tabsLabel: "Parts of the administration",
