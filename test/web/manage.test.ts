@@ -143,6 +143,19 @@ describe("web: what can be done", function () {
     expect(await page.getByRole("button", { name: "New prune job" }).count()).to.equal(0);
   });
 
+  it("takes a dialog away when one leaves the page by the back button", async () => {
+    await using open = await openPageAt("#/tasks");
+    const { page } = open;
+    await page.goto(`${world.url}#/datastore/store1/jobs`);
+    await page.getByRole("button", { name: "New prune job" }).click();
+    await page.getByRole("dialog").waitFor();
+
+    await page.goBack();
+
+    await page.getByRole("heading", { level: 1, name: "Tasks" }).waitFor();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  });
+
   it("can be used by keyboard alone: down the tree, into a snapshot, back", async () => {
     await using open = await openPageAt("#/datastore/store1/content");
     const { page } = open;

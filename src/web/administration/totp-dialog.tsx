@@ -60,6 +60,7 @@ export function TotpDialog({
         label={words.code}
         description={words.codeHint}
         inputMode="numeric"
+        data-autofocus
         autoComplete="one-time-code"
         maxLength={6}
         value={code}

@@ -3,7 +3,7 @@ import { useDisclosure } from "@mantine/hooks";
 import { type ReactElement, useEffect } from "react";
 
 import { AmberMark } from "../parts/amber-mark.tsx";
-import { DialogHost } from "../parts/dialog-host.tsx";
+import { DialogHost, leavePlace } from "../parts/dialog-host.tsx";
 import { Notices } from "../parts/notices.tsx";
 import { frameWords } from "../strings/frame-words.ts";
 import { hashTo, useHashRoute } from "./hash-route.ts";
@@ -19,6 +19,7 @@ export function AppFrame({ user }: { readonly user: string }): ReactElement {
   const place = route.path.join("/");
   useEffect(() => {
     navigation.close();
+    leavePlace();
     scrollTo(0, 0);
     // eslint-disable-next-line react-hooks/exhaustive-deps -- when the place changes, and only then
   }, [place]);

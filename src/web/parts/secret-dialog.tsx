@@ -17,7 +17,9 @@ export interface ShownSecret {
 
 /** Shows a secret after the dialog that asked for it has closed; only its button closes it. */
 export function showSecret(secret: ShownSecret): void {
-  setTimeout(() => showDialog((close) => <SecretDialog secret={secret} onClose={close} />));
+  setTimeout(() =>
+    showDialog((close) => <SecretDialog secret={secret} onClose={close} />, "until closed"),
+  );
 }
 
 function SecretDialog({

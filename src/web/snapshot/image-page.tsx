@@ -1,4 +1,4 @@
-import { Anchor, Button, Card, Group, Stack, Table, Text } from "@mantine/core";
+import { Anchor, Breadcrumbs, Button, Card, Group, Stack, Table, Text } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactElement } from "react";
@@ -40,14 +40,14 @@ export function ImagePage({
     <Stack>
       <Group justify="space-between" gap="sm">
         <div>
-          <Group gap={6}>
+          <Breadcrumbs separatorMargin={6} className="crumbs">
             <Anchor href={snapshotHash(place)} size="sm">
               {snapshotWords.archives}
             </Anchor>
             <Text size="sm" fw={600}>
               {shortName}
             </Text>
-          </Group>
+          </Breadcrumbs>
           <Text size="sm" c="dimmed">
             {size !== undefined && `${sizeText(size)}. `}
             {words.wholeHint}
