@@ -1,23 +1,13 @@
-import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { readdir } from "node:fs/promises";
-import { type IncomingMessage } from "node:http";
-import { Agent, request } from "node:https";
 import { expect } from "chai";
 
 import { type RouteDescription } from "../../src/server/http/route.ts";
 import { eventually } from "../support/eventually.ts";
+import { FuzzedServer, type Shot } from "../support/fuzzed-server.ts";
 import { hostileText, hostileValue, likelyValue } from "../support/hostile-values.ts";
 import { Chance } from "../support/mutator.ts";
-import {
-  rawCall,
-  type RawSession,
-  rawUpgrade,
-  type SessionAnswer,
-  upgradeHead,
-} from "../support/raw-client.ts";
-import { otherToken, startTestServer, type TestServer } from "../support/test-server.ts";
-import { chunkA, chunkQuery, plainBlob } from "../support/transcript.ts";
+import { type RawSession } from "../support/raw-client.ts";
+import { otherToken } from "../support/test-server.ts";
+import { chunkA, chunkQuery } from "../support/transcript.ts";
 
 const SEED = Number(process.env["AMBER_FUZZ_SEED"] ?? 20_261_125);
 const ROUNDS_PER_ROUTE = 24;
@@ -29,99 +19,26 @@ const PLAIN_STATUSES = new Set([200, 400, 401, 403, 404, 414, 501]);
 /** Routes that open a session or answer with it; fuzzed below. */
 const SESSION_PATHS = new Set(["/backup", "/reader"]);
 
-interface Shot {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Record<string, string>;
-  readonly body: Buffer | undefined;
-}
-
 describe(`fuzz/request-parsers (seed ${SEED})`, function () {
   this.timeout(240_000);
-  let server: TestServer;
-  let agent: Agent;
+  let fuzzed: FuzzedServer;
   let callers: readonly Readonly<Record<string, string>>[];
-  let time = 1_719_000_000;
-  let victimTime = 0;
 
   before(async () => {
-    server = await startTestServer();
-    agent = new Agent({ keepAlive: true, maxSockets: 4, rejectUnauthorized: false });
-    await backUp("victim");
-    victimTime = time;
-    const other = await otherToken(server, "DatastoreBackup");
+    fuzzed = await FuzzedServer.start();
+    const other = await otherToken(fuzzed.server, "DatastoreBackup");
     callers = [{}, other, { authorization: "PBSAPIToken=x@y!z:\u00ff" }];
   });
 
   after(async () => {
-    agent.destroy();
-    await server[Symbol.asyncDispose]();
+    await fuzzed[Symbol.asyncDispose]();
   });
-
-  async function shoot({ method, path, headers, body }: Shot): Promise<number> {
-    // Node frames a body of DELETE only by a stated length.
-    const framed = body ? { ...headers, "content-length": String(body.length) } : headers;
-    const address = { agent, host: "127.0.0.1", port: server.port };
-    const sent = request({ ...address, method, path, headers: framed });
-    sent.end(body);
-    const [answer] = (await once(sent, "response")) as [IncomingMessage];
-    answer.resume();
-    await once(answer, "close");
-    return answer.statusCode ?? 0;
-  }
-
-  async function open(id: string): Promise<RawSession> {
-    time += 1;
-    const path = `/api2/json/backup?store=store1&backup-type=vm&backup-id=${id}&backup-time=${time}`;
-    const { authorization, port } = server;
-    const head = upgradeHead(port, path, "proxmox-backup-protocol-v1", { authorization });
-    const result = await rawUpgrade(port, head);
-    if (!("session" in result)) throw new Error(result.refusal.text);
-    return result.session;
-  }
-
-  /** Makes a whole snapshot of one chunk, to be found unharmed afterwards. */
-  async function backUp(id: string): Promise<void> {
-    const session = await open(id);
-    const must = async (answer: Promise<SessionAnswer>): Promise<string> => {
-      const { status, text } = await answer;
-      if (status !== 200) throw new Error(text);
-      return text;
-    };
-    const made = await must(session.call("POST /dynamic_index?archive-name=root.pxar.didx"));
-    const { data: wid } = JSON.parse(made) as { data: number };
-    await must(session.call(`POST /dynamic_chunk?${chunkQuery(chunkA, wid)}`, chunkA.blob));
-    const size = chunkA.plain.length;
-    const lists = { "digest-list": [chunkA.digest], "offset-list": [0] };
-    await must(session.json("PUT /dynamic_index", { wid, ...lists }));
-    const end = Buffer.alloc(8);
-    end.writeBigUInt64LE(BigInt(size));
-    const csum = createHash("sha256").update(end).update(chunkA.digest, "hex").digest("hex");
-    const sums = `chunk-count=1&size=${size}&csum=${csum}`;
-    await must(session.call(`POST /dynamic_close?wid=${wid}&${sums}`));
-    const files = [{ filename: "root.pxar.didx", "crypt-mode": "none", size, csum }];
-    const head = { "backup-type": "vm", "backup-id": id, "backup-time": time };
-    const manifest = plainBlob(
-      Buffer.from(JSON.stringify({ ...head, files, unprotected: {}, signature: null })),
-    );
-    const named = `file-name=index.json.blob&encoded-size=${manifest.length}`;
-    await must(session.call(`POST /blob?${named}`, manifest));
-    await must(session.call("POST /finish"));
-    await session.close();
-  }
-
-  async function contentOfVictim(): Promise<string> {
-    const query = `backup-type=vm&backup-id=victim&backup-time=${victimTime}&file-name=root.pxar.didx`;
-    const path = `/api2/json/admin/datastore/store1/download-decoded?${query}`;
-    const { authorization } = server;
-    const answer = await rawCall(server.port, `GET ${path}`, { headers: { authorization } });
-    return createHash("sha256").update(answer.body).digest("hex");
-  }
 
   it("answers every hostile request to every route with a refusal that names it, never with a failure", async () => {
     const chance = new Chance(SEED);
     const failures: string[] = [];
     const statuses = new Map<number, number>();
+    const { server } = fuzzed;
     for (const route of server.routes) {
       if (SESSION_PATHS.has(route.path)) continue;
       for (let round = 0; round < ROUNDS_PER_ROUTE; round++) {
@@ -130,9 +47,13 @@ describe(`fuzz/request-parsers (seed ${SEED})`, function () {
         const caller = isAdmin ? { authorization } : chance.pick(callers);
         const shot = makeShot(chance, route, caller);
         // A connection that the server ended after a refusal may be chosen once more by the agent.
-        const status = await shoot(shot)
-          .catch(async () => await shoot(shot))
-          .catch((error: unknown) => String(error));
+        const status = await fuzzed
+          .shoot(shot)
+          .catch(async () => await fuzzed.shoot(shot))
+          .then(
+            (answer) => answer.status,
+            (error: unknown) => String(error),
+          );
         if (typeof status === "number") statuses.set(status, (statuses.get(status) ?? 0) + 1);
         // Whoever sends on after a refusal of its length may not get to read it.
         const isCutOff = typeof status === "string" && (shot.body?.length ?? 0) > 500_000;
@@ -147,13 +68,13 @@ describe(`fuzz/request-parsers (seed ${SEED})`, function () {
     expect(failures.join("\n")).to.equal("");
     expect(server.routes.length).to.be.greaterThan(40);
     expect([...statuses.keys()]).to.include.members([200, 400, 401, 403]);
-    expect(await contentOfVictim()).to.equal(chunkA.digest);
+    expect(await fuzzed.damage()).to.deep.equal([]);
   });
 
   it("answers or ends every hostile request inside a session, and keeps nothing of it", async () => {
     const chance = new Chance(SEED + 1);
     for (let round = 0; round < 6; round++) {
-      const session = await open(`fuzz-${round}`);
+      const session = await fuzzed.openBackup(`fuzz-${round}`);
       const opened = await session.call("POST /dynamic_index?archive-name=root.pxar.didx");
       const { data: wid } = JSON.parse(opened.text) as { data: number };
       const answers: Promise<unknown>[] = [];
@@ -177,21 +98,28 @@ describe(`fuzz/request-parsers (seed ${SEED})`, function () {
       await session.close();
     }
 
-    await eventually(async () => (await snapshotsOf("vm")).length === 1);
-    expect(await contentOfVictim()).to.equal(chunkA.digest);
-    expect((await rawCall(server.port, "GET /api2/json/ping")).status).to.equal(200);
+    await eventually(async () => (await fuzzed.snapshotsOf("vm")).length === 1);
+    expect(await fuzzed.damage()).to.deep.equal([]);
   });
 
-  async function snapshotsOf(type: string): Promise<readonly string[]> {
-    const groups = await readdir(`${server.storePath}/${type}`).catch(() => []);
-    const found = await Promise.all(
-      groups.map(async (id) => {
-        const names = await readdir(`${server.storePath}/${type}/${id}`);
-        return names.filter((name) => name.endsWith("Z")).map((name) => `${id}/${name}`);
-      }),
-    );
-    return found.flat();
-  }
+  it("answers or ends every hostile request of a reader, and gives it nothing but what it may have", async () => {
+    const chance = new Chance(SEED + 2);
+    const given = new Set<string>();
+    for (let round = 0; round < 3; round++) {
+      const session = await fuzzed.openReader();
+      for (let i = 0; i < 60 && !session.http2.destroyed; i++) {
+        const line = hostileReading(chance);
+        const answer = await session.call(line).catch(() => undefined);
+        if (answer?.status === 200) given.add(line.split("?")[0] ?? "");
+        else if (answer) expect(answer.status, line).to.be.oneOf([400, 403, 404]);
+      }
+      await session.close();
+    }
+
+    // A chunk of the victim is not given before its index was read, which no hostile name is.
+    expect([...given]).to.deep.equal([]);
+    expect(await fuzzed.damage()).to.deep.equal([]);
+  });
 });
 
 const paths = [
@@ -267,6 +195,18 @@ function textOf(value: unknown): string {
 /** Half a surrogate pair cannot be escaped; it goes as its own escape would. */
 function escaped(text: string): string {
   return encodeURIComponent(Buffer.from(text).toString());
+}
+
+const readings = ["GET /download", "GET /chunk", "POST /speedtest", "GET /nothing", "PUT /chunk"];
+
+/** One request of a reader: any name, any digest. */
+function hostileReading(chance: Chance): string {
+  const chosen: Record<string, unknown> = {};
+  for (const name of ["file-name", "digest", "size"]) {
+    if (chance.below(4) > 0) chosen[name] = hostileValue(chance);
+  }
+  if (chance.below(4) === 0) chosen["digest"] = chunkA.digest;
+  return `${chance.pick(readings)}?${query(chosen)}`;
 }
 
 /** A request to a route: some parameters likely, some hostile, in query, form or JSON, or a broken body. */

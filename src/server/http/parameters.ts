@@ -88,6 +88,13 @@ function coerceAll(
       problems.set(name, "parameter is missing and it is not optional.");
     }
   }
+  for (const [name, given] of Object.entries(value)) {
+    // Beyond it a number is not what was sent, whatever the schema says.
+    if (!Number.isInteger(given) || Number.isSafeInteger(given)) continue;
+    const bound = Number(given) > 0 ? "maximum" : "minimum";
+    const limit = Number(given) > 0 ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER;
+    problems.set(name, `value must have a ${bound} value of ${limit} (got ${String(given)})`);
+  }
   return value;
 }
 

@@ -64,6 +64,18 @@ describe("server/http/parameters", () => {
     );
   });
 
+  it("refuses integers that a number cannot hold, where the schema has no bound", () => {
+    const unbounded = parameterCheck(Type.Object({ keep: Type.Integer() }));
+    for (const values of [{ keep: 2 ** 60 }, { keep: 1e308 }]) {
+      const refused = thrown(() => unbounded.verify({ texts: {}, values })) as ApiError;
+      expect(refused.message).to.include(
+        "'keep': value must have a maximum value of 9007199254740991",
+      );
+    }
+    const small = thrown(() => unbounded.verify({ texts: { keep: "-9007199254740993" } }));
+    expect((small as ApiError).message).to.include("minimum value of -9007199254740991");
+  });
+
   it("names several bad parameters on a line each", () => {
     expect(refusal({ extra: 1 })).to.equal(
       "parameter verification failed:\n" +
