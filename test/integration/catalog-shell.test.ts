@@ -6,7 +6,7 @@ import { expect } from "chai";
 
 import { amberProgram, type ServerProcess } from "../support/amber-program.ts";
 import { type GenuineStoreServer, startOnGenuineStore } from "../support/genuine-store-server.ts";
-import { fixtures } from "../support/recording.ts";
+import { fixtures } from "../support/fixtures.ts";
 import { skipBecause } from "../support/skip-because.ts";
 
 const KEY = join(fixtures, "crypt/known-key-none.json");

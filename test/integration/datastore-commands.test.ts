@@ -24,7 +24,7 @@ import {
   startServerProcess,
 } from "../support/amber-program.ts";
 import { knownKey } from "../support/known-key.ts";
-import { fixtures } from "../support/recording.ts";
+import { fixtures } from "../support/fixtures.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 const KEY = join(fixtures, "crypt/known-key-none.json");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { amberProgram, runAmber, whyNoMount } from "../support/amber-program.ts";
-import { fixtures } from "../support/recording.ts";
+import { fixtures } from "../support/fixtures.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { skipBecause } from "../support/skip-because.ts";
 

@@ -14,8 +14,8 @@ import { expect } from "chai";
 
 import { runAmber, type ServerProcess } from "../support/amber-program.ts";
 import { type GenuineStoreServer, startOnGenuineStore } from "../support/genuine-store-server.ts";
+import { fixtures } from "../support/fixtures.ts";
 import { seededBytes } from "../support/odd-tree.ts";
-import { fixtures } from "../support/recording.ts";
 
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })

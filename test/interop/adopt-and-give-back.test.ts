@@ -14,7 +14,7 @@ import {
   seenBelow,
 } from "../support/adopted-datastore.ts";
 import { rawCall } from "../support/raw-client.ts";
-import { fixtures } from "../support/recording.ts";
+import { fixtures } from "../support/fixtures.ts";
 
 const KEY = join(fixtures, "crypt/known-key-none.json");
 

@@ -7,7 +7,7 @@ import { expect } from "chai";
 
 import { added, AdoptedDatastore, changed, outOfPlace } from "../support/adopted-datastore.ts";
 import { runAmber } from "../support/amber-program.ts";
-import { fixtures } from "../support/recording.ts";
+import { fixtures } from "../support/fixtures.ts";
 import { skipBecause } from "../support/skip-because.ts";
 
 /** One entry of a tree that the genuine client restored. */

@@ -6,7 +6,8 @@ import { expect } from "chai";
 
 import { amberProgram, runAmber, startServerProcess } from "../support/amber-program.ts";
 import { startRecordedServer } from "../support/recorded-server.ts";
-import { fixtures, recordedOutput } from "../support/recording.ts";
+import { fixtures } from "../support/fixtures.ts";
+import { recordedOutput } from "../support/recording.ts";
 import { runAgainst } from "../support/run-against.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { skipBecause } from "../support/skip-because.ts";

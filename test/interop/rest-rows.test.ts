@@ -7,7 +7,7 @@ import { type TSchema } from "typebox";
 import { type Permission } from "../../src/server/http/permission.ts";
 import { type RouteDescription } from "../../src/server/http/route.ts";
 import { rawCall } from "../support/raw-client.ts";
-import { fixtures } from "../support/recording.ts";
+import { fixtures } from "../support/fixtures.ts";
 import { startTestServer, type TestServer } from "../support/test-server.ts";
 
 interface ParameterFact {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { amberProgram } from "./amber-program.ts";
-import { fixtures } from "./recording.ts";
+import { fixtures } from "./fixtures.ts";
 import { runAgainst } from "./run-against.ts";
 import { tempDir } from "./temp-dir.ts";
 import { startTestServer, type TestServer } from "./test-server.ts";

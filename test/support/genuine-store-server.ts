@@ -2,7 +2,7 @@ import { cpSync } from "node:fs";
 import { join } from "node:path";
 
 import { type ServerProcess, startServerProcess } from "./amber-program.ts";
-import { fixtures } from "./recording.ts";
+import { fixtures } from "./fixtures.ts";
 import { tempDir } from "./temp-dir.ts";
 
 /** A server process with a copy of a genuine server's datastore, in a folder that goes with it. */

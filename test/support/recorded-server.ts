@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { type ServerHttp2Stream } from "node:http2";
 import { join } from "node:path";
 import { type TLSSocket } from "node:tls";
@@ -6,15 +6,14 @@ import { type TLSSocket } from "node:tls";
 import { timeText } from "../../src/format/snapshot/time-text.ts";
 import { startFakeServer } from "./fake-backup-server.ts";
 import { longBody } from "./recorded-bodies.ts";
+import { type Body, recordedStore, snapshotFolder, storedFile } from "./recorded-events.ts";
 import {
   addAppend,
   type Appends,
-  type Body,
   contentOf,
   differentAppends,
   digestOf,
   type Exchange,
-  fixtures,
   keyOf,
   readRecording,
   sessionKey,
@@ -218,22 +217,10 @@ function sessionAnswer(exchange: Exchange, folder: string): Buffer {
 /** A file of the previous snapshot; of one that was removed before the store was kept, a manifest without files. */
 function previousFile(target: string, group: string, timeSec: number): Buffer {
   const folder = join(group, timeText(timeSec));
-  if (existsSync(join(fixtures, "datastore-real/store", folder))) return storedFile(target, folder);
+  if (existsSync(join(recordedStore, folder))) return storedFile(target, folder);
   const [type, id] = group.split("/").slice(-2);
   const members = { "backup-type": type, "backup-id": id, "backup-time": timeSec, files: [] };
   return plainBlob(Buffer.from(JSON.stringify({ ...members, unprotected: {}, signature: null })));
-}
-
-/** What a request for a chunk or a file of a snapshot asks for. */
-function storedFile(target: string, folder: string): Buffer {
-  const query = new URLSearchParams(target.slice(target.indexOf("?")));
-  const digest = query.get("digest");
-  const store = join(fixtures, "datastore-real/store");
-  return readFileSync(
-    digest === null
-      ? join(store, folder, query.get("file-name") ?? query.get("archive-name") ?? "")
-      : join(store, ".chunks", digest.slice(0, 4), digest),
-  );
 }
 
 /** What a session has done so far. */
@@ -279,17 +266,6 @@ function outOfOrder(
   }
   if (path === "/finish" && known.opened !== known.closed) return "an index is still open";
   return body.length === 0 && path === "/blob" ? "it has no content" : undefined;
-}
-
-function snapshotFolder(target: string): string {
-  const query = new URLSearchParams(target.slice(target.indexOf("?")));
-  const namespace = (query.get("ns") ?? "").split("/").filter((part) => part !== "");
-  return join(
-    ...namespace.map((part) => `ns/${part}`),
-    query.get("backup-type") ?? "",
-    query.get("backup-id") ?? "",
-    timeText(Number(query.get("backup-time"))),
-  );
 }
 
 /** A chunk that was uploaded in this session, or is in an index of the previous backup that was downloaded. */

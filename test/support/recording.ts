@@ -1,25 +1,8 @@
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
-/** Where the recordings are, and the datastore they were made with. */
-export const fixtures = resolve(import.meta.dirname, "../../fixtures");
-
-export interface Body {
-  readonly len: number;
-  readonly text?: string;
-  readonly hex?: string;
-}
-
-interface Event {
-  readonly conn: number;
-  readonly from?: "client" | "server";
-  readonly proto?: "http/1.1" | "h2";
-  readonly first_line?: string;
-  readonly headers?: readonly (readonly [string, string])[];
-  readonly body?: Body | null;
-  readonly stream?: number;
-  readonly data?: Body;
-}
+import { fixtures } from "./fixtures.ts";
+import { type Body, recordedEvents } from "./recorded-events.ts";
 
 /** One recorded request with its answer. */
 export interface Exchange {
@@ -48,15 +31,11 @@ export function readRecording(name: string): {
   readonly upgrades: Exchange[];
   readonly sessions: Exchange[][];
 } {
-  const events = readFileSync(join(fixtures, `protocol/${name}.jsonl`), "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Event);
   const calls: Exchange[] = [];
   const upgrades: Exchange[] = [];
   const open = new Map<number, Exchange>();
   const sessions = new Map<number, Map<number, Exchange>>();
-  for (const event of events) {
+  for (const event of recordedEvents(name)) {
     const { conn, from, proto, headers = [] } = event;
     if (proto === "http/1.1" && from === "client") {
       const [method = "", target = ""] = (event.first_line ?? "").split(" ");

@@ -1,42 +1,17 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 
 import { eventually } from "./eventually.ts";
 import { normalAnswer } from "./normal-answer.ts";
 import { rawCall, rawConnect, RawSession, readAnswer, type SessionAnswer } from "./raw-client.ts";
-
-interface Body {
-  readonly len: number;
-  readonly text?: string;
-  readonly hex?: string;
-  readonly sha256?: string;
-}
-
-/** One line of a recording. */
-export interface RecordedEvent {
-  readonly conn: number;
-  readonly from?: "client" | "server";
-  readonly proto?: "http/1.1" | "h2";
-  readonly first_line?: string;
-  readonly headers?: readonly (readonly [string, string])[];
-  readonly body?: Body | null;
-  readonly frame?: string;
-  readonly stream?: number;
-  readonly flags?: readonly string[];
-  readonly data?: Body;
-}
-
-const fixtures = fileURLToPath(new URL("../../fixtures/", import.meta.url));
-
-/** The events of a recording, in the order in which they were seen. */
-export async function readRecording(name: string): Promise<readonly RecordedEvent[]> {
-  const text = await readFile(join(fixtures, `protocol/${name}.jsonl`), "utf8");
-  const lines = text.split("\n").filter((line) => line !== "");
-  return lines.map((line) => JSON.parse(line) as RecordedEvent);
-}
+import {
+  type Body,
+  queryOf,
+  type RecordedEvent,
+  recordedEvents,
+  snapshotFolder,
+  storedFile,
+} from "./recorded-events.ts";
 
 /**
  * Plays the client's side of a recording against a server on `port`, and holds its answers against the recorded ones.
@@ -50,7 +25,7 @@ export async function replayRecording(
   const context: Context = { port, changes, ticket: "", csrf: "", upids: new Map() };
   const connections = new Map<number, Replay>();
   try {
-    for (const event of await readRecording(name)) {
+    for (const event of recordedEvents(name)) {
       let replay = connections.get(event.conn);
       if (!replay) connections.set(event.conn, (replay = new Replay(context)));
       await replay.step(event);
@@ -92,7 +67,7 @@ class Replay {
   async step(event: RecordedEvent): Promise<void> {
     if (event.proto === "http/1.1" && event.from === "client") await this.#send(event);
     if (event.proto === "http/1.1" && event.from === "server") await this.#compare(event);
-    if (event.proto === "h2" && event.from === "client") await this.#request(event);
+    if (event.proto === "h2" && event.from === "client") this.#request(event);
     if (event.proto === "h2" && event.from === "server") await this.#answer(event);
   }
 
@@ -165,13 +140,8 @@ class Replay {
     return text;
   }
 
-  async #request({
-    frame,
-    stream = 0,
-    flags = [],
-    headers = [],
-    data,
-  }: RecordedEvent): Promise<void> {
+  #request(event: RecordedEvent): void {
+    const { frame, stream = 0, flags = [], headers = [], data } = event;
     if (frame === "HeadersFrame") {
       this.#requests.set(stream, { headers: Object.fromEntries(headers), parts: [] });
     }
@@ -182,9 +152,7 @@ class Replay {
     let path = (request.headers[":path"] ?? "").replace(/\bwid=([0-9]+)/, (_, wid: string) => {
       return `wid=${this.#wids.get(Number(wid)) ?? wid}`;
     });
-    const parts = await Promise.all(
-      request.parts.map(async (part) => await bytesOf(part, path, this.#folder)),
-    );
+    const parts = request.parts.map((part) => bytesOf(part, path, this.#folder));
     let body = request.parts.length === 0 ? undefined : Buffer.concat(parts);
     if (body && path.includes("encoded-size=")) {
       path = path.replace(/encoded-size=[0-9]+/, `encoded-size=${body.length}`);
@@ -203,13 +171,8 @@ class Replay {
     );
   }
 
-  async #answer({
-    frame,
-    stream = 0,
-    flags = [],
-    headers = [],
-    data,
-  }: RecordedEvent): Promise<void> {
+  async #answer(event: RecordedEvent): Promise<void> {
+    const { frame, stream = 0, flags = [], headers = [], data } = event;
     if (frame === "HeadersFrame") {
       const map = new Map(headers);
       this.#wanted.set(stream, {
@@ -251,17 +214,10 @@ class Replay {
  * Long bodies are not in the recording. Those of chunks and blobs are in the datastore it was made with, sometimes in
  * another form (another initialisation vector, a manifest with counters), which serves as well.
  */
-async function bytesOf(body: Body, path: string, folder: string): Promise<Buffer> {
+function bytesOf(body: Body, path: string, folder: string): Buffer {
   if (body.text !== undefined) return Buffer.from(body.text);
   if (body.hex !== undefined) return Buffer.from(body.hex, "hex");
-  if (path === "/speedtest") return numbers(body.len);
-  const query = new URLSearchParams(path.slice(path.indexOf("?")));
-  const digest = query.get("digest") ?? "";
-  const name = query.get("file-name");
-  const store = join(fixtures, "datastore-real/store");
-  return await readFile(
-    name === null ? join(store, ".chunks", digest.slice(0, 4), digest) : join(store, folder, name),
-  );
+  return path === "/speedtest" ? numbers(body.len) : storedFile(path, folder);
 }
 
 /** Takes the framing of a chunked body off. */
@@ -279,7 +235,7 @@ function withoutChunks(text: string): string {
 
 /** What the official client checks of a page of a task's log before it shows it (spec rest-api.md §9.3). */
 function expectLogPage(text: string, path: string): void {
-  const query = new URLSearchParams(path.slice(path.indexOf("?")));
+  const query = queryOf(path);
   const page = JSON.parse(text) as {
     active: boolean;
     total: number;
@@ -298,19 +254,6 @@ function expectLogPage(text: string, path: string): void {
 /** What the official client measures its connection with: numbers of four bytes, counted up. */
 function numbers(size: number): Buffer {
   return Buffer.from(Uint32Array.from({ length: size / 4 }, (_, i) => i).buffer);
-}
-
-/** Folder of the snapshot that an upgrade request names. */
-function snapshotFolder(requestLine: string): string {
-  const query = new URLSearchParams(/\?(\S+)/.exec(requestLine)?.[1]);
-  const time = new Date(Number(query.get("backup-time")) * 1000).toISOString();
-  const namespace = (query.get("ns") ?? "").split("/").filter((part) => part !== "");
-  return join(
-    ...namespace.map((part) => `ns/${part}`),
-    query.get("backup-type") ?? "",
-    query.get("backup-id") ?? "",
-    time.replace(".000", ""),
-  );
 }
 
 /** The way the official client writes a UPID into a path: everything but letters and digits is escaped. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 
-import { fixtures } from "./recording.ts";
+import { fixtures } from "./fixtures.ts";
 
 /** Runs the program in the C locale, as the recordings were made, and gathers both outputs. */
 export async function runAgainst(

@@ -1,0 +1,4 @@
+import { resolve } from "node:path";
+
+/** Where bytes and recordings of the genuine programs are. */
+export const fixtures = resolve(import.meta.dirname, "../../fixtures");
