@@ -8,6 +8,8 @@ need() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
 need fusermount3 fuse3
 need qemu-system-x86_64 qemu-system-x86
 need qemu-img qemu-utils
+need virsh libvirt-clients
+[ -x /usr/sbin/libvirtd ] || packages+=(libvirt-daemon libvirt-daemon-driver-qemu)
 need getfattr attr
 need getfacl acl
 need rsync rsync

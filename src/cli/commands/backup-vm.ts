@@ -21,6 +21,7 @@ export function registerBackupVmCommand(program: Command): void {
     .description("back up all disks of a running QEMU guest at one point in time")
     .option("--qmp <socket>", "the guest's monitor (QMP), a Unix socket")
     .option("--pid <number>", "QEMU's process, whose arguments name its monitor")
+    .option("--libvirt <domain>", "domain of libvirt, through virsh")
     .option(
       "--backup-id <id>",
       "id of the group, such as 100; default is the guest's number in PVE",
@@ -44,12 +45,17 @@ export function registerBackupVmCommand(program: Command): void {
     const run = async (signal: AbortSignal): Promise<ExitCode> => {
       const { prepareVmBackup, runBackupVm } = await import("../vm/run-backup-vm.ts");
       const prepared = await prepareVmBackup(options, signal);
-      const namespace = await chooseNamespace(options);
-      const rateLimit = await chooseRateLimit(options, signal);
-      const { outputFormat } = options;
-      return await withServer(options, async (server) => {
-        return await runBackupVm(prepared, { server, namespace, rateLimit, outputFormat, signal });
-      });
+      try {
+        const namespace = await chooseNamespace(options);
+        const rateLimit = await chooseRateLimit(options, signal);
+        const { outputFormat } = options;
+        return await withServer(options, async (server) => {
+          const how = { server, namespace, rateLimit, outputFormat, signal };
+          return await runBackupVm(prepared, how);
+        });
+      } finally {
+        await prepared.release();
+      }
     };
     await runCommand(run, { whenOutputCloses: "go-on" });
   });

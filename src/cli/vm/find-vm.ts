@@ -1,11 +1,14 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 
+import { libvirtUuid, libvirtXml, openLibvirtMonitor } from "../../client/vm/libvirt-monitor.ts";
 import { VmError } from "../../client/vm/vm-error.ts";
 import {
   agentOf,
   monitorsOf,
   processAtSocket,
+  processOfUuid,
+  uidOf,
   vmProcess,
   type VmProcess,
 } from "../../client/vm/vm-process.ts";
@@ -16,6 +19,8 @@ import { wholeNumber } from "../whole-number.ts";
 export interface VmChoice {
   readonly qmp?: string;
   readonly pid?: string;
+  /** Domain of libvirt. */
+  readonly libvirt?: string;
   /** Socket of the agent; `false` when it is not to be used. */
   readonly agent?: string | false;
 }
@@ -30,6 +35,10 @@ export interface ChosenVm {
   readonly agentPath: string | undefined;
   /** What QEMU was started to do when the guest has shut down. */
   readonly shutdownAction: "poweroff" | "pause";
+  /** The XML of its domain, when it is libvirt's. */
+  readonly libvirtXml: string | undefined;
+  /** Lets go of the monitor, where one was made. */
+  readonly release: () => Promise<void>;
 }
 
 /** Highest number of a process that Linux gives. */
@@ -38,22 +47,52 @@ const PID_MAX = 4_194_304;
 /**
  * Finds the monitor, process and agent of a guest.
  *
- * @throws {CliError} `CLI_USAGE` unless exactly one of `--qmp` and `--pid` is given; {@link VmError} `VM_NOT_FOUND`.
+ * @throws {CliError} `CLI_USAGE` unless exactly one of `--qmp`, `--pid` and `--libvirt` is given; {@link VmError} `VM_NOT_FOUND`.
  */
-export async function findVm({ qmp, pid, agent }: VmChoice): Promise<ChosenVm> {
-  if ((qmp === undefined) === (pid === undefined)) {
-    throw new CliError("CLI_USAGE", "Cannot choose a virtual machine: give --qmp or --pid");
+export async function findVm({ qmp, pid, libvirt, agent }: VmChoice): Promise<ChosenVm> {
+  if ([qmp, pid, libvirt].filter((given) => given !== undefined).length !== 1) {
+    const hint = "give one of --qmp, --pid and --libvirt";
+    throw new CliError("CLI_USAGE", `Cannot choose a virtual machine: ${hint}`);
   }
-  const { qmpPath, process } =
-    pid === undefined ? await findBySocket(resolve(qmp ?? "")) : await findByPid(pid);
-  const commandLine = process?.commandLine ?? [];
-  const found = agent === false ? undefined : (agent ?? agentOf(commandLine));
+  const found = await find({ qmp, pid, libvirt });
+  const commandLine = found.process?.commandLine ?? [];
+  const agentPath = agent === false ? undefined : (agent ?? agentOf(commandLine));
   return {
-    qmpPath,
-    process,
-    agentPath: found === undefined ? undefined : resolve(found),
+    libvirtXml: undefined,
+    release: async () => {
+      // There is nothing to let go of.
+    },
+    ...found,
+    agentPath: agentPath === undefined ? undefined : resolve(agentPath),
     shutdownAction: commandLine.includes("-no-shutdown") ? "pause" : "poweroff",
   };
+}
+
+type FoundVm = Pick<ChosenVm, "qmpPath" | "process"> &
+  Partial<Pick<ChosenVm, "libvirtXml" | "release">>;
+
+async function find({
+  qmp,
+  pid,
+  libvirt,
+}: Record<"qmp" | "pid" | "libvirt", string | undefined>): Promise<FoundVm> {
+  if (libvirt !== undefined) return await findByDomain(libvirt);
+  return pid === undefined ? await findBySocket(resolve(qmp ?? "")) : await findByPid(pid);
+}
+
+async function findByDomain(domain: string): Promise<FoundVm> {
+  const process = await processOfUuid(await libvirtUuid(domain));
+  const uid = process && (await uidOf(process));
+  if (uid === undefined) {
+    const detail = "the domain does not run on this machine";
+    throw new VmError("VM_NOT_FOUND", `find the virtual machine "${domain}"`, { detail });
+  }
+  const xml = await libvirtXml(domain);
+  const monitor = await openLibvirtMonitor(domain, uid);
+  const release = async (): Promise<void> => {
+    await monitor[Symbol.asyncDispose]();
+  };
+  return { qmpPath: monitor.path, process, libvirtXml: xml, release };
 }
 
 async function findBySocket(path: string): Promise<Pick<ChosenVm, "qmpPath" | "process">> {

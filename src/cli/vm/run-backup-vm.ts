@@ -15,7 +15,7 @@ import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { parseBackupId } from "../../format/snapshot/snapshot-id.ts";
 import { BackupReport } from "../backup-report.ts";
 import { codecThreadCount } from "../backup-tools.ts";
-import { chooseBackupCrypt } from "../choose-crypt.ts";
+import { type BackupCrypt, chooseBackupCrypt } from "../choose-crypt.ts";
 import { CliError } from "../cli-error.ts";
 import { type ConnectionOptions, type NamespaceOption } from "../connection-options.ts";
 import { type CryptOptions } from "../crypt-options.ts";
@@ -24,7 +24,7 @@ import { wrappedKeyOf } from "../prepare-backup.ts";
 import { type ExitCode, exitCodes } from "../run-command.ts";
 import { type RateOptions } from "../transfer-options.ts";
 import { wholeNumber } from "../whole-number.ts";
-import { findVm, type VmChoice } from "./find-vm.ts";
+import { type ChosenVm, findVm, type VmChoice } from "./find-vm.ts";
 
 /** Everything `amber backup-vm` can be told. */
 export interface BackupVmOptions
@@ -49,6 +49,8 @@ export interface BackupVmOptions
 export interface PreparedVmBackup extends Omit<VmBackupPlan, "server" | "namespace" | "rateLimit"> {
   /** What is said about the keys that are used. */
   readonly notices: readonly string[];
+  /** To be called in the end. */
+  readonly release: () => Promise<void>;
 }
 
 /** Longest wait for an answer of the monitor. */
@@ -69,11 +71,29 @@ export async function prepareVmBackup(
   options: BackupVmOptions,
   signal: AbortSignal,
 ): Promise<PreparedVmBackup> {
-  const vm = await findVm(options);
+  if (options.libvirt !== undefined && options.mode === "stop") {
+    const hint =
+      "libvirt ends QEMU when the guest has shut down; shut it down and back up its disks";
+    throw new CliError("CLI_USAGE", `Cannot use --mode stop with --libvirt: ${hint}`);
+  }
   const crypt = await chooseBackupCrypt(options);
+  const vm = await findVm(options);
+  try {
+    return await prepareFor(vm, crypt, { options, signal });
+  } catch (error) {
+    await vm.release();
+    throw error;
+  }
+}
+
+async function prepareFor(
+  vm: ChosenVm,
+  crypt: BackupCrypt,
+  { options, signal }: { readonly options: BackupVmOptions; readonly signal: AbortSignal },
+): Promise<PreparedVmBackup> {
   const id = options.backupId ?? pveIdOf(vm.process?.commandLine ?? []);
   if (id === undefined) throw new CliError("CLI_USAGE", "Cannot name the backup: give --backup-id");
-  const { process, ...where } = vm;
+  const { process, libvirtXml, ...where } = vm;
   return {
     ...where,
     notices: crypt.notices,
@@ -92,6 +112,7 @@ export async function prepareVmBackup(
     excludedDisks: new Set(options.excludeDisk),
     configuration: await readVmConfiguration(process, {
       file: options.config === undefined ? undefined : resolve(options.config),
+      libvirtXml,
       pveFolder: PVE_FOLDER,
       signal,
     }),

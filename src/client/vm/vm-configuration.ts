@@ -12,25 +12,32 @@ export interface VmConfigurationFile {
 
 const PVE_CONFIGURATION = archiveNameOf("qemu-server.conf");
 const PVE_FIREWALL = archiveNameOf("fw.conf");
+const LIBVIRT_DOMAIN = archiveNameOf("libvirt-domain.conf");
 const COMMAND_LINE = archiveNameOf("qemu-command-line.conf");
 
 /**
- * What a guest is made of: the file that the user names, else what PVE has of it, else QEMU's command line, an argument a line.
+ * What a guest is made of: the file that the user names, else what libvirt or PVE has of it, else QEMU's command line, an
+ * argument a line.
  *
- * @param pveFolder Where PVE keeps its configuration, `/etc/pve`.
+ * @param options.libvirtXml The XML of its domain, when it is libvirt's.
+ * @param options.pveFolder Where PVE keeps its configuration, `/etc/pve`.
  * @throws {SourceError} `SOURCE_UNREADABLE` for the file that the user names.
  */
 export async function readVmConfiguration(
   vm: VmProcess | undefined,
   options: {
     readonly file: string | undefined;
+    readonly libvirtXml: string | undefined;
     readonly pveFolder: string;
     readonly signal: AbortSignal;
   },
 ): Promise<readonly VmConfigurationFile[]> {
-  const { file, pveFolder, signal } = options;
+  const { file, libvirtXml, pveFolder, signal } = options;
   if (file !== undefined) {
     return [{ name: PVE_CONFIGURATION, content: await readSmallFile(file, signal) }];
+  }
+  if (libvirtXml !== undefined) {
+    return [{ name: LIBVIRT_DOMAIN, content: Buffer.from(libvirtXml) }];
   }
   if (!vm) return [];
   const id = pveIdOf(vm.commandLine);

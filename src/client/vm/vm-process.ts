@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink, realpath } from "node:fs/promises";
+import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 
 /** A running QEMU, as far as the system tells. */
@@ -40,6 +40,20 @@ export async function processAtSocket(path: string): Promise<VmProcess | undefin
     }
   }
   return undefined;
+}
+
+/** The QEMU that was started with this UUID, as libvirt does; `undefined` when there is none, or it may not be looked at. */
+export async function processOfUuid(uuid: string): Promise<VmProcess | undefined> {
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const found = await vmProcess(Number(pid));
+    if (found && optionValues(found.commandLine, "uuid").includes(uuid)) return found;
+  }
+  return undefined;
+}
+
+/** User that a process runs as; `undefined` when it has ended. */
+export async function uidOf({ pid }: VmProcess): Promise<number | undefined> {
+  return (await stat(`/proc/${pid}`).catch(() => undefined))?.uid;
 }
 
 /** Sockets whose file is called so: what `/proc/PID/fd` calls them, and the path they were bound to. */

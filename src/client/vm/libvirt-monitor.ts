@@ -1,0 +1,119 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chown, mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+import { type Json, type JsonObject } from "../../format/manifest/canonical-json.ts";
+import { isJsonObject, parseJson } from "../../format/manifest/parse-json.ts";
+import { runTool } from "./run-tool.ts";
+
+/** What `virsh qemu-monitor-event --loop` prints. */
+const EVENT =
+  /^event (?<name>\S+) at (?<seconds>\d+)\.(?<micros>\d+) for domain '.*?': (?<data>.*)$/;
+
+/** Longest answer in bytes; ours, that of QEMU's schema is below 1 MiB. */
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
+
+/** A monitor at which one program can talk to a guest, as long as it is not disposed. */
+export interface LibvirtMonitor extends AsyncDisposable {
+  /** Path of the Unix socket. */
+  readonly path: string;
+}
+
+/**
+ * Makes a monitor for a domain of libvirt, which keeps QEMU's own for itself: commands and events go through `virsh`.
+ *
+ * The connection is the one that `virsh` chooses (`LIBVIRT_DEFAULT_URI`). A command takes as long as `virsh` needs to start.
+ *
+ * @param uid User that QEMU runs as: the socket becomes its own, since that is how a monitor tells.
+ * @throws {VmError} `VM_TOOL_MISSING`, `VM_TOOL_FAILED` for a domain that is not there.
+ */
+export async function openLibvirtMonitor(domain: string, uid: number): Promise<LibvirtMonitor> {
+  await virsh(["domstate", "--domain", domain], domain);
+  const folder = await mkdtemp(join(tmpdir(), "amber-libvirt-"));
+  const path = join(folder, "qmp.sock");
+  const events = spawn("virsh", ["qemu-monitor-event", "--domain", domain, "--loop"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const sockets = new Set<Socket>();
+  tellEvents(events, sockets);
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => undefined); // It is closed then, too.
+    serve(socket, domain);
+  });
+  server.listen(path);
+  await once(server, "listening");
+  await chown(path, uid, -1).catch(() => undefined); // Only root can, and others have only guests of their own.
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => {
+      events.kill();
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The XML that a domain was made from, as it is now. */
+export async function libvirtXml(domain: string): Promise<string> {
+  return await virsh(["dumpxml", "--domain", domain], domain);
+}
+
+/** The identity of a domain, which QEMU is started with. */
+export async function libvirtUuid(domain: string): Promise<string> {
+  return (await virsh(["domuuid", "--domain", domain], domain)).trim();
+}
+
+/** Connections end when the events do: a guest that is gone tells nothing any more. */
+function tellEvents(events: ChildProcess, sockets: ReadonlySet<Socket>): void {
+  if (events.stdout) {
+    createInterface({ input: events.stdout }).on("line", (line) => {
+      const { name, seconds, micros, data } = EVENT.exec(line)?.groups ?? {};
+      if (name === undefined || data === undefined) return;
+      const timestamp = { seconds: Number(seconds), microseconds: Number(micros) };
+      const value = data.startsWith("{") ? parseJson(data, "event") : {};
+      for (const socket of sockets) send(socket, { event: name, data: value, timestamp });
+    });
+  }
+  events.on("close", () => {
+    for (const socket of sockets) socket.destroy();
+  });
+}
+
+function serve(socket: Socket, domain: string): void {
+  send(socket, { QMP: { version: {}, capabilities: [] } });
+  // One after the other, as QEMU does.
+  let last: Promise<void> = Promise.resolve();
+  createInterface({ input: socket }).on("line", (line) => {
+    last = last.then(async () => {
+      const request = parseJson(line, "command");
+      if (isJsonObject(request)) send(socket, await answerTo(request, domain));
+    });
+    last.catch(() => {
+      socket.destroy();
+    });
+  });
+}
+
+async function answerTo({ id, ...request }: JsonObject, domain: string): Promise<JsonObject> {
+  if (request["execute"] === "qmp_capabilities") return { return: {}, id: id ?? null };
+  const command = ["qemu-monitor-command", "--domain", domain, "--cmd", JSON.stringify(request)];
+  const answer = parseJson(await virsh(command, domain), "answer of virsh");
+  if (!isJsonObject(answer)) throw new TypeError("virsh gives no answer of QEMU");
+  return { ...answer, id: id ?? null };
+}
+
+function send(socket: Socket, value: Json): void {
+  if (!socket.destroyed) socket.write(`${JSON.stringify(value)}\n`);
+}
+
+async function virsh(args: readonly string[], domain: string): Promise<string> {
+  const options = { action: `use the domain "${domain}"`, inPackage: "libvirt-clients" };
+  return await runTool("virsh", args, { ...options, outputBytesMax: ANSWER_BYTES_MAX });
+}
