@@ -77,8 +77,8 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
 }
 
 const OFFICIAL_NAMES_HELP = `
-Under the name proxmox-backup-client, proxmox-backup-manager or pxar, or with that name as its first
-argument, this program takes the arguments of the official one.`;
+Under the name proxmox-backup-client, proxmox-backup-manager, proxmox-file-restore or pxar, or with that
+name as its first argument, this program takes the arguments of the official one.`;
 
 /** Runs the program; the outcome is in `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -124,6 +124,14 @@ async function buildOfficialProgram(
     const { addManagerCommands } = await import("./manager/add-manager-commands.ts");
     const program = await makeProgram(name, "administer the backup server of this machine");
     addManagerCommands(program);
+    return { program, aliases: {} };
+  }
+  if (name === "proxmox-file-restore") {
+    const { addFileRestoreCommands } = await import("./commands/file-restore.ts");
+    const { applyOfficialFileRestore } = await import("./official/official-file-restore.ts");
+    const program = await makeProgram(name, "list and extract files of snapshots");
+    addFileRestoreCommands(program);
+    applyOfficialFileRestore(program);
     return { program, aliases: {} };
   }
   const { applyOfficialDefaults, officialAliases, officialCommandNames } =

@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   statSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -186,5 +187,61 @@ describe("images in snapshots", function () {
     ]);
     expect(file.stdout).to.equal("hello from the image\n");
     execFileSync("cmp", [join(target, "large"), join(folder.path, "tree/large")]);
+  });
+
+  it("packs a folder inside an image into one file, and overwrites nothing", () => {
+    amber("backup", "--backup-id", "packed", `disk.img:${raw}`);
+    const part = "/disk.img.fidx/part/1";
+    const extract = ["file-restore", "extract", "host/packed"];
+    const out = join(folder.path, "packed");
+    mkdirSync(out);
+
+    amber(...extract, part, out, "--format", "tar");
+    amber(...extract, `${part}/etc`, join(out, "etc.zip"), "--format", "zip");
+    const again = runAmber([...extract, part, out, "--format", "tar"], server.env);
+    execFileSync("tar", ["-x", "-f", join(out, "root.tar"), "-C", out]);
+    execFileSync("python3", ["-m", "zipfile", "-e", join(out, "etc.zip"), out]);
+
+    execFileSync("cmp", [join(out, "root/large"), join(folder.path, "tree/large")]);
+    execFileSync("cmp", [join(out, "root/etc/hello world"), join(out, "etc/hello world")]);
+    expect(again.status).to.equal(1);
+  });
+
+  it("answers under the official name as PVE expects", () => {
+    amber("backup", "--backup-id", "official", `disk.img:${raw}`);
+    const base64 = Buffer.from("/disk.img.fidx/part/1/etc").toString("base64");
+    const json = ["--output-format", "json", "--timeout", "30", "--driver", "Qemu"];
+    const list = ["proxmox-file-restore", "list", "host/official"];
+
+    const listed = amber(...list, base64, "--base64", "true", ...json);
+    const missing = runAmber([...list, "/disk.img.fidx/part/9", ...json], server.env);
+    const words = amber(...list, "/disk.img.fidx", ...json);
+    const machines = amber("proxmox-file-restore", "status", "--output-format", "json");
+    const stopped = runAmber(["proxmox-file-restore", "stop", "no-such"], server.env);
+
+    expect(JSON.parse(listed.stdout)).to.have.nested.property("[0].text", "hello world");
+    expect(missing.status).to.equal(0);
+    expect(JSON.parse(missing.stdout)).to.have.keys("message");
+    expect(JSON.parse(words.stdout)).to.have.nested.property("[0].type", "v");
+    expect(JSON.parse(machines.stdout)).to.be.an("array");
+    expect(stopped.status).to.equal(255);
+  });
+
+  it("says which package reads a file system that debugfs does not", () => {
+    const disk = join(folder.path, "xfs.raw");
+    const bytes = Buffer.alloc(MIB);
+    bytes.write("XFSB");
+    writeFileSync(disk, bytes);
+    amber("backup", "--backup-id", "other", `disk.img:${disk}`);
+    // A folder with nothing but what the program itself needs in it.
+    const bin = join(folder.path, "bin");
+    mkdirSync(bin);
+    symlinkSync("/usr/bin/fusermount3", join(bin, "fusermount3"));
+
+    const list = ["file-restore", "list", "host/other", "/disk.img.fidx/part/0"];
+    const run = runAmber(list, { ...server.env, PATH: bin });
+
+    expect(run.status).to.equal(1);
+    expect(run.stderr).to.contain("guestfish is not installed (package guestfish)");
   });
 });

@@ -1,21 +1,23 @@
 import { type Command, Option } from "commander";
 
-import { CliError } from "../cli-error.ts";
 import { addConnectionOptions, addNamespaceOption } from "../connection-options.ts";
 import { addReadKeyOptions } from "../crypt-options.ts";
-import { commandLog } from "../log.ts";
 import type { MountCommandOptions } from "../mount-options.ts";
 import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
 import { runCommand } from "../run-command.ts";
+import type { FileRestoreOptions } from "../vm/run-file-restore.ts";
 
-type FileRestoreOptions = OutputFormatOptions & MountCommandOptions & { readonly base64?: true };
-
-/** Adds `amber file-restore`: single files out of snapshots, also out of partitions in images, without root. */
+/** Adds `amber file-restore`: single files out of snapshots, also out of file systems in images, without root. */
 export function registerFileRestoreCommand(program: Command): void {
   const group = program
     .command("file-restore")
     .description("list and extract files of a snapshot, also those inside images");
-  const path = "/ARCHIVE/PATH or /IMAGE/part/NUMBER/PATH; / lists the archives";
+  addFileRestoreCommands(group);
+}
+
+/** Adds its commands, which are the official `proxmox-file-restore`'s too. */
+export function addFileRestoreCommands(group: Command): void {
+  const path = "/ARCHIVE/PATH, /IMAGE/part/NUMBER/PATH or /IMAGE/lvm/GROUP/VOLUME/PATH; / lists";
   const list = group
     .command("list")
     .description("list a directory")
@@ -23,19 +25,8 @@ export function registerFileRestoreCommand(program: Command): void {
     .argument("<path>", path);
   addOptions(list).action(async (snapshot: string, text: string, given: FileRestoreOptions) => {
     await runCommand(async (signal) => {
-      const { findPlace, withSnapshotFolder } = await import("../vm/snapshot-files.ts");
-      const { fileRestoreItem } = await import("../vm/file-restore-item.ts");
-      const options = mountOptions(given);
-      const wanted = pathOf(text, given);
-      await withSnapshotFolder(snapshot, { options, signal }, async (folder) => {
-        const place = await findPlace(folder, wanted);
-        const isFile = place.kind === "entry" && place.entry.kind !== "directory";
-        const listed =
-          place.kind === "entries" ? place.entries : await place.tree.list(place.entry);
-        const entries = isFile ? [place.entry] : listed;
-        const items = entries.map((entry) => fileRestoreItem(isFile ? "" : wanted, entry));
-        await printResult(items, given, () => items.map((item) => `${item.text}\n`).join(""));
-      });
+      const { listFiles } = await import("../vm/run-file-restore.ts");
+      await listFiles({ snapshot, text }, { options: mountOptions(given), signal });
     });
   });
   const extract = group
@@ -43,31 +34,43 @@ export function registerFileRestoreCommand(program: Command): void {
     .description("extract a file, or a directory with all that is in it")
     .argument("<snapshot>", "snapshot; of a group, the newest one")
     .argument("<path>", path)
-    .argument("[target]", "new file or directory, or - for standard output", ".");
+    .argument("[target]", "new file or directory, or - for standard output", ".")
+    .addOption(
+      new Option("--format <format>", "as it is, or packed into one file")
+        .choices(["plain", "tar", "zip", "pxar"])
+        .default("plain"),
+    );
   addOptions(extract).action(
     async (snapshot: string, text: string, target: string, given: FileRestoreOptions) => {
       await runCommand(async (signal) => {
-        const { findPlace, withSnapshotFolder } = await import("../vm/snapshot-files.ts");
-        const { extractPlace } = await import("../vm/extract-place.ts");
+        const { extractFromSnapshot } = await import("../vm/run-file-restore.ts");
         const options = mountOptions(given);
-        const wanted = pathOf(text, given);
-        await withSnapshotFolder(snapshot, { options, signal }, async (folder) => {
-          const place = await findPlace(folder, wanted);
-          if (place.kind === "entries") {
-            throw new CliError(
-              "CLI_USAGE",
-              `Cannot extract "${wanted}": it is no file or directory`,
-            );
-          }
-          const done = await extractPlace(place, target);
-          for (const path of done.leftOut) {
-            commandLog.line("warn", `Warning: "${path}" is left out: it is no file`);
-          }
-          if (target !== "-") await printResult({ ...done }, given, () => "");
-        });
+        await extractFromSnapshot({ snapshot, text, target }, { options, signal });
       });
     },
   );
+  const status = group
+    .command("status")
+    .description("list the small virtual machines that read file systems in images");
+  addOutputFormatOption(status).action(async (options: OutputFormatOptions) => {
+    await runCommand(async () => {
+      const { listRestoreMachines } = await import("../vm/restore-machines.ts");
+      const machines = await listRestoreMachines();
+      const lines = machines.map(({ name, images }) => `${name}\t${images.join(" ")}\n`).join("");
+      const listing = machines.map((machine) => ({ ...machine }));
+      await printResult(listing, options, () => (lines === "" ? "No machines running.\n" : lines));
+    });
+  });
+  group
+    .command("stop")
+    .description("end one of them")
+    .argument("<name>", "as status shows it")
+    .action(async (name: string) => {
+      await runCommand(async () => {
+        const { stopRestoreMachine } = await import("../vm/restore-machines.ts");
+        await stopRestoreMachine(name);
+      });
+    });
 }
 
 function addOptions(command: Command): Command {
@@ -77,10 +80,6 @@ function addOptions(command: Command): Command {
   return addReadKeyOptions(addOutputFormatOption(addNamespaceOption(addConnectionOptions(own))));
 }
 
-function mountOptions(given: FileRestoreOptions): MountCommandOptions {
+function mountOptions(given: FileRestoreOptions): FileRestoreOptions & MountCommandOptions {
   return { ...given, transport: "fuse", diskCacheSize: "10GiB", o: [] };
-}
-
-function pathOf(text: string, { base64 }: FileRestoreOptions): string {
-  return base64 === true ? Buffer.from(text, "base64").toString() : text;
 }

@@ -5,6 +5,7 @@ export const programNames = [
   "amber",
   "proxmox-backup-client",
   "proxmox-backup-manager",
+  "proxmox-file-restore",
   "pxar",
 ] as const;
 

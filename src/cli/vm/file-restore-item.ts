@@ -5,7 +5,8 @@ export interface FileRestoreItem {
   /** Path in base64. */
   readonly filepath: string;
   readonly text: string;
-  readonly type: "d" | "f" | "l" | "o";
+  /** Directory, file, symbolic link, other; or what only the command has: an archive, a partition, a volume. */
+  readonly type: "d" | "f" | "l" | "o" | "v";
   /** Whether nothing is below it. */
   readonly leaf: boolean;
   readonly size?: number;
@@ -14,12 +15,16 @@ export interface FileRestoreItem {
 const types = { directory: "d", file: "f", symlink: "l", other: "o" } as const;
 
 /** Describes an entry of the directory at a path. */
-export function fileRestoreItem(directory: string, entry: TreeEntry): FileRestoreItem {
+export function fileRestoreItem(
+  directory: string,
+  entry: TreeEntry,
+  from: "file system" | "command",
+): FileRestoreItem {
   const path = `${directory.replace(/\/+$/, "")}/${entry.name}`;
   return {
     filepath: Buffer.from(path).toString("base64"),
     text: entry.name,
-    type: types[entry.kind],
+    type: from === "command" ? "v" : types[entry.kind],
     leaf: entry.kind !== "directory",
     ...(entry.kind === "file" ? { size: entry.size } : {}),
   };

@@ -1,4 +1,6 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type Readable } from "node:stream";
 import { promisify } from "node:util";
 
 import { VmError } from "./vm-error.ts";
@@ -33,6 +35,35 @@ export async function runTool(
   } catch (cause) {
     signal?.throwIfAborted();
     throw toolError(program, cause, { action, inPackage });
+  }
+}
+
+/**
+ * Runs a program and hands out what it writes to standard output, as it comes; the program ends when the reader leaves early.
+ *
+ * @throws {VmError} As {@link runTool}, in the end.
+ */
+export async function* streamTool(
+  program: string,
+  args: readonly string[],
+  options: Pick<ToolOptions, "action" | "inPackage">,
+): AsyncGenerator<Uint8Array, void, void> {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(child, "close");
+  ended.catch(() => undefined); // Awaited below, unless the reader leaves early.
+  let stderr = "";
+  child.stderr.on("data", (piece: Buffer) => (stderr += piece.toString()));
+  try {
+    const output: Readable = child.stdout;
+    for await (const piece of output) if (piece instanceof Uint8Array) yield piece;
+    await ended;
+  } catch (cause) {
+    throw toolError(program, cause, options);
+  } finally {
+    child.kill();
+  }
+  if (child.exitCode !== 0) {
+    throw toolError(program, Object.assign(new Error("it failed"), { stderr }), options);
   }
 }
 
