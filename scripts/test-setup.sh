@@ -10,6 +10,8 @@ need qemu-system-x86_64 qemu-system-x86
 need qemu-img qemu-utils
 need virsh libvirt-clients
 [ -x /usr/sbin/libvirtd ] || packages+=(libvirt-daemon libvirt-daemon-driver-qemu)
+need mkfs.xfs xfsprogs
+need mkfs.btrfs btrfs-progs
 need getfattr attr
 need getfacl acl
 need rsync rsync
