@@ -139,6 +139,18 @@ describe("integration/manager-command", function () {
     }
   });
 
+  it("prints the log of a task that has ended, and changes the server as a whole", () => {
+    manage("garbage-collection start store1");
+    const [task] = data("task list --running false") as { upid: string }[];
+
+    expect(manage(`task log ${task?.upid ?? ""}`).stdout).to.include("TASK OK");
+    manage("node update --email-from backup@example.org --task-log-max-days 90");
+    expect(data("node show")).to.include({
+      "email-from": "backup@example.org",
+      "task-log-max-days": 90,
+    });
+  });
+
   it("keeps rules about overdue backups", () => {
     manage("overdue-rule create r-1 --hours 36 --store store1 --group-filter group:host/web");
     manage("overdue-rule update r-1 --hours 24");

@@ -39,6 +39,7 @@ const groups: Readonly<Record<string, string>> = {
   "notification matcher": "which notifications go where",
   "notification target": "targets of all types",
   cert: "the server's certificate",
+  node: "the server as a whole",
   task: "what the server does and did",
 };
 

@@ -9,6 +9,8 @@ export type ManagerResult =
   | "entry"
   /** The log of the task that the call started. */
   | "task"
+  /** The log of a task that was there before, until it ends. */
+  | "log"
   /** `Result: ` and the answer as JSON, as the official program shows new secrets. */
   | "result"
   /** One line for each certificate's property; scripts look for the fingerprint (spec client-cli.md §6). */

@@ -1,7 +1,30 @@
 import { type ManagerCommand } from "./manager-command.ts";
 
-/** `cert …`, `task …`, `versions`: the server itself (spec client-cli.md §6). */
+/** `node …`, `cert …`, `task …`, `versions`: the server itself (spec client-cli.md §6). */
 export const nodeCommands: readonly ManagerCommand[] = [
+  {
+    names: "node show",
+    description: "show settings of the server as a whole",
+    method: "GET",
+    path: "nodes/localhost/config",
+    result: "entry",
+  },
+  {
+    names: "node update",
+    description: "change settings of the server; what is not given stays",
+    method: "PUT",
+    path: "nodes/localhost/config",
+    options: [
+      "email-from",
+      "description",
+      "default-lang",
+      "task-log-max-days",
+      "consent-text",
+      "delete",
+      "digest",
+    ],
+    result: "nothing",
+  },
   {
     names: "cert info",
     description: "show the server's certificate and its fingerprint",
@@ -34,6 +57,14 @@ export const nodeCommands: readonly ManagerCommand[] = [
     result: {
       columns: ["starttime", "endtime", "user", "worker_type", "worker_id", "status", "upid"],
     },
+  },
+  {
+    names: "task log",
+    description: "print the log of a task, until it ends",
+    method: "GET",
+    path: "nodes/localhost/tasks/{upid}/status",
+    args: ["upid"],
+    result: "log",
   },
   {
     names: "task stop",

@@ -8,13 +8,14 @@ const TIMES = new Set([
   "created",
   "endtime",
   "expire",
+  "last-backup",
   "last-run-endtime",
   "next-run",
   "starttime",
 ]);
 
 /** An answer of the API as text. */
-export function resultText(result: Exclude<ManagerResult, "task">, data: unknown): string {
+export function resultText(result: Exclude<ManagerResult, "task" | "log">, data: unknown): string {
   switch (result) {
     case "nothing":
       return "";

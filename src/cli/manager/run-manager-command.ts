@@ -39,9 +39,10 @@ export async function runManagerCommand(
   try {
     const data = await server.call(command.method, path, parameters, signal);
     if (command.result === "task") await printTask(server, data, options);
-    else if (outputFormat === "text") {
-      process.stdout.write(shownOn(process.stdout, resultText(command.result, data)));
-    } else process.stdout.write(renderJson(data, outputFormat));
+    else if (outputFormat !== "text") process.stdout.write(renderJson(data, outputFormat));
+    else if (command.result === "log") {
+      await followTask(server, args[0] ?? "", { purpose: "watch", signal });
+    } else process.stdout.write(shownOn(process.stdout, resultText(command.result, data)));
   } finally {
     server[Symbol.dispose]();
   }
