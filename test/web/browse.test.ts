@@ -114,7 +114,7 @@ describe("web: from the login to a file of a backup", function () {
     const { page } = open;
     const disk = readFileSync(world.image);
     await page.getByRole("link", { name: "Partitions of drive.img" }).click();
-    const row = page.getByRole("row", { name: /^1 ext2, ext3 or ext4/ });
+    const row = page.getByRole("row", { name: /^1 ext2\/3\/4/ });
     await row.waitFor();
     await page.getByRole("row", { name: /^2 swap/ }).waitFor();
 

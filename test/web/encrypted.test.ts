@@ -131,7 +131,7 @@ describe("web: encrypted snapshots", function () {
     );
     const { page } = open;
     await unlock(page);
-    await page.getByRole("row", { name: /^1 ext2, ext3 or ext4/ }).waitFor();
+    await page.getByRole("row", { name: /^1 ext2\/3\/4/ }).waitFor();
 
     const bytes = await savedFile(page, "partition 2");
 

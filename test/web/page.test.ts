@@ -101,6 +101,16 @@ describe("web: every page", function () {
     });
   }
 
+  it("shows on a phone the tab that is open, however many there are", async () => {
+    await using open = await openPageAt("#/administration/server", { width: 390, height: 844 });
+    const { page } = open;
+    await page.getByRole("tab", { name: "Server", selected: true }).waitFor();
+
+    await page.waitForFunction(
+      "document.querySelector('[role=tab][aria-selected=true]').getBoundingClientRect().right <= innerWidth",
+    );
+  });
+
   it("fits on a phone: nothing is wider than the screen", async () => {
     await using open = await openPageAt("", { width: 390, height: 844 });
     const { page } = open;

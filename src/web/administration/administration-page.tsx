@@ -6,6 +6,7 @@ import { privilegesQuery } from "../api/privileges.ts";
 import { goTo, hashTo } from "../frame/hash-route.ts";
 import { Waiting } from "../parts/loaded.tsx";
 import { PageHead } from "../parts/page-head.tsx";
+import { useShownTab } from "../parts/shown-tab.ts";
 import { accessWords as words } from "../strings/access-words.ts";
 import { frameWords } from "../strings/frame-words.ts";
 import { PermissionTable } from "./permission-table.tsx";
@@ -45,6 +46,7 @@ export function AdministrationPage({ tab }: { readonly tab: string | undefined }
     ({ anyOf }, i) => anyOf.length === 0 || anyOf.some((name) => held[i]?.data?.has(name) === true),
   );
   const current = tabs.find(({ name }) => name === tab)?.name ?? "users";
+  const list = useShownTab(`${current} ${offered.length}`);
   const isKnown = held.every(({ isPending }) => !isPending);
   return (
     <>
@@ -54,7 +56,7 @@ export function AdministrationPage({ tab }: { readonly tab: string | undefined }
         onChange={(name) => goTo(hashTo(["administration", name ?? "users"]))}
         keepMounted={false}
       >
-        <Tabs.List mb="md" aria-label={words.tabsLabel} className="tab-list">
+        <Tabs.List ref={list} mb="md" aria-label={words.tabsLabel} className="tab-list">
           {offered.map(({ name }) => (
             <Tabs.Tab key={name} value={name}>
               {words.tabs[name]}

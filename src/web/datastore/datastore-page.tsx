@@ -8,6 +8,7 @@ import { contentPath } from "../api/privileges.ts";
 import { goTo, hashTo } from "../frame/hash-route.ts";
 import { Waiting } from "../parts/loaded.tsx";
 import { PageHead } from "../parts/page-head.tsx";
+import { useShownTab } from "../parts/shown-tab.ts";
 import { datastoreWords } from "../strings/datastore-words.ts";
 
 const SummaryTab = lazy(async () => ({ default: (await import("./summary-tab.tsx")).SummaryTab }));
@@ -38,6 +39,7 @@ export function DatastorePage({
   const { data } = useQuery(datastoresQuery);
   const entry = data?.find((each) => each.store === store);
   const current = tabNames.find((name) => name === tab) ?? "summary";
+  const list = useShownTab(current);
   return (
     <>
       <PageHead title={store} subtitle={entry?.comment ?? undefined} />
@@ -51,7 +53,7 @@ export function DatastorePage({
         onChange={(name) => goTo(hashTo(["datastore", store, name ?? "summary"]))}
         keepMounted={false}
       >
-        <Tabs.List mb="md" aria-label={datastoreWords.tabsLabel} className="tab-list">
+        <Tabs.List ref={list} mb="md" aria-label={datastoreWords.tabsLabel} className="tab-list">
           {tabNames.map((name) => (
             <Tabs.Tab key={name} value={name}>
               {datastoreWords.tabs[name]}

@@ -7,7 +7,7 @@ export const imageWords = {
   columns: { partition: "Partition", holds: "Holds", start: "Starts at", size: "Size" },
   number: (number: number) => (number === 0 ? "no table" : String(number)),
   kinds: {
-    ext: "ext2, ext3 or ext4",
+    ext: "ext2/3/4",
     xfs: "XFS",
     btrfs: "Btrfs",
     ntfs: "NTFS",
