@@ -60,6 +60,34 @@ const pictures: Readonly<Record<string, Picture>> = {
       await page.getByText("new.txt").waitFor();
     },
   },
+  image: {
+    hash: `#/datastore/store1/snapshot/vm/100/${world.newestSec}?archive=drive.img.fidx`,
+    prepare: async (page) => {
+      await page.getByRole("button", { name: "Download partition 1" }).waitFor();
+    },
+  },
+  notifications: {
+    hash: "#/administration/notifications",
+    prepare: async (page) => {
+      await page.getByRole("row", { name: /default-matcher/ }).waitFor();
+    },
+  },
+  "second-factor": {
+    hash: "#/administration/users",
+    prepare: async (page) => {
+      await page.getByRole("button", { name: "What to do with admin@pbs", exact: true }).click();
+      await page.getByRole("menuitem", { name: "Second factor …" }).click();
+      await page.getByRole("button", { name: "Add an authenticator app" }).click();
+      await page.getByRole("img", { name: "QR code for the authenticator app" }).waitFor();
+    },
+  },
+  "sync-job": {
+    hash: "#/datastore/store1/jobs",
+    prepare: async (page) => {
+      await page.getByRole("button", { name: "New sync job" }).click();
+      await page.getByRole("combobox", { name: "From server" }).waitFor();
+    },
+  },
   prune: {
     hash: "#/datastore/store1/content?",
     prepare: async (page) => {
