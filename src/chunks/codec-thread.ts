@@ -23,6 +23,8 @@ export class CodecThread {
   #keyIds = new Set<number>();
   #lastTaskId = 0;
 
+  #isStopping = false;
+
   /** Calls `onAnswer` each time the thread has room for one task more. */
   constructor(onAnswer: () => void) {
     this.#onAnswer = onAnswer;
@@ -78,13 +80,15 @@ export class CodecThread {
 
   /** Ends the thread; its tasks are rejected. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await this.#worker?.terminate();
   }
 
   #settle(worker: Worker, answer: CodecAnswer): void {
     const waiter = this.#waiters.get(answer.taskId);
     this.#waiters.delete(answer.taskId);
-    if (this.#waiters.size === 0) worker.unref();
+    // Its end is waited for: an answer that comes meanwhile must not let the process end instead.
+    if (this.#waiters.size === 0 && !this.#isStopping) worker.unref();
     if ("result" in answer) waiter?.resolve(answer.result);
     else waiter?.reject("error" in answer ? answer.error : formatErrorFrom(answer.formatError));
     this.#onAnswer();
