@@ -295,7 +295,7 @@ class Run {
 
   /** The disk changes a byte of a chunk, or loses all of it, and two look at once. */
   async #damageAndVerify(group: BackupGroup): Promise<void> {
-    await this.#turns.step();
+    await this.#turns.step(this.#turns.life);
     const { damaged, stored } = this.#reachable;
     const { digest, body } = this.chance.pick(chunks);
     if (stored.has(digest)) {

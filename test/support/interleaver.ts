@@ -45,6 +45,7 @@ export class Interleaver {
   readonly #burst: number;
   #waiting: (() => void)[] = [];
   #turnCount = 0;
+  #life = 0;
 
   constructor(chance: Chance, burst: number) {
     this.#chance = chance;
@@ -56,16 +57,22 @@ export class Interleaver {
     return this.#turnCount;
   }
 
-  /** Waits for a turn. */
-  async step(): Promise<void> {
+  /** Which process runs now, counted from 0: everybody belongs to the one that ran when they began. */
+  get life(): number {
+    return this.#life;
+  }
+
+  /** Waits for a turn, for ever if the process is gone. */
+  async step(life: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
+      if (life === this.#life) this.#waiting.push(resolve);
     });
   }
 
-  /** Forgets everybody who waits, for good: the process they ran in is gone. */
+  /** Ends a process: nobody of it gets a turn any more, neither who waits for one now nor who waits for the event loop. */
   crash(): void {
     this.#waiting = [];
+    this.#life++;
   }
 
   /**

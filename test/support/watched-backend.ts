@@ -109,7 +109,7 @@ const HELD_UP_BEHIND: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A storage whose every call waits for its turn, and that notices the moment in which something needed is gone.
+ * A storage for the process that runs now, whose every call waits for its turn, and that notices the moment in which something needed is gone.
  *
  * A survey gives its entries one by one, with figures as old as the survey; many touches are many turns.
  */
@@ -118,27 +118,28 @@ export function watchedBackend(
   turns: Interleaver,
   reachable: ReachableChunks,
 ): StoreBackend {
+  const { life } = turns;
   const watchFile = (file: StoredFile): StoredFile => ({
     ...file,
     readAt: async (offset, size) => {
-      await turns.step();
+      await turns.step(life);
       return await file.readAt(offset, size);
     },
   });
   const watchStaged = (file: StagedFile, path: string): StagedFile => ({
     ...file,
     publish: async (size, durability) => {
-      await turns.step();
+      await turns.step(life);
       await file.publish(size, durability);
       reachable.published(path, (await backend.readFile(path, 1 << 20)) ?? new Uint8Array(0));
-      await turns.step();
+      await turns.step(life);
     },
   });
   const special: Partial<StoreBackend> = {
     touchChunks: async (digests) => {
       const missing: number[] = [];
       for (let at = 0; at < digests.length; at += 32) {
-        await turns.step();
+        await turns.step(life);
         const isThere = await backend.touchChunk(digestOfBytes(digests.subarray(at, at + 32)));
         if (!isThere) missing.push(at / 32);
       }
@@ -147,27 +148,27 @@ export function watchedBackend(
     surveyChunks: async function* (): AsyncGenerator<readonly SurveyedChunk[], void, void> {
       for await (const entries of backend.surveyChunks()) {
         for (const entry of entries) {
-          await turns.step();
+          await turns.step(life);
           yield [entry];
         }
       }
     },
     listChunks: () => backend.listChunks(),
     openFile: async (path) => {
-      await turns.step();
+      await turns.step(life);
       const file = await backend.openFile(path);
       if (!file) reachable.vanished(path);
       return file && watchFile(file);
     },
     writeFile: async (path, bytes, options) => {
-      await turns.step();
+      await turns.step(life);
       const isWritten = await backend.writeFile(path, bytes, options);
       if (isWritten) reachable.published(path, bytes);
-      await turns.step();
+      await turns.step(life);
       return isWritten;
     },
     stageFile: async (path) => {
-      await turns.step();
+      await turns.step(life);
       return watchStaged(await backend.stageFile(path), path);
     },
   };
@@ -196,11 +197,11 @@ export function watchedBackend(
       const member: unknown = Reflect.get(target, property);
       if (typeof member !== "function" || typeof property === "symbol") return member;
       return async (...args: never[]): Promise<unknown> => {
-        await turns.step();
+        await turns.step(life);
         const running = Reflect.apply(member, target, args) as Promise<unknown>;
         noticed[name]?.(...args);
         const result = await running;
-        if (HELD_UP_BEHIND.has(name)) await turns.step();
+        if (HELD_UP_BEHIND.has(name)) await turns.step(life);
         return result;
       };
     },
