@@ -294,6 +294,19 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
       expect(await names("host")).to.deep.equal(["file old"]);
     });
 
+    it("lets two folders change their names", async () => {
+      await backend.createFolders("host/a", "none");
+      await backend.createFolders("host/.b", "none");
+      await backend.writeFile("host/a/one", bytes("1"), replace);
+      await backend.writeFile("host/.b/two", bytes("2"), replace);
+
+      expect(await backend.exchangeFolders("host/a", "host/.b", "synced")).to.equal(true);
+
+      expect(await names("host/a")).to.deep.equal(["file two"]);
+      expect(await names("host/.b")).to.deep.equal(["file one"]);
+      expect(text(await backend.readFile("host/a/two", 10))).to.equal("2");
+    });
+
     it("removes files and folders, empty or not", async () => {
       await backend.createFolders("host/x/y", "none");
       await backend.writeFile("host/x/file", bytes("1"), replace);

@@ -1,6 +1,7 @@
 import * as fsPromises from "node:fs/promises";
 import { type FileHandle } from "node:fs/promises";
 
+import { exchangeNames } from "../../src/linux/exchange-names.ts";
 import { type DiskCalls } from "../../src/server/store/atomic-file.ts";
 
 /** What every call fails with once the process is "dead". */
@@ -9,6 +10,8 @@ export class KilledError extends Error {}
 /** A disk that stops working, as if the process had been killed there. */
 export interface KilledDisk {
   readonly calls: DiskCalls;
+  /** Lets two paths change places, a step of its own. */
+  readonly exchange: (a: string, b: string) => Promise<boolean>;
   /** Steps made so far. */
   readonly stepCount: number;
   /** Closes what the dead process had open, as the kernel would: its locks go. */
@@ -88,6 +91,10 @@ export function killedDisk(killAt: number): KilledDisk {
 
   return {
     calls,
+    exchange: async (a, b) => {
+      step();
+      return await Promise.resolve(exchangeNames(a, b));
+    },
     get stepCount() {
       return stepCount;
     },

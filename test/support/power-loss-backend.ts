@@ -228,6 +228,10 @@ export class PowerLossBackend implements StoreBackend {
     );
   }
 
+  async exchangeFolders(a: string, b: string, durability: Durability): Promise<boolean> {
+    return await this.#change(durability, async (backend) => await backend.exchangeFolders(a, b));
+  }
+
   async removeFile(path: string): Promise<boolean> {
     return await this.#change("none", async (backend) => await backend.removeFile(path));
   }

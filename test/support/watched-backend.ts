@@ -37,7 +37,7 @@ export class ReachableChunks {
 
   /** An index has its name: every chunk of it must be there. */
   published(path: string, bytes: Uint8Array): void {
-    if (!path.endsWith(".didx")) return;
+    if (!path.endsWith(".didx") || path.includes("/.")) return;
     const index = parseDynamicIndex(bytes);
     const digests = Array.from({ length: index.count }, (_, i) => index.digestAt(i));
     this.indexes.set(path, digests);
@@ -166,6 +166,19 @@ export function watchedBackend(
       if (isWritten) reachable.published(path, bytes);
       await turns.step(life);
       return isWritten;
+    },
+    exchangeFolders: async (a, b) => {
+      await turns.step(life);
+      const isDone = await backend.exchangeFolders(a, b);
+      for (const folder of [a, b]) {
+        reachable.forgotten(folder);
+        for (const { name } of (await backend.listFolder(folder)) ?? []) {
+          const path = `${folder}/${name}`;
+          reachable.published(path, (await backend.readFile(path, 1 << 20)) ?? new Uint8Array(0));
+        }
+      }
+      await turns.step(life);
+      return isDone;
     },
     stageFile: async (path) => {
       await turns.step(life);

@@ -19,6 +19,7 @@ import { acceptChunk, acceptFileBlob } from "./accepted-blob.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { type KnownChunks } from "./known-chunks.ts";
 import { type Lock } from "./lock-table.ts";
+import { SnapshotReplacement } from "./snapshot-replacement.ts";
 import { type Durability } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
 import {
@@ -57,8 +58,8 @@ export interface ImportKnowledge {
  * One snapshot being copied from another datastore, file by file and chunk by chunk.
  *
  * Files are put at their names before the manifest is (W3), so until {@link publish} a new snapshot is an unfinished one; one
- * that is given up before that is removed if it was new. When a file of a finished snapshot has to be replaced, its
- * manifest goes first: a crash leaves an unfinished snapshot, which the next run completes.
+ * that is given up before that is removed if it was new. A finished snapshot of which a file has to be replaced stays as it is
+ * until the new one is whole beside it (`SnapshotReplacement`).
  */
 export class SnapshotImport implements AsyncDisposable {
   readonly snapshot: SnapshotId;
@@ -69,6 +70,7 @@ export class SnapshotImport implements AsyncDisposable {
   readonly #lock: Lock;
   readonly #known: ImportKnowledge;
   #isPublished = false;
+  #replacement: SnapshotReplacement | undefined;
 
   private constructor(
     parts: DatastoreParts,
@@ -198,6 +200,13 @@ export class SnapshotImport implements AsyncDisposable {
    */
   async publish(blob: Uint8Array, listed: readonly ManifestFile[]): Promise<void> {
     const { backend, syncLevel } = this.#parts;
+    const kept = new Set<string>([MANIFEST_NAME, CLIENT_LOG_NAME, PROTECTED_FILE]);
+    for (const { filename } of listed) kept.add(filename);
+    if (this.#replacement) {
+      await this.#replacement.publish(blob, kept);
+      this.#isPublished = true;
+      return;
+    }
     const staged = `${this.#folder}/${STAGED_MANIFEST_FILE}`;
     await backend.writeFile(staged, blob, {
       onExisting: "replace",
@@ -207,8 +216,6 @@ export class SnapshotImport implements AsyncDisposable {
     const durability = syncLevel === "none" ? "none" : "synced";
     await backend.renameFile(staged, manifestPath(this.#namespace, this.snapshot), durability);
     this.#isPublished = true;
-    const kept = new Set<string>([MANIFEST_NAME, CLIENT_LOG_NAME, PROTECTED_FILE]);
-    for (const { filename } of listed) kept.add(filename);
     for (const { name, kind } of (await backend.listFolder(this.#folder)) ?? []) {
       if (kind === "file" && isVisibleFile(name) && !kept.has(name)) {
         await backend.removeFile(`${this.#folder}/${name}`);
@@ -218,6 +225,7 @@ export class SnapshotImport implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
+      await this.#replacement?.[Symbol.asyncDispose]();
       if (this.isNew && !this.#isPublished) await this.#parts.backend.removeFolder(this.#folder);
     } finally {
       this.#lock.release();
@@ -295,13 +303,24 @@ export class SnapshotImport implements AsyncDisposable {
 
   async #put(name: ArchiveName, bytes: Uint8Array): Promise<void> {
     const { backend, live } = this.#parts;
-    // What is no longer whole must not look it.
-    if (name !== CLIENT_LOG_NAME) {
-      await backend.removeFile(manifestPath(this.#namespace, this.snapshot));
+    if (name !== CLIENT_LOG_NAME && (await this.#mustReplace(name))) {
+      this.#replacement ??= await SnapshotReplacement.begin(
+        this.#parts,
+        this.#namespace,
+        this.snapshot,
+      );
+      await this.#replacement.put(name, bytes);
+      return;
     }
     const path = `${this.#folder}/${name}`;
     await backend.writeFile(path, bytes, { onExisting: "replace", durability: this.#durability });
     if (archiveKindOf(name) !== "blob") live.notePublished(path);
+  }
+
+  /** Whether putting a file at its name would damage a snapshot that is whole, or part of it lies elsewhere already. */
+  async #mustReplace(name: ArchiveName): Promise<boolean> {
+    if (this.#replacement) return true;
+    return (await this.hasFile(MANIFEST_NAME)) && (await this.hasFile(name));
   }
 }
 

@@ -7,6 +7,7 @@ import { type ReadBlobOptions } from "../../chunks/blob-source.ts";
 import { type Clock } from "../../format/clock.ts";
 import { type Digest, parseDigest } from "../../format/chunk/digest.ts";
 import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
+import { exchangeNames } from "../../linux/exchange-names.ts";
 import { readPathAttribute, setPathAttribute } from "../../linux/extended-attributes.ts";
 import { syncFileSystem } from "../../linux/sync-file-system.ts";
 import { ChunkFolderThread } from "./chunk-folder-thread.ts";
@@ -45,6 +46,8 @@ export interface LocalBackendOptions {
   readonly clock: Clock;
   /** System calls; `node:fs/promises` unless a test wants to fail some. */
   readonly disk?: DiskCalls;
+  /** What lets two paths change places in one step, if it can; {@link exchangeNames} unless a test wants something else. */
+  readonly exchange?: (a: string, b: string) => Promise<boolean>;
 }
 
 /**
@@ -61,6 +64,7 @@ export class LocalBackend implements StoreBackend {
   readonly #identity: LocalIdentity;
   /** A sync of a file system can take long and holds a thread: backups that finish together share one. */
   readonly #jointSync: JointSync;
+  readonly #exchange: (a: string, b: string) => Promise<boolean>;
   /** Collection looks at every chunk: its calls run in a thread of their own. */
   readonly #folderThread: ChunkFolderThread;
 
@@ -69,6 +73,8 @@ export class LocalBackend implements StoreBackend {
     this.isReadOnly = options.access === "read-only";
     this.#disk = disk;
     this.#clock = options.clock;
+    this.#exchange =
+      options.exchange ?? (async (a, b) => await Promise.resolve(exchangeNames(a, b)));
     this.#identity = identity;
     this.#folderThread = new ChunkFolderThread(`${identity.base}/.chunks`);
     this.#jointSync = new JointSync(async () => {
@@ -298,6 +304,13 @@ export class LocalBackend implements StoreBackend {
     if (durability === "synced") {
       await syncFolder(this.#disk, dirname(this.#path(to)));
     }
+  }
+
+  async exchangeFolders(a: string, b: string, durability: Durability): Promise<boolean> {
+    this.#assertWritable();
+    if (!(await this.#exchange(this.#path(a), this.#path(b)))) return false;
+    if (durability === "synced") await syncFolder(this.#disk, dirname(this.#path(a)));
+    return true;
   }
 
   async removeFile(path: string): Promise<boolean> {

@@ -242,6 +242,28 @@ export class MemoryBackend implements StoreBackend {
     this.#files.set(to, bytes);
   }
 
+  async exchangeFolders(a: string, b: string): Promise<boolean> {
+    await Promise.resolve();
+    this.#assertFolder(a);
+    this.#assertFolder(b);
+    const moved = (path: string): string => {
+      for (const [from, to] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        if (path === from || path.startsWith(`${from}/`)) return to + path.slice(from.length);
+      }
+      return path;
+    };
+    const files = [...this.#files].map(([path, bytes]) => [moved(path), bytes] as const);
+    const folders = [...this.#folders].map(moved);
+    this.#files.clear();
+    this.#folders.clear();
+    for (const [path, bytes] of files) this.#files.set(path, bytes);
+    for (const path of folders) this.#folders.add(path);
+    return true;
+  }
+
   async removeFile(path: string): Promise<boolean> {
     return await Promise.resolve(this.#files.delete(path));
   }

@@ -129,6 +129,12 @@ export interface SnapshotFiles {
   stageFile(path: string): Promise<StagedFile>;
   /** Renames a file over whatever has the new name, in one step. */
   renameFile(from: string, to: string, durability: Durability): Promise<void>;
+  /**
+   * Lets two folders that lie in the same one change their names in one step.
+   *
+   * @returns `false` when the storage cannot do that; nothing has happened then.
+   */
+  exchangeFolders(a: string, b: string, durability: Durability): Promise<boolean>;
   /** Removes a file. */
   removeFile(path: string): Promise<boolean>;
   /** Removes a folder with everything in it; absent is fine. */

@@ -48,6 +48,17 @@ export function snapshotPath(namespace: Namespace, snapshot: SnapshotId): string
   return below(namespacePath(namespace), snapshotIdText(snapshot));
 }
 
+/**
+ * Path of the folder in which a snapshot is made anew before it takes the place of the one that is there.
+ *
+ * Its name begins with a dot: no listing shows it, and collection does not look into it.
+ */
+export function replacementPath(namespace: Namespace, snapshot: SnapshotId): string {
+  const path = snapshotPath(namespace, snapshot);
+  const name = path.lastIndexOf("/") + 1;
+  return `${path.slice(0, name)}.${path.slice(name)}.tmp_replacement`;
+}
+
 /** Path of a snapshot's manifest, below the base. */
 export function manifestPath(namespace: Namespace, snapshot: SnapshotId): string {
   return `${snapshotPath(namespace, snapshot)}/${MANIFEST_NAME}`;

@@ -145,7 +145,20 @@ export class StoreRemoval {
         for (const snapshot of await listing.listSnapshots(namespace, group)) {
           if (await this.#removeIfStale(namespace, snapshot)) count++;
         }
+        count += await this.#removeReplacements(groupPath(namespace, group));
       }
+    }
+    return count;
+  }
+
+  /** Removes what was to take the place of snapshots when the server died. */
+  async #removeReplacements(group: string): Promise<number> {
+    const { backend } = this.#parts;
+    let count = 0;
+    for (const { name, kind } of (await backend.listFolder(group)) ?? []) {
+      if (kind !== "folder" || !name.startsWith(".") || !isTemporaryFile(name)) continue;
+      await backend.removeFolder(`${group}/${name}`);
+      count++;
     }
     return count;
   }

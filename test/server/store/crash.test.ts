@@ -11,12 +11,13 @@ import { rootNamespace } from "../../../src/format/snapshot/namespace.ts";
 import { type Datastore } from "../../../src/server/store/datastore.ts";
 import { LocalBackend } from "../../../src/server/store/local-backend.ts";
 import { type SyncLevel } from "../../../src/server/store/sync-level.ts";
+import { MemoryBackend } from "../../../src/server/store/memory-backend.ts";
 import { newVerifyMemory } from "../../../src/server/store/verify-memory.ts";
 import { localSource } from "../../../src/server/sync/local-source.ts";
 import { pullGroup } from "../../../src/server/sync/pull-group.ts";
 import { emptyDatastore } from "../../support/empty-datastore.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
-import { killedDisk } from "../../support/killed-disk.ts";
+import { killedDisk, type KilledDisk } from "../../support/killed-disk.ts";
 import { codec, datastoreOn, makeBackup, snapshotAt, tester } from "../../support/make-backup.ts";
 import { type Fate, PowerLossBackend } from "../../support/power-loss-backend.ts";
 import { prng } from "../../support/prng.ts";
@@ -38,8 +39,12 @@ async function wholeSnapshots(store: Datastore): Promise<number[]> {
   return times;
 }
 
-async function openLocal(path: string, disk?: ReturnType<typeof killedDisk>): Promise<Datastore> {
-  const options = { access: "read-write", clock, ...(disk && { disk: disk.calls }) } as const;
+async function openLocal(path: string, disk?: KilledDisk): Promise<Datastore> {
+  const options = {
+    access: "read-write",
+    clock,
+    ...(disk && { disk: disk.calls, exchange: disk.exchange }),
+  } as const;
   return datastoreOn(await LocalBackend.open(path, options), clock, disk ? "file" : "none");
 }
 
@@ -66,6 +71,7 @@ async function killAtEveryStep(
   prepare: (store: Datastore) => Promise<unknown>,
   act: (store: Datastore) => Promise<unknown>,
   check: (store: Datastore, isDone: boolean, path: string) => Promise<void>,
+  exchange?: KilledDisk["exchange"],
 ): Promise<number> {
   for (let killAt = 1; killAt < STEPS_MAX; killAt++) {
     await using folder = await emptyDatastore();
@@ -73,7 +79,8 @@ async function killAtEveryStep(
       await using store = await openLocal(folder.path);
       await prepare(store);
     }
-    const disk = killedDisk(killAt + 1); // Opening `.lock` is the first step.
+    const real = killedDisk(killAt + 1); // Opening `.lock` is the first step.
+    const disk = exchange ? Object.assign(real, { exchange }) : real;
     let isDone = false;
     try {
       const store = await openLocal(folder.path, disk);
@@ -141,6 +148,53 @@ describe("server/store, killed in every step", function () {
 
     expect(steps).to.be.greaterThan(20);
   });
+
+  for (const [how, canExchange] of [
+    ["in one step", true],
+    ["file by file", false],
+  ] as const) {
+    it(`replaces a snapshot ${how} by what the source has, and completes it the next time`, async () => {
+      await using before = await emptyDatastore();
+      await using after = await emptyDatastore();
+      await using old = await openLocal(before.path);
+      await using source = await openLocal(after.path);
+      await makeBackup(old, snapshotAt(0), prng(1, 4000));
+      await makeBackup(source, snapshotAt(0), prng(2, 4000));
+      const csums = async (store: Datastore): Promise<string> => {
+        const { files } = await store.readManifest(rootNamespace, snapshotAt(0));
+        return files.map(({ csum }) => csum).join();
+      };
+      const [was, willBe] = [await csums(old), await csums(source)];
+      await killAtEveryStep(
+        async (store) => {
+          await pullAll(old, store);
+          await store.setProtected(rootNamespace, snapshotAt(0), "protected");
+        },
+        async (store) => {
+          await pullAll(source, store);
+        },
+        async (store, isDone, path) => {
+          const whole = await wholeSnapshots(store);
+          await checkFinalNames(path, store);
+
+          if (canExchange) expect(whole).to.deep.equal([0]);
+          if (whole.length > 0) {
+            expect(await csums(store)).to.be.oneOf(isDone ? [willBe] : [was, willBe]);
+          }
+          expect(await store.isProtected(rootNamespace, snapshotAt(0))).to.equal(true);
+          await store.removeStaleUploads();
+          expect(await readdir(join(path, "host/a"))).to.have.members([
+            "2024-06-05T00:00:00Z",
+            "owner",
+          ]);
+          await pullAll(source, store);
+          expect(await wholeSnapshots(store)).to.deep.equal([0]);
+          expect(await csums(store)).to.equal(willBe);
+        },
+        canExchange ? undefined : async () => await Promise.resolve(false),
+      );
+    });
+  }
 
   it("shows no snapshot or a whole one, and takes the next backup", async () => {
     const steps = await killAtEveryStep(
@@ -253,6 +307,36 @@ describe("server/store, with the power cut in every change", function () {
           const whole = await wholeSnapshots(datastoreOn(medium, clock));
 
           expect(whole.slice(0, done + 1)).to.deep.equal([0, 1].slice(0, done + 1));
+        }
+      }
+    });
+  }
+
+  for (const syncLevel of ["file", "filesystem"] as const satisfies readonly SyncLevel[]) {
+    it(`replaces a snapshot wholly or not at all at sync level ${syncLevel}`, async () => {
+      const [old, source] = [1, 2].map(() => datastoreOn(new MemoryBackend(clock), clock));
+      if (!old || !source) throw new TypeError("two are needed");
+      await makeBackup(old, snapshotAt(0), prng(1, 100));
+      await makeBackup(source, snapshotAt(0), prng(2, 100));
+      let isThrough = false;
+      for (let cutAt = 1; !isThrough; cutAt++) {
+        const backend = new PowerLossBackend(clock, cutAt);
+        const store = datastoreOn(backend, clock, syncLevel);
+        let isPulled = false;
+        try {
+          await pullAll(old, store);
+          isPulled = true;
+          await pullAll(source, store);
+          isThrough = true;
+        } catch {
+          expect(backend.changeCount).to.be.at.least(cutAt);
+        }
+
+        for (let seed = 1; seed <= 8; seed++) {
+          const medium = await backend.afterPowerCut(fates(seed));
+          const whole = await wholeSnapshots(datastoreOn(medium, clock));
+
+          if (isPulled) expect(whole).to.deep.equal([0]);
         }
       }
     });
