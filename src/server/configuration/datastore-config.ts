@@ -32,6 +32,8 @@ export interface DatastoreEntry {
   /** How backups are made durable. */
   readonly syncLevel: "none" | "file" | "filesystem";
   readonly notifications: DatastoreNotifications;
+  /** How long a chunk rests before collection may remove it, if the configuration says (`tuning`, `gc-atime-cutoff`). */
+  readonly collectionRestSec?: number;
 }
 
 /** How the end of jobs on a datastore is told (spec rest-api.md §7). */
@@ -126,6 +128,7 @@ export function datastoreEntry({ id, properties }: Section): DatastoreEntry {
     newBackups: isTrueText(properties.get("verify-new") ?? "0") ? "verified" : "left alone",
     syncLevel: syncLevelOf(properties.get("tuning")),
     notifications: notificationsOf(properties),
+    ...collectionRestOf(properties.get("tuning")),
   };
 }
 
@@ -136,6 +139,16 @@ function maintenanceOf(text: string | undefined): Maintenance | undefined {
   const type = members?.get("type");
   const known = type === "read-only" || type === "delete" ? type : "offline";
   return { type: known, message: members?.get("message"), text };
+}
+
+/** Minutes from 1 to two days (spec retention-gc-verify-sync.md §3); anything else counts as not said. */
+function collectionRestOf(
+  tuning: string | undefined,
+): Pick<DatastoreEntry, "collectionRestSec"> | undefined {
+  const minutes = Number(parsePropertyString(tuning ?? "")?.get("gc-atime-cutoff"));
+  return Number.isInteger(minutes) && minutes >= 1 && minutes <= 2880
+    ? { collectionRestSec: minutes * 60 }
+    : undefined;
 }
 
 function syncLevelOf(tuning: string | undefined): DatastoreEntry["syncLevel"] {

@@ -22,7 +22,7 @@ const propertyStringFormats = {
     keys: {
       "chunk-order": /^(inode|none)$/,
       "sync-level": /^(none|file|filesystem)$/,
-      "gc-atime-cutoff": /^[0-9]{1,4}$/,
+      "gc-atime-cutoff": /^([1-9][0-9]{0,2}|1[0-9]{3}|2[0-7][0-9]{2}|28[0-7][0-9]|2880)$/,
       "gc-atime-safety-check": /^(0|1|true|false)$/,
       "gc-cache-capacity": /^[0-9]{1,9}$/,
     },

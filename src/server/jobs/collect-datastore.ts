@@ -9,13 +9,14 @@ const MISSING_NAMED_MAX = 1000;
 /**
  * Collects the garbage of a datastore and logs what a genuine server logs, but for the first line (spec retention-gc-verify-sync.md §3).
  *
- * A missing chunk is a warning that names it and an index that needs it.
+ * A missing chunk is a warning that names it and an index that needs it. A chunk is removed only if it was not used for `restSec`.
  *
  * @throws {StoreError} As `collectGarbage`; the abort reason when the task is stopped.
  */
 export async function collectDatastore(
   datastore: Datastore,
   task: Task,
+  { restSec }: { readonly restSec: number },
 ): Promise<CollectionStatus> {
   task.log("Start GC phase1 (mark used chunks)");
   let lastMarked = 0;
@@ -24,6 +25,7 @@ export async function collectDatastore(
   const status = await datastore.collectGarbage({
     upid: task.upid,
     signal: task.signal,
+    restSec,
     progress: {
       marked: (done, total) => {
         const percent = Math.floor((done * 100) / total);

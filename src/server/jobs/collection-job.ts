@@ -1,6 +1,7 @@
 import { type DatastoreEntry } from "../configuration/datastore-config.ts";
 import { type Datastores } from "../datastores.ts";
 import { refused } from "../http/api-error.ts";
+import { REST_SEC } from "../store/collect-garbage.ts";
 import { collectDatastore } from "./collect-datastore.ts";
 import { type ScheduledJob } from "./scheduled-job.ts";
 
@@ -22,8 +23,14 @@ export function collectionJob(
         throw refused(`garbage collection is already running on datastore '${name}'`);
       }
       return async (task) => {
-        await collectDatastore(datastore, task);
+        await collectDatastore(datastore, task, { restSec: restSecOf(name, datastores) });
       };
     },
   };
+}
+
+/** As the configuration says when the collection begins. */
+function restSecOf(name: string, datastores: Datastores): number {
+  const known = datastores.all().find(({ entry }) => entry.name === name);
+  return known?.entry.collectionRestSec ?? REST_SEC;
 }

@@ -13,10 +13,10 @@ import { type ChunkObjects, type SurveyedChunk } from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
 import { GC_STATUS_FILE } from "./store-path.ts";
 
-/** A chunk is not removed before it has not been used for so long: access times may lag a day behind (`relatime`). */
-const REST_SEC = 24 * 3600;
-/** Safety margin on top of it, and before the oldest writer (spec datastore.md §7.5). */
+/** Safety margin before the oldest writer (spec datastore.md §7.5). */
 const MARGIN_SEC = 300;
+/** A chunk is not removed before it has not been used for so long: access times may lag a day behind (`relatime`). */
+export const REST_SEC: number = 24 * 3600 + MARGIN_SEC;
 const CHUNK_FOLDERS = 65_536;
 /** Chunks that are marked in one step. */
 const TOUCHED_AT_ONCE = 512;
@@ -40,6 +40,8 @@ export interface CollectionOptions {
   /** Task that collects. */
   readonly upid: string;
   readonly progress: CollectionProgress;
+  /** For how long a chunk must not have been used to be removed; {@link REST_SEC} when absent. */
+  readonly restSec?: number;
   /** Ends the run between two steps; what was removed by then was garbage. */
   readonly signal?: AbortSignal;
 }
@@ -195,7 +197,8 @@ class Collection {
   /** Phase 2. */
   async #sweep(): Promise<void> {
     const { progress, signal } = this.#options;
-    const cutoffSec = Math.min(this.#startSec - REST_SEC, this.#oldestWriterSec) - MARGIN_SEC;
+    const restSec = this.#options.restSec ?? REST_SEC;
+    const cutoffSec = Math.min(this.#startSec - restSec, this.#oldestWriterSec - MARGIN_SEC);
     let seen = 0;
     for await (const entries of this.#parts.backend.surveyChunks()) {
       signal?.throwIfAborted();

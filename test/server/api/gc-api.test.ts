@@ -101,6 +101,27 @@ describe("server/api garbage collection", () => {
     expect(mtimeMs).to.equal(old.getTime());
   });
 
+  it("lets chunks rest as long as the datastore's configuration says", async () => {
+    const chunks = join(server.storePath, ".chunks");
+    const twoHoursAgo = new Date(Date.now() - 2 * 3_600_000);
+    const files = (await readdir(chunks, { recursive: true })).filter((name) => name.length > 60);
+    for (const name of files) await utimes(join(chunks, name), twoHoursAgo, twoHoursAgo);
+    for (const type of ["ct", "ns"]) await rm(join(server.storePath, type), { recursive: true });
+    const removed = async (): Promise<number | undefined> => {
+      await api.run("POST", gc);
+      return (await api.call<Record<string, number>>("GET", gc))["removed-chunks"];
+    };
+    const config = "/config/datastore/store1";
+
+    expect(await removed()).to.equal(0);
+    await api.call("PUT", config, { tuning: "gc-atime-cutoff=180" });
+    expect(await removed()).to.equal(0);
+    await api.call("PUT", config, { tuning: "gc-atime-cutoff=60" });
+    expect(await removed()).to.be.greaterThan(0);
+    const refusal = await api.answer("PUT", config, { tuning: "gc-atime-cutoff=2881" });
+    expect(refusal.status).to.equal(400);
+  });
+
   it("ends with warnings that name what is missing", async () => {
     const lost = await aChunkInUse();
     await rm(join(server.storePath, ".chunks", lost.slice(0, 4), lost));
