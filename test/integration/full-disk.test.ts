@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
@@ -119,6 +119,30 @@ describe("integration/full-disk", function () {
     const folders = readdirSync(join(disk!.path, "store/host/a"));
     expect(folders.filter((name) => name.endsWith("Z"))).to.have.length(1);
     rmSync(join(tree, "large"));
+  });
+
+  it("prunes and collects on a full disk, and a backup fits again", async () => {
+    expect((await backup()).status).to.equal(0);
+    const newest = (await snapshotTimes()).at(-1);
+    const chunks = join(disk!.path, "store/.chunks");
+    const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
+    const names = readdirSync(chunks, { recursive: true, encoding: "utf8" });
+    for (const name of names.filter((path) => path.length > 60)) {
+      utimesSync(join(chunks, name), twoDaysAgo, twoDaysAgo);
+    }
+    disk!.fill();
+
+    const pruned = await amber("prune", "host/a", "--keep-last", "1");
+    const collected = await amber("garbage-collect");
+
+    expect(pruned.status, pruned.text).to.equal(0);
+    expect(await snapshotTimes()).to.deep.equal([newest]);
+    expect(collected.status, collected.text).to.equal(0);
+    // What the failed backup had stored.
+    expect(Number(/Removed chunks: (\d+)/.exec(collected.text)?.[1])).to.be.greaterThan(0);
+    expect((await backup()).status).to.equal(0);
+    for (const time of await snapshotTimes()) await expectSound(time);
+    expect((await amber("snapshot", "forget", snapshotName(newest!))).status).to.equal(0);
   });
 
   it("forgets snapshots of a full disk, and refuses to begin or end another backup there", async () => {
