@@ -1,8 +1,15 @@
-/** Partitions of the set; each grows by itself, so growing never holds much memory twice. */
+import assert from "node:assert/strict";
+
+/** Bits of the hash that choose a partition: first its group, then its place in the group. */
+const GROUP_BITS = 6;
 const PARTITION_BITS = 12;
+const PARTITIONS_PER_GROUP = 1 << (PARTITION_BITS - GROUP_BITS);
+/** Slots of each partition at first. */
 const FIRST_CAPACITY = 16;
-/** Share of slots in use at which a partition grows, and by how much: between 68 and 85 % are used, 5.9 bytes a digest at most. */
-const LOAD_MAX = 0.85;
+/** Bytes that a group may grow to where it is: address space, which costs nothing; 200 million digests in all groups. */
+const GROUP_BYTES_MAX = 16 * 1024 * 1024;
+/** Share of slots in use at which the fullest partition of a group makes it grow, and by how much; see the test for what that comes to. */
+const LOAD_MAX = 0.9;
 const GROWTH = 1.25;
 /** Odd and without pattern: constants of MurmurHash3's finalizer (A. Appleby, public domain). */
 const MULTIPLIER_A = 0x85ebca6b;
@@ -16,11 +23,13 @@ const TWO_TO_32 = 0x1_0000_0000;
  * only: {@link has} may say yes for a digest that was never added, for ten million of them once in 1.7 million questions.
  * Whoever uses it must be safe when that happens. Never the other way round. Nothing is ever removed.
  *
+ * Partitions grow in groups, each in address space that is its own from the start: memory that is given back and taken again, as
+ * growing arrays would, leaves gaps that were twice as large as the set.
+ *
  * The seed keeps a client, who chooses the digests of encrypted chunks as it likes, from aiming at a collision.
  */
 export class DigestSet {
-  readonly #partitions: Uint32Array[];
-  readonly #counts = new Uint32Array(1 << PARTITION_BITS);
+  readonly #groups = Array.from({ length: 1 << GROUP_BITS }, () => new Group());
   readonly #seedA: number;
   readonly #seedB: number;
   #count = 0;
@@ -34,9 +43,6 @@ export class DigestSet {
     const view = new DataView(seed.buffer, seed.byteOffset, seed.byteLength);
     this.#seedA = view.getUint32(0, true);
     this.#seedB = view.getUint32(4, true);
-    // One free slot for all that are empty: the first digest of each makes it grow, so nothing is ever written there.
-    const empty = new Uint32Array(1);
-    this.#partitions = Array.from({ length: 1 << PARTITION_BITS }, () => empty);
   }
 
   /** Number of digests, those taken for one another counted once. */
@@ -46,7 +52,7 @@ export class DigestSet {
 
   /** Bytes of memory that hold the digests. */
   get byteSize(): number {
-    return this.#partitions.reduce((sum, slots) => sum + slots.byteLength, 0);
+    return this.#groups.reduce((sum, group) => sum + group.byteSize, 0);
   }
 
   /**
@@ -56,44 +62,104 @@ export class DigestSet {
    * @returns Whether it is new.
    */
   add(bytes: Uint8Array, offset = 0): boolean {
-    const partition = this.#partitionOf(bytes, offset);
-    const value = this.#valueOf(bytes, offset);
-    let slots = this.#slots(partition);
-    let slot = slotOf(slots, value);
-    if (slots[slot] === value) return false;
-    const count = (this.#counts[partition] ?? 0) + 1;
-    if (count > LOAD_MAX * slots.length) {
-      slots = grown(slots);
-      this.#partitions[partition] = slots;
-      slot = slotOf(slots, value);
-    }
-    slots[slot] = value;
-    this.#counts[partition] = count;
-    this.#count += 1;
-    return true;
+    const place = this.#placeOf(bytes, offset);
+    const isNew = this.#groupAt(place).add(
+      place % PARTITIONS_PER_GROUP,
+      this.#valueOf(bytes, offset),
+    );
+    if (isNew) this.#count += 1;
+    return isNew;
   }
 
   /** Whether a digest was added, or is taken for one that was. */
   has(bytes: Uint8Array, offset = 0): boolean {
-    const value = this.#valueOf(bytes, offset);
-    const slots = this.#slots(this.#partitionOf(bytes, offset));
-    return slots[slotOf(slots, value)] === value;
+    const place = this.#placeOf(bytes, offset);
+    return this.#groupAt(place).has(place % PARTITIONS_PER_GROUP, this.#valueOf(bytes, offset));
   }
 
-  #slots(partition: number): Uint32Array {
-    return this.#partitions[partition] ?? new Uint32Array(1);
+  #groupAt(place: number): Group {
+    const group = this.#groups[Math.floor(place / PARTITIONS_PER_GROUP)];
+    assert(group);
+    return group;
   }
 
-  #partitionOf(bytes: Uint8Array, offset: number): number {
-    return (
-      mixed(bytes, offset, { seed: this.#seedA, multiplier: MULTIPLIER_A }) >>>
-      (32 - PARTITION_BITS)
-    );
+  /** Number of the partition among all. */
+  #placeOf(bytes: Uint8Array, offset: number): number {
+    const hash = mixed(bytes, offset, { seed: this.#seedA, multiplier: MULTIPLIER_A });
+    return hash >>> (32 - PARTITION_BITS);
   }
 
   /** 0 marks a free slot. */
   #valueOf(bytes: Uint8Array, offset: number): number {
     return mixed(bytes, offset, { seed: this.#seedB, multiplier: MULTIPLIER_B }) || 1;
+  }
+}
+
+/** Partitions of equal length, one behind another in one piece of memory. */
+class Group {
+  #memory = new ArrayBuffer(4 * FIRST_CAPACITY * PARTITIONS_PER_GROUP, {
+    maxByteLength: GROUP_BYTES_MAX,
+  });
+  #slots = new Uint32Array(this.#memory);
+  /** Slots of each partition. */
+  #capacity = FIRST_CAPACITY;
+  readonly #counts = new Uint32Array(PARTITIONS_PER_GROUP);
+
+  get byteSize(): number {
+    return 4 * this.#capacity * PARTITIONS_PER_GROUP;
+  }
+
+  add(partition: number, value: number): boolean {
+    let slot = this.#slotOf(partition, value);
+    if (this.#slots[slot] === value) return false;
+    const count = (this.#counts[partition] ?? 0) + 1;
+    if (count > LOAD_MAX * this.#capacity) {
+      this.#grow();
+      slot = this.#slotOf(partition, value);
+    }
+    this.#slots[slot] = value;
+    this.#counts[partition] = count;
+    return true;
+  }
+
+  has(partition: number, value: number): boolean {
+    return this.#slots[this.#slotOf(partition, value)] === value;
+  }
+
+  /** Slot that holds the value, or the free slot where it belongs; values lie in about their order, so that they can move. */
+  #slotOf(partition: number, value: number): number {
+    const slots = this.#slots;
+    const start = partition * this.#capacity;
+    const end = start + this.#capacity;
+    let slot = start + Math.floor((value / TWO_TO_32) * this.#capacity);
+    while (slots[slot] !== 0 && slots[slot] !== value) slot = slot + 1 === end ? start : slot + 1;
+    return slot;
+  }
+
+  /** Moves each partition to where it belongs then, the last first: none is written over before it has moved. */
+  #grow(): void {
+    const before = this.#capacity;
+    this.#capacity = Math.ceil(before * GROWTH);
+    this.#lengthen(this.byteSize);
+    const moving = new Uint32Array(before);
+    for (let partition = PARTITIONS_PER_GROUP - 1; partition >= 0; partition--) {
+      moving.set(this.#slots.subarray(partition * before, (partition + 1) * before));
+      const start = partition * this.#capacity;
+      this.#slots.fill(0, start, start + this.#capacity);
+      for (const value of moving) {
+        if (value !== 0) this.#slots[this.#slotOf(partition, value)] = value;
+      }
+    }
+  }
+
+  #lengthen(byteSize: number): void {
+    if (byteSize <= this.#memory.maxByteLength) this.#memory.resize(byteSize);
+    else {
+      const larger = new ArrayBuffer(byteSize, { maxByteLength: 4 * byteSize });
+      new Uint32Array(larger).set(this.#slots);
+      this.#memory = larger;
+    }
+    this.#slots = new Uint32Array(this.#memory, 0, byteSize / 4);
   }
 }
 
@@ -114,18 +180,4 @@ function mixed(
   }
   hash = Math.imul(hash, MULTIPLIER_A);
   return (hash ^ (hash >>> 13)) >>> 0;
-}
-
-/** Slot that holds the value, or the free slot where it belongs; values lie in about their order, so that they can move. */
-function slotOf(slots: Uint32Array, value: number): number {
-  let slot = Math.floor((value / TWO_TO_32) * slots.length);
-  while (slots[slot] !== 0 && slots[slot] !== value)
-    slot = slot + 1 === slots.length ? 0 : slot + 1;
-  return slot;
-}
-
-function grown(slots: Uint32Array): Uint32Array {
-  const larger = new Uint32Array(Math.max(FIRST_CAPACITY, Math.ceil(slots.length * GROWTH)));
-  for (const value of slots) if (value !== 0) larger[slotOf(larger, value)] = value;
-  return larger;
 }
