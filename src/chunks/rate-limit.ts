@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** Longest time that a timer takes; a longer one would end at once. */
+const SLEEP_MS_MAX = 2 ** 31 - 1;
+
 /** How fast data may be transferred. */
 export interface RateLimitOptions {
   readonly bytesPerSec: number;
@@ -36,6 +39,13 @@ export class RateLimit {
     this.#filledAtMs = now;
     if (this.#available >= 0) return;
     const waitMs = (-this.#available / bytesPerSec) * 1000;
-    await sleep(waitMs, undefined, signal ? { signal } : {});
+    try {
+      for (let leftMs = waitMs; leftMs > 0; leftMs -= SLEEP_MS_MAX) {
+        await sleep(Math.min(leftMs, SLEEP_MS_MAX), undefined, signal ? { signal } : {});
+      }
+    } catch (error) {
+      this.#available += size; // It does not go: others need not wait for it.
+      throw error;
+    }
   }
 }

@@ -35,4 +35,16 @@ describe("chunks/rate-limit", () => {
 
     expect(await waiting).to.have.property("name", "AbortError");
   });
+
+  it("lets nobody wait for what was given up", async () => {
+    const limit = new RateLimit({ bytesPerSec: 1000, burstBytes: 1000, nowMs: () => 0 });
+    const stop = new AbortController();
+    const waiting = rejection(limit.take(1_000_000_000_000, stop.signal));
+
+    stop.abort();
+    await waiting;
+    await limit.take(1000);
+
+    expect(await waiting).to.have.property("name", "AbortError");
+  });
 });

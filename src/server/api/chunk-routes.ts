@@ -11,7 +11,7 @@ import { needsContent } from "../http/permission.ts";
 import { addRoute, RawReply } from "../http/route.ts";
 import { type StoredFile } from "../store/store-backend.ts";
 import { type TrafficControl } from "../traffic/traffic-control.ts";
-import { paced } from "./paced.ts";
+import { paceWhole } from "./paced.ts";
 import { type ContentOptions, openSnapshot, snapshotParameters } from "./content-access.ts";
 
 const readable = { full: ["Datastore.Read"], own: ["Datastore.Backup"] } as const;
@@ -50,11 +50,12 @@ export function addChunkRoutes(
       if (kind === "blob") throw refused(`'${name}' is no archive`);
       await using index = await datastore.openFile(namespace, snapshot, name);
       const digest = await digestAt(index, kind, parameters.position);
-      const reply = new RawReply(await datastore.blobs.readBlob(digest), {
+      const size = (await datastore.blobs.stat(digest))?.size ?? 0; // Reading says what is wrong if it is not there.
+      await paceWhole(options.traffic, call, size);
+      return new RawReply(await datastore.blobs.readBlob(digest), {
         "content-type": "application/octet-stream",
         "cache-control": "no-store",
       });
-      return await paced(options.traffic, call, reply);
     },
   });
 }

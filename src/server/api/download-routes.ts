@@ -17,7 +17,7 @@ import { type StoredFile } from "../store/store-backend.ts";
 import { storedPieces } from "../http/stored-pieces.ts";
 import { type TrafficControl } from "../traffic/traffic-control.ts";
 import { listDirectory, openTreeContent, requireArchive, treeArchives } from "./archive-tree.ts";
-import { paced } from "./paced.ts";
+import { paced, paceWhole } from "./paced.ts";
 import {
   type ContentOptions,
   openSnapshot,
@@ -61,7 +61,7 @@ export function addDownloadRoutes(
       const name = parseArchiveName(parameters["file-name"]);
       const { datastore, namespace, snapshot } = place;
       const file = await datastore.openFile(namespace, snapshot, name);
-      return await paced(options.traffic, call, new RawReply(fileStream(file)));
+      return paced(options.traffic, call, fileStream(file));
     },
   });
   addRoute(api, {
@@ -78,15 +78,15 @@ export function addDownloadRoutes(
       if (archiveKindOf(name) !== "blob") {
         const { bytes } = await archives.open(place, name);
         const content = Readable.from(archivePieces(bytes, 0, bytes.size));
-        return await paced(options.traffic, call, new RawReply(content));
+        return paced(options.traffic, call, content);
       }
       await archives.requirePlain(place, name);
       const { datastore, namespace, snapshot } = place;
       await using file = await datastore.openFile(namespace, snapshot, name);
+      await paceWhole(options.traffic, call, file.size);
       const blob = await file.readAt(0, file.size);
       const limits = { sizeMax: BLOB_PLAIN_BYTES_MAX, what: `blob "${name}"` };
-      const plain = decodeBlob(createNativeProvider(), blob, limits);
-      return await paced(options.traffic, call, new RawReply(plain));
+      return new RawReply(decodeBlob(createNativeProvider(), blob, limits));
     },
   });
   addBrowserRoutes(api, options, archives);
@@ -143,8 +143,7 @@ function addBrowserRoutes(
     }),
     reply: Type.Null(),
     handle: async (parameters, call) => {
-      const send = async (content: Readable): Promise<RawReply> =>
-        await paced(options.traffic, call, new RawReply(content));
+      const send = (content: Readable): RawReply => paced(options.traffic, call, content);
       const place = await openSnapshot(options, call.caller, parameters, readable);
       const manifest = await place.datastore.readManifest(place.namespace, place.snapshot);
       const wanted = parseFilepath(parameters.filepath, parameters["archive-name"]);
@@ -153,13 +152,13 @@ function addBrowserRoutes(
       const content = await openTreeContent(archives, place, files, wanted.path);
       if (content.kind === "file") {
         const { source, offset, size } = content.file;
-        return await send(Readable.from(archivePieces(source, offset, size)));
+        return send(Readable.from(archivePieces(source, offset, size)));
       }
       const name = wanted.path.at(-1) ?? new Uint8Array(0);
       const entries = walkFolder(content.open, content.folder, name);
-      if (parameters.tar !== true) return await send(zipStream(entries));
+      if (parameters.tar !== true) return send(zipStream(entries));
       const folder = Buffer.from(wanted.path.map(latin1).join("/"), "latin1");
-      return await send(tarZstdStream(createNativeProvider(), { entries, folder }));
+      return send(tarZstdStream(createNativeProvider(), { entries, folder }));
     },
   });
 }

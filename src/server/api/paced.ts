@@ -8,29 +8,43 @@ import { type TrafficControl, type TransferPace } from "../traffic/traffic-contr
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Makes the content of a reply obey the rules of traffic control, as sessions do.
- *
- * Bytes that are there wait before the reply begins, a stream waits between its pieces. Waiting ends when the client hangs up.
+ * Makes the content of a reply obey the rules of traffic control between its pieces, as sessions do, until the client hangs up.
  */
-export async function paced(
+export function paced(traffic: TrafficControl, call: PacedCall, content: Readable): RawReply {
+  const stream = Readable.from(pacedPieces(content, paceOf(traffic, call), hangUpOf(call)));
+  stream.once("close", () => {
+    content.destroy(); // What was never read has a file open all the same.
+  });
+  return new RawReply(stream);
+}
+
+/**
+ * Waits until the rules of traffic control let a reply of `size` bytes go, in one piece.
+ *
+ * To be called before its content is read: whoever waits holds none of it in memory.
+ *
+ * @throws {Error} The reason of the end, when the client hangs up.
+ */
+export async function paceWhole(
   traffic: TrafficControl,
-  { caller, request, reply }: Pick<Call, "caller" | "request" | "reply">,
-  { body, headers }: RawReply,
-): Promise<RawReply> {
-  const pace = traffic.paceOf({ authId: caller, address: peerOf(request) });
+  call: PacedCall,
+  size: number,
+): Promise<void> {
+  await paceOf(traffic, call).take("out", size, hangUpOf(call));
+}
+
+type PacedCall = Pick<Call, "caller" | "request" | "reply">;
+
+function paceOf(traffic: TrafficControl, { caller, request }: PacedCall): TransferPace {
+  return traffic.paceOf({ authId: caller, address: peerOf(request) });
+}
+
+function hangUpOf({ reply }: PacedCall): AbortSignal {
   const hangUp = new AbortController();
   reply.raw.once("close", () => {
     hangUp.abort();
   });
-  if (!(body instanceof Readable)) {
-    await pace.take("out", body.length, hangUp.signal);
-    return new RawReply(body, headers);
-  }
-  const stream = Readable.from(pacedPieces(body, pace, hangUp.signal));
-  stream.once("close", () => {
-    body.destroy(); // What was never read has a file open all the same.
-  });
-  return new RawReply(stream, headers);
+  return hangUp.signal;
 }
 
 async function* pacedPieces(
