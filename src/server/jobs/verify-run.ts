@@ -1,13 +1,17 @@
+import { posix } from "node:path";
+
 import { type BackupError } from "../../format/backup-error.ts";
 import { type Clock } from "../../format/clock.ts";
 import { type Digest } from "../../format/chunk/digest.ts";
+import { FormatError } from "../../format/format-error.ts";
 import { verifyStateOf } from "../../format/manifest/manifest-summary.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { type ChunkVerifier } from "../store/accepted-blob.ts";
 import { type Datastore } from "../store/datastore.ts";
+import { isRegularIndexPath } from "../store/find-indexes.ts";
 import { type SnapshotReader } from "../store/snapshot-reader.ts";
 import { StoreError } from "../store/store-error.ts";
-import { groupPath, snapshotPath } from "../store/store-path.ts";
+import { groupPath, parseSnapshotPath, snapshotPath } from "../store/store-path.ts";
 import { newVerifyMemory, type VerifyMemory } from "../store/verify-memory.ts";
 import { type SnapshotFault } from "../store/verify-snapshot.ts";
 import { type Task } from "../tasks/task.ts";
@@ -41,7 +45,7 @@ export interface VerifyRunOptions {
  * (spec retention-gc-verify-sync.md §4.3).
  *
  * Corrupt chunks are set aside, so that the next backup brings them again, and named at the end with every index that
- * needs them. What cannot be read now, or is missing, is a failure of the snapshot and stays where it is. A snapshot that
+ * needs them; the snapshots of those indexes count as failed, looked at or not. What cannot be read now, or is missing, is a failure of the snapshot and stays where it is. A snapshot that
  * is being written or removed is passed over.
  */
 export class VerifyRun {
@@ -207,6 +211,34 @@ export class VerifyRun {
       this.#task.detail(`corrupted chunk ${digest} is needed by ${paths.length} archives:`);
       for (const path of paths) this.#task.detail(`\t${datastore.name}:${path}`);
     }
+    const hurt = new Set<string>();
+    for (const [digest, paths] of users) {
+      if (await datastore.blobs.has(digest)) continue; // It was sound after all, or a backup has brought it again.
+      for (const path of paths) if (isRegularIndexPath(path)) hurt.add(posix.dirname(path));
+    }
+    for (const path of hurt) await this.#markHurt(path);
+  }
+
+  /** Notes in a snapshot that was not looked at that it has lost a chunk: the next backup must not build on it. */
+  async #markHurt(path: string): Promise<void> {
+    const { datastore } = this.#options;
+    const name = `${datastore.name}:${path}`;
+    if (this.#failed.includes(name)) return;
+    const { namespace, snapshot } = parseSnapshotPath(path);
+    try {
+      const reader = await datastore.openReader(namespace, snapshot);
+      try {
+        const state = { upid: this.#task.upid, state: "failed" } as const;
+        await datastore.writeVerifyState(namespace, snapshot, state);
+      } finally {
+        await reader[Symbol.asyncDispose]();
+      }
+    } catch (error) {
+      if (!(error instanceof StoreError || error instanceof FormatError)) throw error;
+      this.#task.log(`cannot mark ${name} as failed: ${error.message}`);
+      return;
+    }
+    this.#failed.push(name);
   }
 }
 

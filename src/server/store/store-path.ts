@@ -1,9 +1,14 @@
 import { MANIFEST_NAME } from "../../format/snapshot/archive-name.ts";
-import { type Namespace, namespacePath } from "../../format/snapshot/namespace.ts";
+import {
+  type Namespace,
+  namespacePath,
+  parseNamespacePath,
+} from "../../format/snapshot/namespace.ts";
 import {
   type BackupGroup,
   backupGroupText,
   type BackupType,
+  parseSnapshotId,
   type SnapshotId,
   snapshotIdText,
 } from "../../format/snapshot/snapshot-id.ts";
@@ -46,6 +51,22 @@ export function groupPath(namespace: Namespace, group: BackupGroup): string {
 /** Path of a snapshot's folder, below the base. */
 export function snapshotPath(namespace: Namespace, snapshot: SnapshotId): string {
   return below(namespacePath(namespace), snapshotIdText(snapshot));
+}
+
+/**
+ * The snapshot whose folder is at a path below the base: the inverse of {@link snapshotPath}.
+ *
+ * @throws {FormatError} For any other path.
+ */
+export function parseSnapshotPath(path: string): {
+  readonly namespace: Namespace;
+  readonly snapshot: SnapshotId;
+} {
+  const words = path.split("/");
+  return {
+    namespace: parseNamespacePath(words.slice(0, -3).join("/")),
+    snapshot: parseSnapshotId(words.slice(-3).join("/")),
+  };
 }
 
 /**

@@ -127,6 +127,23 @@ describe("server/api verification", () => {
     expect(names).to.deep.equal([`${digest}.0.bad`]);
   });
 
+  it("reports every other snapshot that has lost the chunk as failed, so that no backup builds on it", async () => {
+    const store = join(server.storePath, "host");
+    await cp(join(store, "golden-plain"), join(store, "twin"), { recursive: true });
+    await api.run("POST", verify, { "ignore-verified": false });
+    const before = (await states()).get(`host/twin/${TIME}`);
+    await flipByte(await chunkOf("host/golden-plain/2024-06-05T14:24:36Z/disk.img.fidx"));
+
+    const { lines } = await api.run("POST", verify, {
+      ...plain,
+      "backup-time": TIME,
+      "ignore-verified": false,
+    });
+
+    expect([before, (await states()).get(`host/twin/${TIME}`)]).to.deep.equal(["ok", "failed"]);
+    expect(lines).to.include("\tstore1:host/twin/2024-06-05T14:24:36Z");
+  });
+
   it("finds a damaged checksum of an encrypted chunk without its key", async () => {
     const image = "host/golden-encrypted/2024-06-05T14:24:36Z/disk.img.fidx";
     const chunk = await chunkOf(image);
