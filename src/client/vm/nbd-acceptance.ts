@@ -41,7 +41,7 @@ export async function acceptNbdClient(
   greeting.writeBigUInt64BE(nbd.magic, 0);
   greeting.writeBigUInt64BE(nbd.optionMagic, 8);
   greeting.writeUInt16BE(nbd.handshakeFlags, 16);
-  socket.write(greeting);
+  await send(socket, greeting);
   const clientFlags = (await reader.read(4)).readUInt32BE();
   let replies: NbdAcceptance["replies"] = "simple";
   let hasAllocation = false;
@@ -49,33 +49,33 @@ export async function acceptNbdClient(
     name === "" && exports.length === 1 ? exports[0] : exports.find((one) => one.name === name);
   for (;;) {
     const { option, data } = await readOption(reader);
-    const reply = (type: number, body: Uint8Array = new Uint8Array(0)): void => {
-      socket.write(optionReply(option, type, body));
+    const reply = async (type: number, body: Uint8Array = new Uint8Array(0)): Promise<void> => {
+      await send(socket, optionReply(option, type, body));
     };
     switch (option) {
       case nbdOptions.exportName: {
         const target = named(data.toString());
         if (!target) throw refused("there is no such export"); // The protocol has no other answer.
         const tail = (clientFlags & nbd.noZeroes) === 0 ? Buffer.alloc(124) : Buffer.alloc(0);
-        socket.write(Buffer.concat([exportInfo(target), tail]));
+        await send(socket, Buffer.concat([exportInfo(target), tail]));
         return { target, replies, hasAllocation };
       }
       case nbdOptions.abort:
-        reply(nbdOptionReplies.ack);
+        await reply(nbdOptionReplies.ack);
         return undefined;
       case nbdOptions.list:
-        for (const { name } of exports) reply(nbdOptionReplies.server, text(name));
-        reply(nbdOptionReplies.ack);
+        for (const { name } of exports) await reply(nbdOptionReplies.server, text(name));
+        await reply(nbdOptionReplies.ack);
         break;
       case nbdOptions.structuredReply:
         replies = "structured";
-        reply(nbdOptionReplies.ack);
+        await reply(nbdOptionReplies.ack);
         break;
       case nbdOptions.listMetaContext:
       case nbdOptions.setMetaContext: {
         const { name, queries } = parseQueries(data);
         if (!named(name)) {
-          reply(nbdOptionReplies.unknown);
+          await reply(nbdOptionReplies.unknown);
           break;
         }
         const isListing = option === nbdOptions.listMetaContext;
@@ -87,30 +87,46 @@ export async function acceptNbdClient(
         if (!isListing) hasAllocation = isWanted && replies === "structured";
         if (isWanted) {
           const id = u32(isListing ? 0 : ALLOCATION_ID);
-          reply(nbdOptionReplies.metaContext, Buffer.concat([id, Buffer.from(ALLOCATION_CONTEXT)]));
+          await reply(
+            nbdOptionReplies.metaContext,
+            Buffer.concat([id, Buffer.from(ALLOCATION_CONTEXT)]),
+          );
         }
-        reply(nbdOptionReplies.ack);
+        await reply(nbdOptionReplies.ack);
         break;
       }
       case nbdOptions.info:
       case nbdOptions.go: {
         const target = named(parseName(data).name);
         if (!target) {
-          reply(nbdOptionReplies.unknown, Buffer.from("there is no such export"));
+          await reply(nbdOptionReplies.unknown, Buffer.from("there is no such export"));
           break;
         }
-        reply(nbdOptionReplies.info, Buffer.concat([u16(nbdInfo.export), exportInfo(target)]));
+        await reply(
+          nbdOptionReplies.info,
+          Buffer.concat([u16(nbdInfo.export), exportInfo(target)]),
+        );
         const { minimum, preferred, maximum } = blockSizes;
         const sizes = [minimum, preferred, maximum].map(u32);
-        reply(nbdOptionReplies.info, Buffer.concat([u16(nbdInfo.blockSize), ...sizes]));
-        reply(nbdOptionReplies.ack);
+        await reply(nbdOptionReplies.info, Buffer.concat([u16(nbdInfo.blockSize), ...sizes]));
+        await reply(nbdOptionReplies.ack);
         if (option === nbdOptions.go) return { target, replies, hasAllocation };
         break;
       }
       default:
-        reply(nbdOptionReplies.unsupported);
+        await reply(nbdOptionReplies.unsupported);
     }
   }
+}
+
+/** Waits until it has left, so that a client that reads nothing is asked for nothing more. */
+async function send(socket: Socket, bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    socket.write(bytes, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 async function readOption(

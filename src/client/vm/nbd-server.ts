@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { lstat, unlink } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 import { acceptNbdClient, ALLOCATION_ID, type NbdAcceptance } from "./nbd-acceptance.ts";
@@ -8,13 +8,22 @@ import { nbd, nbdCommands, nbdErrors, nbdReplies, ONE_EXTENT } from "./nbd-wire.
 import { SocketReader } from "./socket-reader.ts";
 import { VmError } from "./vm-error.ts";
 
+/** A range of an export that a client wanted to read. */
+export interface UnreadableRange {
+  readonly target: NbdExport;
+  /** Where it begins, in bytes. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
 /** How exports are served. */
 export interface NbdServerOptions {
   /** Path of the Unix socket; only this user can connect to it. */
   readonly path: string;
   readonly exports: readonly NbdExport[];
-  /** Told why a range could not be read; the client gets an input/output error. */
-  readonly onError: (error: unknown) => void;
+  /** Told why a range could not be read, and which; the client gets an input/output error. */
+  readonly onError: (error: unknown, range: UnreadableRange) => void;
 }
 
 /** Bytes of a Unix socket's path; from the kernel, without the zero at the end. */
@@ -25,6 +34,9 @@ const READ_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Bytes that are being read for one client; one read more may begin below it. */
 const UNDER_WAY_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Requests of one client that are not answered yet, whatever they are; ours, clients send far fewer at once. */
+const UNDER_WAY_MAX = 128;
 
 interface Request {
   readonly flags: number;
@@ -37,7 +49,8 @@ interface Request {
 /**
  * Serves read-only exports to NBD clients such as QEMU, over a Unix socket (NBD's doc/proto.md).
  *
- * Memory: {@link UNDER_WAY_BYTES_MAX} and one read for each client. A client that breaks the protocol loses its connection, and
+ * Memory: {@link UNDER_WAY_BYTES_MAX}, one read and {@link UNDER_WAY_MAX} small answers for each client, also for one that
+ * never reads them: nothing more is taken from it until an answer has left. A client that breaks the protocol loses its connection, and
  * only that.
  */
 export class NbdServer implements AsyncDisposable {
@@ -116,7 +129,8 @@ export class NbdServer implements AsyncDisposable {
       const request = await readRequest(reader);
       if (request.command === nbdCommands.disconnect) break;
       if (request.command === nbdCommands.write) await discard(reader, request.size);
-      while (bytes > UNDER_WAY_BYTES_MAX) await Promise.race(underWay);
+      while (bytes > UNDER_WAY_BYTES_MAX || underWay.size >= UNDER_WAY_MAX)
+        await Promise.race(underWay);
       const size = request.command === nbdCommands.read ? request.size : 0;
       bytes += size;
       const answered = this.#answer(socket, request, client).finally(() => {
@@ -166,7 +180,7 @@ export class NbdServer implements AsyncDisposable {
       }
     };
     const answer = await pieces().catch((error: unknown) => {
-      if (!signal.aborted) this.#options.onError(error);
+      if (!signal.aborted) this.#options.onError(error, { target, offset, size });
       return failed(request, accepted, "inputOutput");
     });
     if (socket.destroyed) return;
@@ -186,22 +200,33 @@ export class NbdServer implements AsyncDisposable {
 
 /** Removes a socket that nobody listens at; refuses everything else. */
 async function makeRoom(path: string): Promise<void> {
-  const taken = (detail: string): VmError =>
-    new VmError("VM_SOCKET_TAKEN", `listen at "${path}"`, { detail });
+  const taken = (detail: string, cause?: unknown): VmError =>
+    new VmError("VM_SOCKET_TAKEN", `listen at "${path}"`, { detail, cause });
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
     throw taken(`the path is longer than ${SOCKET_PATH_BYTES_MAX} bytes`);
   }
-  const status = await lstat(path).catch(() => undefined);
+  const status = await lstat(path).catch((error: unknown) => {
+    if (isCode(error, "ENOENT")) return undefined;
+    throw taken("what is there cannot be found out", error);
+  });
   if (!status) return;
   if (!status.isSocket()) throw taken("something is there that is no socket");
   const probe = connect(path);
-  const isAlive = await once(probe, "connect").then(
-    () => true,
-    () => false,
-  );
-  probe.destroy();
+  const isAlive = await once(probe, "connect")
+    .then(
+      () => true,
+      (error: unknown) => {
+        if (isCode(error, "ECONNREFUSED") || isCode(error, "ENOENT")) return false;
+        throw taken("a program may listen there", error);
+      },
+    )
+    .finally(() => probe.destroy());
   if (isAlive) throw taken("a program listens there");
-  await unlink(path);
+  await rm(path, { force: true });
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }
 
 async function readRequest(reader: SocketReader): Promise<Request> {

@@ -10,6 +10,7 @@ import { type NbdExport } from "../../../src/client/vm/nbd-export.ts";
 import { NbdServer } from "../../../src/client/vm/nbd-server.ts";
 import { ALLOCATION_CONTEXT } from "../../../src/client/vm/nbd-wire.ts";
 import { SocketReader } from "../../../src/client/vm/socket-reader.ts";
+import { eventually } from "../../support/eventually.ts";
 import { rejection } from "../../support/rejection.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
@@ -152,6 +153,32 @@ describe("client/vm/nbd-server", () => {
     expect(refused.readUInt32BE(4)).to.equal(1);
     expect(accepted.readUInt32BE(4)).to.equal(0);
     expect([...accepted.subarray(16)]).to.deep.equal([10, 11, 12, 13]);
+  });
+
+  it("takes no more requests than it can remember, and answers all of them in the end", async () => {
+    const calls: (() => void)[] = [];
+    let underWay = 0;
+    let most = 0;
+    let isHeld = true;
+    const slow: NbdExport = {
+      ...pattern,
+      read: async (_offset, size) => {
+        most = Math.max(most, ++underWay);
+        if (isHeld) await new Promise<void>((resolve) => calls.push(resolve));
+        underWay--;
+        return new Uint8Array(size);
+      },
+    };
+    await using world = await makeWorld([slow]);
+    using client = await world.open();
+
+    const all = Array.from({ length: 500 }, async (_none, i) => await read(client, i, 1));
+    await eventually(async () => await Promise.resolve(calls.length >= 128));
+    isHeld = false;
+    for (const answer of calls) answer();
+    await Promise.all(all);
+
+    expect(most).to.equal(128);
   });
 
   it("hangs up on a client that speaks something else, and goes on for the others", async () => {
