@@ -39,8 +39,15 @@ export async function openLibvirtMonitor(domain: string, uid: number): Promise<L
     stdio: ["ignore", "pipe", "ignore"],
   });
   const sockets = new Set<Socket>();
-  tellEvents(events, sockets);
+  let haveEnded = false;
+  tellEvents(events, sockets, () => {
+    haveEnded = true;
+  });
   const server = createServer((socket) => {
+    if (haveEnded) {
+      socket.destroy();
+      return;
+    }
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => undefined); // It is closed then, too.
@@ -70,20 +77,33 @@ export async function libvirtUuid(domain: string): Promise<string> {
   return (await virsh(["domuuid", "--domain", domain], domain)).trim();
 }
 
-/** Connections end when the events do: a guest that is gone tells nothing any more. */
-function tellEvents(events: ChildProcess, sockets: ReadonlySet<Socket>): void {
+/**
+ * Connections end when the events do, which clients see as `VM_LOST`: a guest that is gone tells nothing any more, nor does a
+ * `virsh` that cannot be run or says what nobody understands.
+ */
+function tellEvents(events: ChildProcess, sockets: ReadonlySet<Socket>, onEnd: () => void): void {
+  const end = (): void => {
+    onEnd();
+    events.kill();
+    for (const socket of sockets) socket.destroy();
+  };
   if (events.stdout) {
     createInterface({ input: events.stdout }).on("line", (line) => {
       const { name, seconds, micros, data } = EVENT.exec(line)?.groups ?? {};
       if (name === undefined || data === undefined) return;
       const timestamp = { seconds: Number(seconds), microseconds: Number(micros) };
-      const value = data.startsWith("{") ? parseJson(data, "event") : {};
+      let value: Json;
+      try {
+        value = data.startsWith("{") ? parseJson(data, "event") : {};
+      } catch {
+        end();
+        return;
+      }
       for (const socket of sockets) send(socket, { event: name, data: value, timestamp });
     });
   }
-  events.on("close", () => {
-    for (const socket of sockets) socket.destroy();
-  });
+  events.on("error", end);
+  events.on("close", end);
 }
 
 function serve(socket: Socket, domain: string): void {
