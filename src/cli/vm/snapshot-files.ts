@@ -2,6 +2,7 @@ import { mkdtemp, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { joinSignals } from "../../client/join-signals.ts";
 import { type MountCommandOptions } from "../mount-options.ts";
 import { runMountHere } from "../run-mount-here.ts";
 
@@ -17,6 +18,7 @@ export async function withSnapshotFolder<Result>(
   const mountPoint = await mkdtemp(join(tmpdir(), FILES_FOLDER_PREFIX));
   const text = snapshot.split("/").length === 2 ? `${snapshot}/latest` : snapshot;
   const done = new AbortController();
+  using either = joinSignals([signal, done.signal]);
   try {
     let running: Promise<void> | undefined;
     await new Promise<void>((resolve, reject) => {
@@ -24,7 +26,7 @@ export async function withSnapshotFolder<Result>(
         subject: { text },
         mountPoint,
         options,
-        signal: AbortSignal.any([signal, done.signal]),
+        signal: either.signal,
         onShown: resolve,
       });
       running.catch(reject);
