@@ -1,8 +1,8 @@
-import { createWriteStream } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
+import { writeNewFile } from "../../client/restore/new-image-file.ts";
 import { extractFiles, type Extracted } from "../../client/vm/extract-files.ts";
 import { packFiles, type PackedFormat } from "../../client/vm/pack-files.ts";
 import { CliError } from "../cli-error.ts";
@@ -15,6 +15,8 @@ type Entry = SnapshotPlace & { readonly kind: "entry" };
 
 /**
  * Extracts an entry: to standard output for `-`, into a directory that is there, else to the new path.
+ *
+ * A packed file has its name only when it is whole; meanwhile it is called `NAME.partial`.
  *
  * @throws {CliError} `CLI_USAGE` for a directory that is to go to standard output as it is; `RestoreError`.
  */
@@ -46,18 +48,19 @@ async function packPlace(
   }: { readonly target: string; readonly name: string; readonly format: PackedFormat },
 ): Promise<Extracted> {
   const packed = packFiles(tree, entry, format);
+  if (target !== "-") {
+    const path = await placeFor(target, `${name}.${format}`);
+    const bytes = await writeNewFile(path, packed, "refuse");
+    return { files: 1, bytes, leftOut: [] };
+  }
   let bytes = 0;
   packed.on("data", (piece: Buffer) => (bytes += piece.length));
-  if (target === "-") await pipeline(packed, process.stdout, { end: false });
-  else {
-    const path = await placeFor(target, `${name}.${format}`);
-    await pipeline(packed, createWriteStream(path, { flags: "wx" }));
-  }
+  await pipeline(packed, process.stdout, { end: false });
   return { files: 1, bytes, leftOut: [] };
 }
 
 /** Nothing that is there is overwritten: making it fails then. */
 async function placeFor(target: string, name: string): Promise<string> {
-  const status = await lstat(target).catch(() => undefined);
+  const status = await lstat(target).catch(() => undefined); // Making it says what is wrong.
   return status?.isDirectory() === true ? join(target, name) : target;
 }

@@ -11,8 +11,8 @@ const ZEROS: Uint8Array = new Uint8Array(1024 * 1024);
 
 /** How a {@link NewImageFile} is made. */
 export interface NewImageOptions {
-  /** Bytes of the image. */
-  readonly size: number;
+  /** Bytes of the image; when absent, it ends where the writing did. */
+  readonly size?: number;
   /** Whether a file of the name is replaced in the end. */
   readonly existing: "refuse" | "replace";
   /** Whether runs of zeros become holes. */
@@ -87,7 +87,7 @@ export class NewImageFile implements ImageTarget {
   /** A hole at the end is there only when the size says so. */
   async #close(): Promise<void> {
     try {
-      await this.#file.truncate(this.#options.size);
+      if (this.#options.size !== undefined) await this.#file.truncate(this.#options.size);
     } finally {
       await this.#file.close();
     }
@@ -95,24 +95,29 @@ export class NewImageFile implements ImageTarget {
 }
 
 /**
- * Makes a small file, which has its name only when it is whole.
+ * Makes a file of what comes, which has its name only when it is whole; of one that fails nothing is left.
  *
- * @throws {RestoreError} As {@link NewImageFile.create}.
+ * @returns Its bytes.
+ * @throws {RestoreError} As {@link NewImageFile.create}; what `content` throws.
  */
 export async function writeNewFile(
   path: string,
-  content: Uint8Array,
+  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   existing: NewImageOptions["existing"],
-): Promise<void> {
-  const options = { size: content.length, existing, zeros: "written" } as const;
-  const file = await NewImageFile.create(path, options);
+): Promise<number> {
+  const file = await NewImageFile.create(path, { existing, zeros: "written" });
+  let bytes = 0;
   try {
-    await file.write(content, 0);
+    for await (const piece of content) {
+      await file.write(piece, bytes);
+      bytes += piece.length;
+    }
   } catch (error) {
     await file.discard();
     throw error;
   }
   await file.finish();
+  return bytes;
 }
 
 async function checkName(path: string, existing: NewImageOptions["existing"]): Promise<void> {

@@ -298,7 +298,7 @@ class RestoreRun {
 
   async #deliver(content: Uint8Array): Promise<void> {
     const { target } = this.#plan;
-    if (typeof target === "string") await writeNewFile(target, content, this.#existing);
+    if (typeof target === "string") await writeNewFile(target, [content], this.#existing);
     else target.write(content);
   }
 
@@ -311,6 +311,6 @@ class RestoreRun {
     const resident = new ResidentChunks(index, this.#chunksInto(), limits);
     const { prelude } = await resident.run(() => new PxarTree(resident).header());
     if (prelude === undefined) return;
-    await writeNewFile(path, prelude, "refuse");
+    await writeNewFile(path, [prelude], "refuse");
   }
 }

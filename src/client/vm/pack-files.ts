@@ -21,7 +21,12 @@ interface Walked {
  * Holds permissions and symbolic links; owners and times are not kept, other kinds are left out. A failure ends the stream with it.
  */
 export function packFiles(tree: FileTree, entry: TreeEntry, format: PackedFormat): Readable {
-  return format === "tar" ? tarOf(tree, entry) : zipOf(tree, entry);
+  const packed =
+    format === "tar"
+      ? Readable.from(tarOf(tree, entry), { objectMode: false })
+      : zipOf(tree, entry);
+  packed.on("error", () => undefined); // Whoever reads sees it, also one who begins later.
+  return packed;
 }
 
 async function* walk(tree: FileTree, { path, entry }: Walked): AsyncGenerator<Walked, void, void> {
@@ -36,8 +41,10 @@ function topOf(entry: TreeEntry): Walked {
   return { path: entry.name === "" ? "root" : entry.name, entry };
 }
 
-function tarOf(tree: FileTree, top: TreeEntry): Readable {
+/** Filled from when it is read on: a failure before would end the program. */
+async function* tarOf(tree: FileTree, top: TreeEntry): AsyncGenerator<Uint8Array, void, void> {
   const tar = pack();
+  const pieces: AsyncIterable<unknown> = tar;
   fillTar(tar, tree, top).then(
     () => {
       tar.finalize();
@@ -46,7 +53,7 @@ function tarOf(tree: FileTree, top: TreeEntry): Readable {
       tar.destroy(asError(error));
     },
   );
-  return Readable.from(tar, { objectMode: false });
+  for await (const piece of pieces) if (piece instanceof Uint8Array) yield piece;
 }
 
 async function fillTar(tar: Pack, tree: FileTree, top: TreeEntry): Promise<void> {
@@ -84,6 +91,7 @@ async function addToTar(
   });
   finished.catch(() => undefined); // It is awaited below; until then a rejection must not be "unhandled".
   const sink = tar.entry(header, settle);
+  sink.on("error", () => undefined); // It ends with the whole, whose error is told.
   if (header.type === "file") {
     for await (const piece of content) {
       if (tar.destroyed) return;
