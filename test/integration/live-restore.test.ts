@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
@@ -35,6 +36,11 @@ const writer: WriterOptions = {
 
 /** Records after which a guest counts as being at work. */
 const SOME_WRITES = 20;
+
+const CHUNK_BYTES = 4 * MIB;
+
+/** Where a chunk begins that is taken away. */
+const DAMAGED_OFFSET = 16 * MIB;
 
 /** So slow that a restore does not end before it is ended; what the guest starts with comes at once. */
 const SLOWLY = ["--rate", "500KB", "--burst", "8MB"];
@@ -91,8 +97,12 @@ describe("amber live-restore", function () {
   }
 
   /** Starts a restore whose guest runs, and waits until the guest has written something. */
-  async function startGuest(name: string, options: readonly string[]): Promise<Guest> {
-    const target = join(folder.path, name);
+  async function startGuest(
+    name: string,
+    options: readonly string[],
+    snapshot = "vm/1",
+  ): Promise<Guest> {
+    const target = join(folder.path, `${name}, a disk`);
     const controlPath = join(folder.path, `${name}.sock`);
     const pidFile = join(folder.path, `${name}.pid`);
     const qemu = [
@@ -101,7 +111,7 @@ describe("amber live-restore", function () {
       ...["-device", "virtio-blk-pci,drive=drive-vd0,id=vd0,bootindex=0"],
       ...["-qmp", `unix:${controlPath},server=on,wait=off`],
     ];
-    const args = ["live-restore", "vm/1", target, ...options, "--", ...qemu];
+    const args = ["live-restore", snapshot, target, ...options, "--", ...qemu];
     const child = spawn(process.execPath, [amberProgram, ...args], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "ignore", "pipe"],
@@ -109,7 +119,7 @@ describe("amber live-restore", function () {
     let log = "";
     child.stderr.on("data", (piece: Buffer) => (log += piece.toString()));
     await eventually(() => log.includes("The guest runs") || hasEnded(child), "the guest");
-    if (hasEnded(child)) throw new Error(`the restore ended: ${log}`);
+    if (!log.includes("The guest runs")) throw new Error(`the restore ended: ${log}`);
     qemuPids.add(Number(readFileSync(pidFile, "utf8")));
     const control = await QmpClient.connect({ path: controlPath, timeoutMs: 60_000 });
     const guest = { child, folder: target, control, log: () => log };
@@ -207,6 +217,55 @@ describe("amber live-restore", function () {
     expectIndependent(guest.folder);
   });
 
+  it("copies everything but what is damaged, says where that is, and lets the guest run on", async () => {
+    const raw = makeDisk({ path: join(folder.path, "damaged.raw"), format: "raw" }, "48M");
+    writeDisk(raw, DAMAGED_OFFSET, prng(4, 16 * MIB));
+    writeDisk(raw, 0, writerSector(writer));
+    const whole = readFileSync(raw.path);
+    amber(["backup", "--backup-type", "vm", "--backup-id", "3", `drive-vd0.img:${raw.path}`]);
+    const end = DAMAGED_OFFSET + CHUNK_BYTES;
+    const digest = createHash("sha256").update(whole.subarray(DAMAGED_OFFSET, end)).digest("hex");
+    rmSync(join(folder.path, "store/.chunks", digest.slice(0, 4), digest));
+
+    const guest = await startGuest("damaged", [], "vm/3");
+    await eventually(() => hasEnded(guest.child), "the end of the restore");
+    const writes = await writesOf(guest.control);
+    await eventuallyAsync(async () => (await writesOf(guest.control)) > writes + SOME_WRITES);
+    await endGuest(guest);
+
+    expect(guest.child.exitCode).to.equal(1);
+    expect(guest.log()).to.contain(`Cannot read bytes ${DAMAGED_OFFSET} to `).and.contain(digest);
+    expect(guest.log()).to.not.contain("is paused");
+    const path = join(guest.folder, "drive-vd0.qcow2");
+    execFileSync("qemu-img", ["rebase", "-u", "-f", "qcow2", "-b", "", path]);
+    execFileSync("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", path, `${path}.raw`]);
+    const copied = readFileSync(`${path}.raw`);
+    expect(checkRecords(copied, writer).wrongBlocks).to.equal(0);
+    expect(copied.subarray(end).equals(whole.subarray(end)), "behind it").to.equal(true);
+    const before = [writer.regionOffset + writer.blockCount * 4096, DAMAGED_OFFSET] as const;
+    expect(copied.subarray(...before).equals(whole.subarray(...before)), "before it").to.equal(
+      true,
+    );
+  });
+
+  it("ends a program that it has started when it is interrupted before that answers", async () => {
+    const pidFile = join(folder.path, "mute.pid");
+    const mute = ["sh", "-c", 'echo $$ > "$0.new"; mv "$0.new" "$0"; sleep 1000', pidFile];
+    const args = ["live-restore", "vm/1", join(folder.path, "mute"), "--", ...mute];
+    const child = spawn(process.execPath, [amberProgram, ...args], {
+      env: { ...process.env, ...env },
+      stdio: "ignore",
+    });
+    await eventually(() => existsSync(pidFile), "the program");
+    const pid = Number(readFileSync(pidFile, "utf8"));
+
+    child.kill("SIGINT");
+    await eventually(() => hasEnded(child), "the end of the restore");
+
+    expect(child.exitCode).to.equal(130);
+    expect(existsSync(`/proc/${pid}`)).to.equal(false);
+  });
+
   it("leaves a file alone that is not the beginning of this restore", () => {
     const target = join(folder.path, "taken");
     const path = join(target, "drive-vd0.qcow2");
@@ -219,7 +278,8 @@ describe("amber live-restore", function () {
     const run = runAmber(["live-restore", "vm/2", target], server.env);
 
     expect(run.status).to.equal(1);
-    expect(run.stderr).to.contain("is not the beginning of a restore of this image");
+    expect(run.stderr).to.contain('the file is of "drive-vd0.img.fidx" of "vm/1/');
+    expect(run.stderr).to.contain('of "vm/2/');
     expect(statSync(path).mtimeMs).to.equal(before.mtimeMs);
   });
 

@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 
+import { type RestoredGuest } from "../../client/vm/connect-guest.ts";
 import { type FillProgress } from "../../client/vm/fill-overlays.ts";
-import { type RestoredGuest, runLiveRestore } from "../../client/vm/run-live-restore.ts";
+import { runLiveRestore } from "../../client/vm/run-live-restore.ts";
 import { shortArchiveName } from "../../format/snapshot/archive-name.ts";
 import { CliError } from "../cli-error.ts";
 import { commandLog } from "../log.ts";

@@ -15,6 +15,19 @@ export interface FillProgress {
   readonly totalBytes: number;
 }
 
+/** Thrown when some places could not be copied, and everything else was. */
+export class OverlaysIncomplete extends VmError {
+  /** The overlays that miss something, and what QEMU said first. */
+  readonly failures: ReadonlyMap<RestoreOverlay, string>;
+
+  constructor(failures: ReadonlyMap<RestoreOverlay, string>) {
+    const paths = [...failures.keys()].map(({ path }) => `"${path}"`).join(", ");
+    const detail = [...new Set(failures.values())].join(", ");
+    super("VM_DISK_UNREADABLE", `complete ${paths}`, { detail });
+    this.failures = failures;
+  }
+}
+
 /** Pause between looks at QEMU's jobs. */
 const LOOK_MS = 250;
 
@@ -24,10 +37,11 @@ const PAUSED_ID = "amber-restore-paused";
 /**
  * Makes QEMU copy what is missing in overlays that it has open, and waits until nothing is.
  *
- * What an earlier call began goes on. Then the filters that kept what the guest read are taken out.
+ * What an earlier call began goes on. Then the filters that kept what the guest read are taken out. Places that cannot be copied
+ * are left out: the others are copied first, and an overlay that misses some still needs the backup.
  *
- * @throws {VmError} `VM_NOT_FOUND` for an overlay that QEMU does not have open, `VM_DISK_UNREADABLE` when the backup cannot be
- *   read, `VM_LOST` when QEMU has ended; the signal's reason.
+ * @throws {VmError} `VM_NOT_FOUND` for an overlay that QEMU does not have open, `VM_LOST` when QEMU has ended;
+ *   {@link OverlaysIncomplete}; the signal's reason.
  */
 export async function fillOverlays(
   qmp: QmpClient,
@@ -40,6 +54,7 @@ export async function fillOverlays(
   await goOn(qmp);
   // Jobs of earlier calls may fail because those were ended; they are begun anew.
   const begun = new Set<RestoreOverlay>();
+  const failures = new Map<RestoreOverlay, string>();
   const begin = async (overlay: RestoreOverlay): Promise<void> => {
     if ((await startJob(qmp, overlay)) === "begun") begun.add(overlay);
   };
@@ -52,9 +67,7 @@ export async function fillOverlays(
         continue;
       }
       await qmp.execute("job-dismiss", { id: jobOf(overlay) });
-      if (job["error"] === undefined) continue;
-      const detail = text(job["error"]);
-      throw new VmError("VM_DISK_UNREADABLE", `complete "${overlay.path}"`, { detail });
+      if (job["error"] !== undefined) failures.set(overlay, text(job["error"]));
     }
     const running = await ownJobs(qmp, overlays);
     if (running.length === 0) break;
@@ -64,6 +77,7 @@ export async function fillOverlays(
     await sleep(LOOK_MS, undefined, { signal });
   }
   for (const overlay of overlays) {
+    if (failures.has(overlay)) continue;
     const node = await findNode(qmp, overlay);
     // A job that somebody else cancelled and dismissed.
     if (hasBacking(node)) {
@@ -73,17 +87,24 @@ export async function fillOverlays(
     }
     await removeFilter(qmp, overlay);
   }
+  if (failures.size > 0) throw new OverlaysIncomplete(failures);
 }
 
 /**
  * Pauses the guest and ends the copying, before the backup cannot be read any more; {@link fillOverlays} goes on with both.
  *
- * What was copied stays.
+ * What was copied stays. A guest that needs nothing of the backup, as one that never had the overlays open, is left alone.
+ *
+ * @returns Whether it is held.
  */
 export async function holdGuest(
   qmp: QmpClient,
   overlays: readonly RestoreOverlay[],
-): Promise<void> {
+): Promise<boolean> {
+  const nodes = objects(await qmp.execute("query-named-block-nodes", { flat: true }));
+  if (!overlays.some(({ path }) => nodes.some((node) => isOf(node, path) && hasBacking(node)))) {
+    return false;
+  }
   const status = await qmp.execute("query-status");
   if (isJsonObject(status) && status["status"] === "running") {
     await qmp.execute("object-add", { "qom-type": "secret", id: PAUSED_ID, data: "1" });
@@ -93,6 +114,7 @@ export async function holdGuest(
     const device = jobOf(overlay);
     await qmp.execute("block-job-cancel", { device, force: true }).catch(ignoreRefusal);
   }
+  return true;
 }
 
 /** Lets a guest go on that {@link holdGuest} paused. */
@@ -116,6 +138,7 @@ async function startJob(
     "job-id": jobOf(overlay),
     device: text(node["node-name"]),
     "auto-dismiss": false,
+    "on-error": "ignore", // It goes on behind a place that cannot be read, and fails in the end.
   });
   return "begun";
 }
@@ -138,12 +161,14 @@ async function ownJobs(
 /** By its file, whatever it is called: a guest may have been started by somebody else. */
 async function findNode(qmp: QmpClient, { path }: RestoreOverlay): Promise<JsonObject> {
   const nodes = objects(await qmp.execute("query-named-block-nodes", { flat: true }));
-  const found = nodes.find(({ drv, image }) => {
-    return drv === "qcow2" && isJsonObject(image) && image["filename"] === path;
-  });
+  const found = nodes.find((node) => isOf(node, path));
   if (found) return found;
   const detail = "the virtual machine does not have it open";
   throw new VmError("VM_NOT_FOUND", `complete "${path}"`, { detail });
+}
+
+function isOf({ drv, image }: JsonObject, path: string): boolean {
+  return drv === "qcow2" && isJsonObject(image) && image["filename"] === path;
 }
 
 function hasBacking({ image }: JsonObject): boolean {

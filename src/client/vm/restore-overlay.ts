@@ -1,8 +1,9 @@
-import { stat } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type Json } from "../../format/manifest/canonical-json.ts";
 import { isJsonObject, parseJson } from "../../format/manifest/parse-json.ts";
+import { checkOverlayOrigin, writeOverlayOrigin } from "./overlay-origin.ts";
 import { runTool } from "./run-tool.ts";
 import { type SnapshotImage } from "./snapshot-images.ts";
 import { VmError } from "./vm-error.ts";
@@ -31,7 +32,9 @@ export interface RestoreOverlay {
  * Makes the overlay of an image in a folder, or finds the one that an earlier restore has begun there.
  *
  * @param socket Path at which the NBD server will listen.
- * @throws {VmError} `VM_OVERLAY_OTHER` when a file is there that is something else; `VM_TOOL_MISSING`, `VM_TOOL_FAILED`.
+ * What a file that is there is of stands in another one beside it ({@link checkOverlayOrigin}).
+ *
+ * @throws {VmError} `VM_OVERLAY_OTHER` when a file is there that is something else, of another snapshot too, or may be; `VM_TOOL_MISSING`, `VM_TOOL_FAILED`.
  */
 export async function prepareOverlay(
   image: SnapshotImage,
@@ -47,8 +50,12 @@ export async function prepareOverlay(
   const isNode = /^[a-z][a-z0-9._-]*$/i.test(name) && overlayNodeOf(name).length <= NODE_BYTES_MAX;
   const node = isNode ? name : `disk${position}`;
   const backing = backingName({ socket, exportName });
-  const isFound = (await stat(path).catch(() => undefined)) !== undefined;
-  if (!isFound) await createOverlay(path, { backing, size: image.size });
+  const isFound = await isThere(path);
+  if (isFound) await checkOverlayOrigin(path, image);
+  else {
+    await writeOverlayOrigin(path, image);
+    await createOverlay(path, { backing, size: image.size });
+  }
   const found = await describeOverlay(path);
   const isWhole = found.backing === undefined;
   if (
@@ -59,6 +66,18 @@ export async function prepareOverlay(
     throw new VmError("VM_OVERLAY_OTHER", `restore to "${path}"`);
   }
   return { image, path, exportName, node, isWhole, isFound };
+}
+
+/** Only what is surely not there may be made: making it would empty it. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return false;
+    const detail = "whether a file is there cannot be found out";
+    throw new VmError("VM_OVERLAY_OTHER", `restore to "${path}"`, { cause, detail });
+  }
 }
 
 /** Node of the file itself; in front of it is a filter that keeps what it reads, see {@link overlayNodes}. */

@@ -1,27 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
-import { fillOverlays, type FillProgress, holdGuest } from "./fill-overlays.ts";
+import { shortArchiveName } from "../../format/snapshot/archive-name.ts";
+import { joinSignals } from "../join-signals.ts";
+import { isChunkDamage } from "../restore/restore-damage.ts";
+import { connectGuest, monitorIn, type RestoredGuest } from "./connect-guest.ts";
+import { fillOverlays, type FillProgress, holdGuest, OverlaysIncomplete } from "./fill-overlays.ts";
 import { NbdServer } from "./nbd-server.ts";
-import { QmpClient } from "./qmp-client.ts";
-import {
-  completeOverlay,
-  overlayNodes,
-  prepareOverlay,
-  type RestoreOverlay,
-} from "./restore-overlay.ts";
+import { type QmpClient } from "./qmp-client.ts";
+import { completeOverlay, prepareOverlay, type RestoreOverlay } from "./restore-overlay.ts";
 import { type SnapshotImage } from "./snapshot-images.ts";
 import { VmError } from "./vm-error.ts";
-
-/** Who uses the disks while they are restored. */
-export type RestoredGuest =
-  /** A QEMU that is started with these arguments and more: the disks, and a monitor. */
-  | { readonly kind: "start"; readonly command: readonly string[] }
-  /** One that runs already; path of its monitor. */
-  | { readonly kind: "attach"; readonly qmpPath: string }
-  | { readonly kind: "none" };
 
 /** What is restored, and where. */
 export interface LiveRestorePlan {
@@ -45,16 +34,13 @@ export interface LiveRestoreTools {
     held: () => void;
     /** It could not be paused, for example because it waits for the server: it runs on, and waits some minutes. */
     notHeld: (error: unknown) => void;
-    /** A part of the backup cannot be read. */
-    unreadable(error: unknown): void;
+    /** A part of the backup cannot be read: the error names the image and the range. */
+    unreadable(error: VmError): void;
   };
 }
 
-/** How long a QEMU may take until its monitor is there. */
-const START_MS = 60_000;
-
-/** Pause between looks for it. */
-const LOOK_MS = 50;
+/** What QEMU says of a copying that could not read; other failures have other words. */
+const READ_FAILED = "Input/output error";
 
 /**
  * Lets a guest run at once on disks that are in a backup, and copies them meanwhile.
@@ -63,6 +49,9 @@ const LOOK_MS = 50;
  * writes go to the file, and QEMU fills the rest in the background. When nothing is missing any more, the files are
  * independent, and the guest does not notice the end. Whatever happens before that, the files stay: the same call with the same
  * folder goes on. A guest that runs on while this process is gone waits for it for some minutes.
+ *
+ * Where chunks are damaged, only reads of these places fail, the rest is copied, and then the call fails; the guest runs on. When it
+ * fails for another reason, a guest that needs the backup is paused.
  *
  * @throws {VmError} `VM_OVERLAY_OTHER`, `VM_SOCKET_TAKEN`, `VM_LOST`, and what {@link fillOverlays} throws; the signal's reason.
  */
@@ -79,20 +68,34 @@ export async function runLiveRestore(
     overlays.push(overlay);
   }
   const unfinished = overlays.filter(({ isWhole }) => !isWhole);
+  const damagedExports = new Set<string>();
+  const gone = new AbortController();
+  using either = joinSignals([signal, gone.signal]);
   const server = await NbdServer.listen({
     path: socket,
     exports: unfinished.map(({ image, exportName }) => image.toExport(exportName)),
-    onError: (error) => {
+    onError: (cause, { target, offset, size }) => {
+      const image = unfinished.find(({ exportName }) => exportName === target.name)?.image;
+      const name = image ? shortArchiveName(image.archive) : target.name;
+      const action = `read bytes ${offset} to ${offset + size - 1} of "${name}"`;
+      const error = new VmError("VM_DISK_UNREADABLE", action, { cause });
       events.unreadable(error);
+      if (isChunkDamage(cause)) damagedExports.add(target.name);
+      else gone.abort(error); // Nothing else can be read either.
     },
   });
+  const isOnlyDamage = (error: unknown): boolean =>
+    error instanceof OverlaysIncomplete &&
+    [...error.failures].every(
+      ([{ exportName }, told]) => damagedExports.has(exportName) && told === READ_FAILED,
+    );
   try {
     if (guest.kind === "none") {
-      for (const overlay of unfinished) await completeOverlay(overlay, signal);
+      for (const overlay of unfinished) await completeOverlay(overlay, either.signal);
     } else {
       using qmp = await connectGuest(guest, { folder, overlays, qmpTimeoutMs, signal });
       events.running(guest.kind === "attach" ? guest.qmpPath : monitorIn(folder));
-      await fillInGuest(qmp, unfinished, { signal, events });
+      await fillInGuest(qmp, unfinished, { signal: either.signal, events, isOnlyDamage });
     }
     return overlays;
   } finally {
@@ -103,7 +106,11 @@ export async function runLiveRestore(
 async function fillInGuest(
   qmp: QmpClient,
   unfinished: readonly RestoreOverlay[],
-  { signal, events }: LiveRestoreTools,
+  {
+    signal,
+    events,
+    isOnlyDamage,
+  }: LiveRestoreTools & { readonly isOnlyDamage: (error: unknown) => boolean },
 ): Promise<void> {
   const onProgress = (progress: FillProgress): void => {
     events.progress(progress);
@@ -111,80 +118,12 @@ async function fillInGuest(
   try {
     await fillOverlays(qmp, unfinished, { onProgress, signal });
   } catch (error) {
-    if (signal.aborted && !qmp.lost) {
-      await holdGuest(qmp, unfinished).then(events.held, events.notHeld);
+    if (!qmp.lost && !isOnlyDamage(error)) {
+      await holdGuest(qmp, unfinished).then((isHeld) => {
+        if (isHeld) events.held();
+      }, events.notHeld);
     }
+    signal.throwIfAborted(); // Its reason says more.
     throw error;
-  }
-}
-
-/** Monitor of a guest that was started here. */
-function monitorIn(folder: string): string {
-  return join(folder, "qmp.sock");
-}
-
-async function connectGuest(
-  guest: Exclude<RestoredGuest, { readonly kind: "none" }>,
-  {
-    folder,
-    overlays,
-    qmpTimeoutMs: timeoutMs,
-    signal,
-  }: Pick<LiveRestorePlan, "folder" | "qmpTimeoutMs"> & {
-    readonly overlays: readonly RestoreOverlay[];
-    readonly signal: AbortSignal;
-  },
-): Promise<QmpClient> {
-  if (guest.kind === "attach") return await QmpClient.connect({ path: guest.qmpPath, timeoutMs });
-  const path = monitorIn(folder);
-  const [program = "", ...given] = guest.command;
-  const blockdevs = overlays.flatMap((overlay) => [
-    "-blockdev",
-    JSON.stringify(overlayNodes(overlay)),
-  ]);
-  const monitor = ["-qmp", `unix:${path},server=on,wait=off`];
-  const logPath = join(folder, "qemu.log");
-  const child = await startDetached(program, [...given, ...blockdevs, ...monitor], logPath);
-  const endAtMs = performance.now() + START_MS;
-  for (;;) {
-    signal.throwIfAborted();
-    const hasFailed = child.exitCode !== null ? child.exitCode !== 0 : child.signalCode !== null;
-    if (hasFailed) {
-      const log = (await readFile(logPath, "utf8")).trim();
-      const detail = log === "" ? "it ended at once" : log.slice(-2000);
-      throw new VmError("VM_TOOL_FAILED", `start "${program}"`, { detail });
-    }
-    try {
-      return await QmpClient.connect({ path, timeoutMs });
-    } catch (error) {
-      // Its monitor may be there for a moment although it ends for another reason.
-      const isEarly =
-        error instanceof VmError && ["VM_UNREACHABLE", "VM_LOST"].includes(error.code);
-      if (!isEarly || performance.now() > endAtMs) throw error;
-    }
-    await sleep(LOOK_MS, undefined, { signal });
-  }
-}
-
-/** In a session of its own, so that it neither ends with us nor gets what is typed to end us. */
-async function startDetached(
-  program: string,
-  args: readonly string[],
-  logPath: string,
-): Promise<ChildProcess> {
-  const log = await open(logPath, "w", 0o600);
-  try {
-    const child = spawn(program, args, { detached: true, stdio: ["ignore", log.fd, log.fd] });
-    await new Promise<void>((resolve, reject) => {
-      child.once("spawn", resolve);
-      child.once("error", reject);
-    });
-    child.unref();
-    return child;
-  } catch (cause) {
-    const detail = "it cannot be run";
-    throw new VmError("VM_TOOL_MISSING", `start "${program}"`, { cause, detail });
-  } finally {
-    await log.close();
   }
 }

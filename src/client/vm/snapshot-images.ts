@@ -9,6 +9,7 @@ import { type CryptKey } from "../../format/crypto/crypt-key.ts";
 import { indexCsum } from "../../format/index/chunk-index.ts";
 import { type ManifestProof } from "../../format/manifest/proven-manifest.ts";
 import { type ArchiveName, archiveNameOf } from "../../format/snapshot/archive-name.ts";
+import { snapshotIdText } from "../../format/snapshot/snapshot-id.ts";
 import { pooledDecode } from "../pooled-decode.ts";
 import { type BackupServer } from "../session/backup-server.ts";
 import { type ReconnectPolicy, READER_REQUEST_TIMEOUT_MS } from "../session/reader-session.ts";
@@ -42,6 +43,8 @@ export interface SnapshotImagesTools {
 
 /** An image of a snapshot. */
 export interface SnapshotImage {
+  /** Where it is from: namespace, if any, and snapshot, for example `ns/vm/100/2026-01-01T00:00:00Z`. */
+  readonly snapshot: string;
   /** For example `drive-scsi0.img.fidx`. */
   readonly archive: ArchiveName;
   /** Checksum of its index: the same for the same content, whichever snapshot it is in. */
@@ -94,6 +97,7 @@ async function openImages(
   { plan, tools }: { readonly plan: SnapshotImagesPlan; readonly tools: SnapshotImagesTools },
 ): Promise<readonly SnapshotImage[]> {
   const { key, rateLimit, cacheBytesMax } = plan;
+  const { namespace, ...id } = plan.snapshot;
   const { provider, pool, signal } = tools;
   const { blobs, expectedEncryption: expected } = snapshot;
   const proven = decoded(blobs, pooledDecode(pool, key), { expected });
@@ -112,6 +116,7 @@ async function openImages(
     const zeros = new Uint8Array(index.endOf(0));
     const zeroDigest = chunkDigest(provider, zeros, expected === "encrypted" ? key : undefined);
     images.push({
+      snapshot: namespace === "" ? snapshotIdText(id) : `${namespace}/${snapshotIdText(id)}`,
       archive,
       csum: indexCsum(provider, index),
       size: index.size,
