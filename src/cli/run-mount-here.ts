@@ -1,3 +1,4 @@
+import { abortOnAny } from "../chunks/abort-on-any.ts";
 import { BACKGROUND_KEY_DESCRIPTOR, backgroundLink } from "./mount-background.ts";
 import { MountLog } from "./mount-log.ts";
 import { type MountCommandOptions } from "./mount-options.ts";
@@ -21,13 +22,14 @@ export async function runMountHere(run: {
   const log = new MountLog();
   const link = backgroundChild === undefined ? undefined : backgroundLink(backgroundChild);
   const isHandedOver = link !== undefined && options.keyfd !== undefined;
+  using stop = abortOnAny([signal, link?.signal]);
   const running = runMount({
     subject,
     mountPoint,
     options: isHandedOver ? { ...options, keyfd: BACKGROUND_KEY_DESCRIPTOR } : options,
     log,
     prompts: link?.prompts,
-    signal: link ? AbortSignal.any([signal, link.signal]) : signal,
+    signal: stop.signal,
     onMounted: () => {
       log.line("debug", `Mounted on ${mountPoint}`);
       link?.mounted();

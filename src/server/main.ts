@@ -315,6 +315,8 @@ export async function startServer(
     open.add(async () => {
       // Nothing new begins. Tasks are told to stop while sessions get their time.
       listener.stopAccepting();
+      // Before the jobs: none of them waits for a delivery then.
+      await notifier[Symbol.asyncDispose]();
       await Promise.all([
         sessions.running.drain(config.sessionGraceMs, logger),
         openedJobs[Symbol.asyncDispose](),

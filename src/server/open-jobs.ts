@@ -11,6 +11,7 @@ import { Scheduler } from "./jobs/scheduler.ts";
 import { type Notifier } from "./notifications/notifier.ts";
 import { OverdueCheck } from "./overdue/overdue-check.ts";
 import { OverdueMemoryFile } from "./overdue/overdue-memory.ts";
+import { tellOfTrouble } from "./jobs/tell-of-trouble.ts";
 import { type TaskRegistry } from "./tasks/task-registry.ts";
 
 /** What the jobs of a server need besides their parts. */
@@ -41,18 +42,24 @@ export async function openJobs(options: OpenJobsOptions): Promise<OpenJobs> {
   const starter = new JobStarter({ jobs, states, tasks, logger });
   const configuredJobs = new ConfiguredJobs(options);
   const list = async () => await configuredJobs.list();
-  const scheduler = new Scheduler({ jobs: list, states, starter, clock, zone, logger });
+  const onTrouble = tellOfTrouble(options);
+  const scheduler = new Scheduler({ jobs: list, states, starter, clock, zone, logger, onTrouble });
   const logDaysMax = async () => await options.nodeConfig.taskLogDaysMax();
   const rotation = new LogRotation({ tasks, jobs, clock, logDaysMax });
   const memory = await OverdueMemoryFile.open(options.stateDirectory);
   const overdue = new OverdueCheck({ ...options, file: options.files.overdueRules, memory });
   const ticker = options.everyMinute(async () => {
-    try {
-      await scheduler.tick();
-      await rotation.tick();
-      await overdue.tick();
-    } catch (error) {
-      logger.error({ err: error }, "the schedules cannot be read");
+    // One after the other, and none holds up the others.
+    for (const [each, trouble] of [
+      [scheduler, "the schedules cannot be read"],
+      [rotation, "logs of tasks cannot be rotated"],
+      [overdue, "overdue backups cannot be looked for"],
+    ] as const) {
+      try {
+        await each.tick();
+      } catch (error) {
+        logger.error({ err: error }, trouble);
+      }
     }
   });
   return {
@@ -64,6 +71,7 @@ export async function openJobs(options: OpenJobsOptions): Promise<OpenJobs> {
       await ticker[Symbol.asyncDispose]();
       await jobs.close();
       await starter.whenIdle();
+      await overdue.whenIdle();
     },
   };
 }

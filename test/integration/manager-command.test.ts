@@ -120,13 +120,31 @@ describe("integration/manager-command", function () {
     }
   });
 
+  it("reads the token and the secrets of targets from files", () => {
+    const [token, secrets] = [join(home, "token"), join(home, "secrets")];
+    writeFileSync(token, "app-token\n");
+    writeFileSync(secrets, "name=one,value=MQ==\nname=two,value=Mg==\n");
+    const endpoint = "notification endpoint";
+
+    const made = [
+      `${endpoint} gotify create app --server http://localhost:1 --token-file ${token}`,
+      `${endpoint} webhook create hook --method post --url http://localhost:1/{{secrets.two}} --secret-file ${secrets}`,
+    ].map((words) => manage(words).stderr);
+
+    expect(made).to.deep.equal(["", ""]);
+    expect(data(`${endpoint} webhook show hook`)).to.deep.include({
+      secret: ["name=one", "name=two"],
+    });
+    for (const each of ["gotify delete app", "webhook delete hook"]) manage(`${endpoint} ${each}`);
+  });
+
   it("keeps targets of notifications and matchers, whose secrets it never shows", () => {
     const smtp = "notification endpoint smtp";
     manage(
       `${smtp} create post --server 127.0.0.1 --port 1 --mailto a@b --mailto c@d --from-address e@f --username u --password very-secret`,
     );
     manage("notification matcher create m-1 --target post --match-severity error --mode any");
-    manage(`${smtp} update post --mode starttls --delete username`);
+    manage(`${smtp} update post --mode starttls --password very-secret --delete username`);
 
     const shown = data(`${smtp} show post`);
     expect(shown).to.deep.include({ mailto: ["a@b", "c@d"], mode: "starttls" });

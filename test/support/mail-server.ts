@@ -30,12 +30,14 @@ export interface MailServerOptions {
   readonly password?: string;
   /** Status with which mail is refused. */
   readonly refuseWith?: number;
+  /** Address of a recipient that is refused. */
+  readonly refuseRecipient?: string;
 }
 
 /** Starts a real mail server on a free port of the loopback interface. */
 export async function startMailServer(options: MailServerOptions): Promise<MailServer> {
   const mails: ReceivedMail[] = [];
-  const { certificate, protection, password, refuseWith } = options;
+  const { certificate, protection, password, refuseWith, refuseRecipient } = options;
   const settings: SMTPServerOptions = {
     secure: protection === "tls",
     key: certificate.keyPem,
@@ -55,6 +57,10 @@ export async function startMailServer(options: MailServerOptions): Promise<MailS
     onMailFrom: (_address, _session, callback) => {
       if (refuseWith === undefined) callback();
       else callback(Object.assign(new Error("not today"), { responseCode: refuseWith }));
+    },
+    onRcptTo: ({ address }, _session, callback) => {
+      if (address !== refuseRecipient) callback();
+      else callback(Object.assign(new Error("nobody of that name"), { responseCode: 550 }));
     },
     onData: (stream, session, callback) => {
       const parts: Buffer[] = [];

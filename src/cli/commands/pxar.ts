@@ -187,13 +187,15 @@ function addMountCommand(parent: Command): void {
         }
         const { mountArchive } = await import("../pxar/mount-archive.ts");
         const { MountLog } = await import("../mount-log.ts");
+        const { abortOnAny } = await import("../../chunks/abort-on-any.ts");
         const log = new MountLog();
         const link = backgroundChild === undefined ? undefined : backgroundLink(backgroundChild);
+        using stop = abortOnAny([signal, link?.signal]);
         const mounting = mountArchive(
           { archive, payload: options.payloadInput, mountPoint },
           {
             log,
-            signal: link ? AbortSignal.any([signal, link.signal]) : signal,
+            signal: stop.signal,
             onMounted: () => {
               link?.mounted();
               if (link) log.detach();

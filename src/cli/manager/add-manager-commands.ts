@@ -98,15 +98,17 @@ function addParameterOption(command: Command, name: ManagerOption): void {
       );
       return;
     case "list":
+      command.addOption(repeatable(`--${flag} <value>`, description));
+      return;
+    case "secrets":
       command.addOption(
-        new Option(`--${flag} <value>`, `${description} Repeatable.`).argParser(
-          (text, before: readonly string[] | undefined) => [...(before ?? []), text],
-        ),
+        repeatable(`--${flag} <value>`, `${description} Other users of the machine may see it.`),
       );
+      command.addOption(repeatable(`--${flag}-file <file>`, `File with such lines.`));
       return;
     case "secret":
       command.option(`--${flag} <text>`, `${description} Other users of the machine may see it.`);
-      command.option(`--${flag}-file <file>`, "File whose first line is the password.");
+      command.option(`--${flag}-file <file>`, `File whose first line is the ${flag}.`);
       return;
     case "file":
       command.option(`--${flag} <file>`, description);
@@ -114,6 +116,12 @@ function addParameterOption(command: Command, name: ManagerOption): void {
     case "text":
       command.option(`--${flag} <text>`, description);
   }
+}
+
+function repeatable(flags: string, description: string): Option {
+  return new Option(flags, `${description} Repeatable.`).argParser(
+    (text, before: readonly string[] | undefined) => [...(before ?? []), text],
+  );
 }
 
 function switchOf(text: string | boolean): boolean {

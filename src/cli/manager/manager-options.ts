@@ -1,5 +1,6 @@
 /** How the value of an option is written, and what the API gets. */
-export type OptionKind = "text" | "number" | "switch" | "flag" | "list" | "secret" | "file";
+export type OptionKind =
+  "text" | "number" | "switch" | "flag" | "list" | "secret" | "secrets" | "file";
 
 /** Every option of a manager command that is a parameter of the API, by the parameter's name. */
 export const managerOptions = {
@@ -71,13 +72,13 @@ export const managerOptions = {
   "remove-vanished": "switch",
   running: "switch",
   schedule: "text",
-  secret: "list",
+  secret: "secrets",
   server: "text",
   store: "text",
   target: "list",
   "task-log-max-days": "number",
   timeframe: "list",
-  token: "text",
+  token: "secret",
   "transfer-last": "number",
   tuning: "text",
   url: "text",

@@ -86,6 +86,12 @@ async function valueOf(
   if (kind === "file") {
     return typeof value === "string" ? await readFile(value, "utf8") : undefined;
   }
+  if (kind === "secrets") {
+    const files = given.get(camelCase(`${name}-file`));
+    if (!Array.isArray(files)) return plain(value);
+    const inFiles = await Promise.all(files.map(async (path) => await lines(String(path))));
+    return [...(Array.isArray(value) ? value.map(String) : []), ...inFiles.flat()];
+  }
   const file = kind === "secret" ? given.get(camelCase(`${name}-file`)) : undefined;
   return typeof file === "string" ? await firstLine(file) : plain(value);
 }
@@ -98,9 +104,16 @@ function plain(value: unknown): QueryValue | undefined {
 }
 
 async function firstLine(path: string): Promise<string> {
-  const [line = ""] = (await readFile(path, "utf8")).split("\n");
-  if (line === "") throw new CliError("CLI_USAGE", `Cannot use "${path}": it is empty`);
-  return line.replace(/\r$/, "");
+  const [line = ""] = await lines(path);
+  return line;
+}
+
+/** Lines of a file, without empty ones at its end. */
+async function lines(path: string): Promise<readonly string[]> {
+  const text = (await readFile(path, "utf8")).replace(/[\r\n]+$/, "");
+  const [first = "", ...more] = text.split(/\r?\n/);
+  if (first === "") throw new CliError("CLI_USAGE", `Cannot use "${path}": it is empty`);
+  return [first, ...more];
 }
 
 /** Name under which commander keeps an option. */

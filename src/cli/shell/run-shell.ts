@@ -2,6 +2,7 @@ import { createInterface, type Interface } from "node:readline";
 
 import { CommanderError } from "commander";
 
+import { abortOnAny } from "../../chunks/abort-on-any.ts";
 import { CliError } from "../cli-error.ts";
 import { commandLog } from "../log.ts";
 import { translateArguments } from "../official/official-arguments.ts";
@@ -72,7 +73,8 @@ async function readLines(
   for await (const line of lines) {
     command = new AbortController();
     try {
-      await runLine(line, state, AbortSignal.any([signal, command.signal]));
+      using stop = abortOnAny([signal, command.signal]);
+      await runLine(line, state, stop.signal);
     } catch (error) {
       if (!isTerminal || signal.aborted) throw error;
       commandLog.line("error", describeFailure(error));

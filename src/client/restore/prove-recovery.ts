@@ -1,3 +1,4 @@
+import { abortOnAny } from "../../chunks/abort-on-any.ts";
 import { type CodecPool } from "../../chunks/codec-pool.ts";
 import { decoded } from "../../chunks/decoded.ts";
 import { mapConcurrent } from "../../chunks/map-concurrent.ts";
@@ -130,9 +131,8 @@ class FileProof {
     const positions = this.#chunks === "all" ? range(index.count) : sample(index.count);
     const sizes = mapConcurrent(positions, IN_FLIGHT_MAX, async (i, stop) => {
       const digest = index.digestAt(i);
-      const { length } = await chunks.readChunk(digest, {
-        signal: AbortSignal.any([signal, stop]),
-      });
+      using joined = abortOnAny([signal, stop]);
+      const { length } = await chunks.readChunk(digest, { signal: joined.signal });
       const size = index.endOf(i) - index.startOf(i);
       if (length === size) return size;
       const reason = `chunk ${digest} has ${length} bytes, the index says ${size}`;

@@ -1,5 +1,6 @@
 import { type Socket } from "node:net";
 
+import { abortOnAny, type JoinedSignal } from "../../chunks/abort-on-any.ts";
 import { SessionError } from "./session-error.ts";
 
 /** Longest head and error body of an answer in bytes; ours. */
@@ -39,9 +40,9 @@ export function parseAnswerHead(head: string): AnswerHead {
  *
  * Made for the one answer after which a connection speaks another protocol: nothing is read beyond what has come.
  */
-export class Http1AnswerReader {
+export class Http1AnswerReader implements Disposable {
   readonly #socket: Socket;
-  readonly #stop: AbortSignal;
+  readonly #stop: JoinedSignal;
   readonly #signal: AbortSignal | undefined;
   readonly #timeoutMs: number;
   #rest: Buffer = Buffer.alloc(0);
@@ -53,8 +54,7 @@ export class Http1AnswerReader {
     this.#socket = socket;
     this.#signal = options.signal;
     this.#timeoutMs = options.timeoutMs;
-    const timeout = AbortSignal.timeout(options.timeoutMs);
-    this.#stop = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+    this.#stop = abortOnAny([options.signal], { timeoutMs: options.timeoutMs });
   }
 
   /** Waits for the head: everything before the blank line. */
@@ -82,7 +82,8 @@ export class Http1AnswerReader {
   }
 
   /** Stops reading; unused bytes are back in the socket's buffer. */
-  release(): void {
+  [Symbol.dispose](): void {
+    this.#stop[Symbol.dispose]();
     if (this.#rest.length > 0 && !this.#socket.destroyed) this.#socket.unshift(this.#rest);
     this.#rest = Buffer.alloc(0);
   }
@@ -113,7 +114,7 @@ export class Http1AnswerReader {
   async #next(): Promise<Buffer | null> {
     const socket = this.#socket;
     for (;;) {
-      if (this.#stop.aborted) throw this.#stopReason();
+      if (this.#stop.signal.aborted) throw this.#stopReason();
       const part: unknown = socket.read();
       if (Buffer.isBuffer(part)) return part;
       if (socket.readableEnded || socket.destroyed) return null;
@@ -123,7 +124,7 @@ export class Http1AnswerReader {
 
   async #readable(): Promise<void> {
     const socket = this.#socket;
-    const stop = this.#stop;
+    const stop = this.#stop.signal;
     await new Promise<void>((resolve, reject) => {
       const settle = (): void => {
         for (const name of ["readable", "end", "close"]) socket.off(name, onProgress);

@@ -56,10 +56,9 @@ export async function openTunnel(
   const authorization =
     proxy.authorization === undefined ? "" : `Proxy-Authorization: ${proxy.authorization}\r\n`;
   socket.write(`CONNECT ${name} HTTP/1.1\r\nHost: ${name}\r\n${authorization}\r\n`);
-  const reader = new Http1AnswerReader(socket, options);
+  using reader = new Http1AnswerReader(socket, options);
   try {
     const { statusCode } = parseAnswerHead(await reader.readHead());
-    reader.release();
     if (statusCode >= 200 && statusCode <= 299) return socket;
     throw new Error(`the proxy answered with status ${statusCode}`);
   } catch (cause) {

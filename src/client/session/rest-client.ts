@@ -2,6 +2,7 @@ import { type IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { type Duplex } from "node:stream";
 
+import { abortOnAny } from "../../chunks/abort-on-any.ts";
 import { ApiError } from "./api-error.ts";
 import { type QueryValue, renderQuery } from "./http2-connection.ts";
 import { parseWholeAnswer, type WholeAnswer } from "./server-answer.ts";
@@ -153,8 +154,8 @@ export class RestClient implements Disposable {
     signal: AbortSignal | undefined,
   ): Promise<{ readonly statusCode: number; readonly body: Uint8Array }> {
     const { host, port } = this.#endpoint;
-    const timeout = AbortSignal.timeout(CALL_TIMEOUT_MS);
-    const stop = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    using limit = abortOnAny([signal], { timeoutMs: CALL_TIMEOUT_MS });
+    const stop = limit.signal;
     try {
       stop.throwIfAborted();
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -182,7 +183,7 @@ export class RestClient implements Disposable {
       return { statusCode: response.statusCode ?? 0, body: await readBody(response) };
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
-      if (timeout.aborted) {
+      if (limit.isTimedOut) {
         const message = `Cannot call ${call.method} ${call.path}: no answer within ${CALL_TIMEOUT_MS} ms`;
         throw new SessionError("SESSION_TIMEOUT", message, { cause: error });
       }

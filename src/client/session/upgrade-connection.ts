@@ -33,7 +33,7 @@ export async function upgradeConnection(
   options: { readonly signal?: AbortSignal; readonly timeoutMs: number },
 ): Promise<void> {
   socket.write(renderRequest(request));
-  const reader = new Http1AnswerReader(socket, options);
+  using reader = new Http1AnswerReader(socket, options);
   try {
     const head = await reader.readHead();
     const answer = parseAnswerHead(head);
@@ -45,9 +45,7 @@ export async function upgradeConnection(
       const message = `Cannot upgrade the connection: the server switched to "${protocol}"`;
       throw new SessionError("SESSION_PROTOCOL", message);
     }
-    reader.release();
   } catch (error) {
-    reader.release();
     socket.on("error", () => undefined);
     socket.destroy();
     throw error;

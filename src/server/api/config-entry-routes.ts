@@ -60,6 +60,12 @@ export interface EntryKind {
   readonly requireChange: (caller: AuthId, id: string, values: SectionValues) => void;
   /** Refuses values that contradict each other or name what does not exist. */
   readonly check?: (id: string, values: SectionValues) => Promise<void> | void;
+  /** Refuses a change for what it makes of what was stored before; `given` is what the caller said. */
+  readonly checkChange?: (change: {
+    readonly given: SectionValues;
+    readonly before: SectionValues;
+    readonly after: SectionValues;
+  }) => void;
   /** Refuses the removal of an entry that is needed. */
   readonly checkRemoval?: (id: string) => Promise<void>;
   /** Called after an entry was made, changed or removed, with its values before and after. */
@@ -173,6 +179,7 @@ function addChangeRoutes(api: FastifyInstance, kind: EntryKind): void {
         const after = { ...sectionValues(changed, stored), ...given };
         kind.requireChange(caller, id, before);
         kind.requireChange(caller, id, after);
+        kind.checkChange?.({ given: wanted, before, after });
         await kind.check?.(id, after);
         change = { before, after };
         return sections.map((each) => (each === section ? changed : each));

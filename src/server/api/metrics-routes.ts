@@ -15,6 +15,7 @@ import { type RequestFigures } from "../metrics/request-figures.ts";
 import { readMachineStatus } from "../node/machine-status.ts";
 import { type MetricRecorder } from "../node/metric-recorder.ts";
 import { type OverdueCheck } from "../overdue/overdue-check.ts";
+import { type WatchedGroup } from "../overdue/watched-group.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
 import { lastCollection } from "./collection-reply.ts";
 import { type ContentOptions } from "./content-access.ts";
@@ -83,7 +84,7 @@ async function describe(
     const datastore = datastores.require(name, "read");
     for await (const group of groupMetrics(datastore)) groups.push(group);
     const space = await datastore.space();
-    const watched = await overdue.watchedAmong(name, groups);
+    const watched = await watchedAmong(overdue, name, groups);
     return {
       name,
       space,
@@ -95,6 +96,20 @@ async function describe(
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     return { name, space: undefined, collection: undefined, collectedSec, groups: [], watched: [] };
+  }
+}
+
+/** Rules that cannot be read take away what is said about them, no more; the check of the groups logs why. */
+async function watchedAmong(
+  overdue: OverdueCheck,
+  name: string,
+  groups: readonly GroupMetrics[],
+): Promise<readonly WatchedGroup[]> {
+  try {
+    return await overdue.watchedAmong(name, groups);
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    return [];
   }
 }
 

@@ -24,6 +24,7 @@ import {
 import {
   namedValues,
   smtpModes,
+  smtpPorts,
   type TargetType,
   targetTypes,
 } from "../notifications/notification-target.ts";
@@ -140,6 +141,7 @@ export function targetKind(type: TargetType, files: ConfigFiles): EntryKind {
     check: (_name, values) => {
       checkTarget(type, values);
     },
+    checkChange: requireSecretsAnew,
     checkRemoval: async (name) => {
       await requireUnused(files, name);
     },
@@ -198,6 +200,36 @@ function withStoredSecrets(given: SectionValues, before: SectionValues): Section
     return known;
   });
   return { ...given, secret: complete };
+}
+
+/** To whom the secrets of a target are given, and how they are protected on the way. */
+function destinationOf(values: SectionValues): string {
+  const mode = smtpModes.find((each) => each === values["mode"]) ?? "tls";
+  const { server, port = smtpPorts[mode], url } = values;
+  return JSON.stringify([server, port, mode, url]);
+}
+
+/** Who knows no secret must not have it sent elsewhere: with another destination, secrets are given again or removed. */
+function requireSecretsAnew({
+  given,
+  before,
+  after,
+}: {
+  readonly given: SectionValues;
+  readonly before: SectionValues;
+  readonly after: SectionValues;
+}): void {
+  if (destinationOf(before) === destinationOf(after)) return;
+  const kept = ["password", "token"].filter(
+    (name) => before[name] !== undefined && after[name] !== undefined && given[name] === undefined,
+  );
+  const secrets = textsOf(given["secret"] ?? after["secret"]);
+  const isKept = (text: string): boolean =>
+    given["secret"] === undefined || parsePropertyString(text)?.has("value") !== true;
+  kept.push(...secrets.filter(isKept).map((text) => `secret ${secretName(text)}`));
+  if (kept.length > 0) {
+    throw refused(`${kept.join(", ")}: to be given again, because the target goes elsewhere now`);
+  }
 }
 
 function checkTarget(type: TargetType, values: SectionValues): void {

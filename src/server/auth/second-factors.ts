@@ -171,9 +171,13 @@ export class SecondFactors {
     totp: { readonly address: string; readonly code: string; readonly description: string },
   ): Promise<string | undefined> {
     const { stepOf } = parseTotp(totp.address);
-    if (stepOf(totp.code, this.#clock.nowMs()) === undefined) return undefined;
+    const step = stepOf(totp.code, this.#clock.nowMs());
+    if (step === undefined) return undefined;
     const { description } = totp;
     const info = { id: randomUUID(), description, created: this.#clock.nowSec(), enable: true };
+    // Whoever saw the code being typed must not log in with it.
+    this.#usedSteps.take(info.id, step);
+    await this.#usedSteps.written();
     this.#factorsOf(user).totp.push({ info, entry: totp.address });
     await this.#save();
     return info.id;

@@ -1,6 +1,6 @@
 import { type ConfigDirectory } from "./config-directory.ts";
 import { parsePropertyString } from "./property-string.ts";
-import { type Section } from "./section-config.ts";
+import { formatSections, type Section } from "./section-config.ts";
 import { SectionFile, type SectionFileContent } from "./section-file.ts";
 
 /** Where an entry comes from; it stands in no file. */
@@ -39,13 +39,15 @@ const privateProperties: Readonly<Record<string, readonly string[]>> = {
 /**
  * `notifications.cfg` and `notifications-priv.cfg` as one list of sections.
  *
- * Passwords and the like lie in the private file only. It is written first: a crash between the two leaves secrets of an
- * entry that does not exist, which nobody reads and the next change drops. Built-in entries are in the list, too, and in
+ * Passwords and the like lie in the private file only. A crash between the two never leaves a secret with an address that it is not
+ * for: an entry whose secret and whose public part both change has no secret between. What the private file has besides, for types or
+ * properties that are not known here, stays there and is in no list. Built-in entries are in the list, too, and in
  * the file only when they were changed; whoever removes one gets it back as it was.
  */
 export class NotificationFile {
   readonly #public: SectionFile;
   readonly #private: SectionFile;
+  #lastUpdate: Promise<unknown> = Promise.resolve();
 
   constructor(directory: ConfigDirectory) {
     this.#public = new SectionFile(directory, "notifications.cfg");
@@ -65,25 +67,50 @@ export class NotificationFile {
   async update(
     change: (content: SectionFileContent) => readonly Section[] | Promise<readonly Section[]>,
   ): Promise<void> {
-    await this.#public.update(async (content) => {
-      const joined = await this.#joined(content);
-      const changed = await change(joined);
-      if (changed === joined.sections) return content.sections;
-      const own = changed.map(withoutOrigin).filter((section) => !isAsBuiltIn(section));
-      await this.#private.update(() => own.flatMap(privatePart));
-      return own.map(publicPart);
+    const turn = this.#lastUpdate.then(async () => {
+      let finish: (() => Promise<void>) | undefined;
+      await this.#public.update(async (content) => {
+        const joined = await this.#joined(content);
+        const changed = await change(joined);
+        if (changed === joined.sections) return content.sections;
+        const own = changed.map(withoutOrigin).filter((section) => !isAsBuiltIn(section));
+        const secrets = (await this.#private.read()).sections;
+        const after = own.flatMap((section) => privatePart(section, secrets));
+        const between = own
+          .filter((each) => !changesTwice(each, content.sections, secrets))
+          .flatMap((section) => privatePart(section, secrets));
+        const removed = secrets.filter((each) => has(content.sections, each) && !has(own, each));
+        await this.#writePrivate([...between, ...removed]);
+        finish = async () => {
+          await this.#writePrivate(after);
+        };
+        return own.map(publicPart);
+      });
+      await finish?.();
     });
+    this.#lastUpdate = turn.catch(() => undefined);
+    await turn;
+  }
+
+  async #writePrivate(sections: readonly Section[]): Promise<void> {
+    await this.#private.update((content) =>
+      formatSections(content.sections) === formatSections(sections) ? content.sections : sections,
+    );
   }
 
   async #joined({ sections, digest }: SectionFileContent): Promise<SectionFileContent> {
     const secrets = (await this.#private.read()).sections;
     const stored = sections.map((section) => {
-      const own = secrets.find((each) => isSame(each, section));
+      const own = secrets.find((each) => isSame(each, section))?.properties;
+      const known = (privateProperties[section.type] ?? []).flatMap((name) => {
+        const value = own?.get(name);
+        return value === undefined ? [] : [[name, value] as const];
+      });
       const isChanged = builtinNotifications.some((each) => isSame(each, section));
       return withOrigin(
         {
           ...section,
-          properties: new Map([...section.properties, ...(own ? own.properties : [])]),
+          properties: new Map([...section.properties, ...known]),
         },
         isChanged ? "modified-builtin" : "user-created",
       );
@@ -115,12 +142,36 @@ function publicPart(section: Section): Section {
   return { ...section, properties };
 }
 
-function privatePart({ type, id, properties }: Section): readonly Section[] {
-  const own = (privateProperties[type] ?? []).flatMap((name) => {
+/** What goes into the private file for a section: its secrets, and what is there for it that nobody knows here. */
+function privatePart(section: Section, stored: readonly Section[]): readonly Section[] {
+  const { type, id, properties } = section;
+  const names = privateProperties[type] ?? [];
+  const before = stored.find((each) => isSame(each, section))?.properties ?? [];
+  const own = names.flatMap((name) => {
     const value = properties.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  return own.length === 0 ? [] : [{ type, id, properties: new Map(own) }];
+  const all = [...own, ...[...before].filter(([name]) => !names.includes(name))];
+  return all.length === 0 ? [] : [{ type, id, properties: new Map(all) }];
+}
+
+/** Whether both files change for a section that is there already. */
+function changesTwice(
+  section: Section,
+  publicSections: readonly Section[],
+  secrets: readonly Section[],
+): boolean {
+  const before = publicSections.find((each) => isSame(each, section));
+  if (!before) return false;
+  const secretBefore = secrets.filter((each) => isSame(each, section));
+  return (
+    formatSections([before]) !== formatSections([publicPart(section)]) &&
+    formatSections(secretBefore) !== formatSections(privatePart(section, secrets))
+  );
+}
+
+function has(sections: readonly Section[], one: Section): boolean {
+  return sections.some((each) => isSame(each, one));
 }
 
 function withOrigin(section: Section, origin: (typeof origins)[number]): Section {

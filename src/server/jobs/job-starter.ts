@@ -108,7 +108,8 @@ export class JobStarter {
   }
 }
 
-const announcedKinds: Readonly<Record<JobType, AnnouncedKind>> = {
+/** How kinds of jobs are called in notifications. */
+export const announcedKinds: Readonly<Record<JobType, AnnouncedKind>> = {
   garbage_collection: "gc",
   prunejob: "prune",
   syncjob: "sync",

@@ -21,6 +21,8 @@ export interface SchedulerOptions {
   /** The zone in which schedules are read now. */
   readonly zone: () => TimeZone;
   readonly logger: FastifyBaseLogger;
+  /** Told once when a job that is due begins to fail to start, until it starts again; never rejects. */
+  readonly onTrouble: (job: ScheduledJob, reason: string) => Promise<void>;
 }
 
 /**
@@ -47,13 +49,15 @@ export class Scheduler {
         this.#troubles.delete(key);
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
-        if (this.#troubles.get(key) === text) continue;
+        const before = this.#troubles.get(key);
+        if (before === text) continue;
         this.#troubles.set(key, text);
         const isOurs = !(error instanceof BackupError);
         this.#options.logger.warn(
           { job: job.id, type: job.type, ...(isOurs ? { err: error } : { reason: text }) },
           "scheduled job cannot be started",
         );
+        if (before === undefined) await this.#options.onTrouble(job, text);
       }
     }
   }

@@ -16,7 +16,11 @@ export const smtpModes = ["insecure", "starttls", "tls"] as const;
 export type SmtpMode = (typeof smtpModes)[number];
 
 /** Ports that are usual for each mode. */
-const smtpPorts: Readonly<Record<SmtpMode, number>> = { insecure: 25, starttls: 587, tls: 465 };
+export const smtpPorts: Readonly<Record<SmtpMode, number>> = {
+  insecure: 25,
+  starttls: 587,
+  tls: 465,
+};
 
 interface AnyTarget {
   readonly name: string;

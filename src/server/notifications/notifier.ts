@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { type FastifyBaseLogger } from "fastify";
 
+import { abortOnAny } from "../../chunks/abort-on-any.ts";
 import { BackupError } from "../../format/backup-error.ts";
 import { FormatError } from "../../format/format-error.ts";
 import { type TimeZone } from "../../format/schedule/time-zone.ts";
@@ -38,6 +39,23 @@ export interface NotifierOptions {
   readonly trusted?: string;
 }
 
+/** What became of a notification. */
+export interface Delivery {
+  /** What went wrong with the first attempts, a line each. */
+  readonly failures: readonly string[];
+  /**
+   * Whether every target has it or was given up; a promise while some are tried again. `false` when the server ends before,
+   * and when nobody knows what the targets are.
+   */
+  readonly isOver: boolean | Promise<boolean>;
+}
+
+/** What became of a first attempt, like {@link Delivery}. */
+interface Attempt {
+  readonly failure: string | undefined;
+  readonly isOver: boolean | Promise<boolean>;
+}
+
 /** How long one attempt may take: the end of a job waits for the first one. */
 export const DELIVERY_TIMEOUT_MS = 10_000;
 
@@ -55,7 +73,7 @@ const WAITING_MAX = 100;
 export class Notifier implements AsyncDisposable {
   readonly #options: NotifierOptions;
   readonly #stop = new AbortController();
-  readonly #waiting = new Set<Promise<void>>();
+  readonly #waiting = new Set<Promise<unknown>>();
 
   constructor(options: NotifierOptions) {
     this.#options = options;
@@ -69,12 +87,17 @@ export class Notifier implements AsyncDisposable {
    * @returns What went wrong, a line each.
    */
   async notify(notification: Notification): Promise<readonly string[]> {
+    return (await this.deliver(notification)).failures;
+  }
+
+  /** Like {@link notify}, for those who have to know when it has arrived. */
+  async deliver(notification: Notification): Promise<Delivery> {
     let targets: readonly NotificationTarget[];
     try {
       targets = await this.#targetsFor(notification);
     } catch (error) {
       this.#options.logger.error({ err: error }, "notifications cannot be read");
-      return ["the configuration of notifications cannot be read"];
+      return { failures: ["the configuration of notifications cannot be read"], isOver: false };
     }
     return await this.#sendToAll(targets, notification);
   }
@@ -90,7 +113,7 @@ export class Notifier implements AsyncDisposable {
       fromAddress: undefined,
       author: undefined,
     };
-    return await this.#sendToAll([target], notification);
+    return (await this.#sendToAll([target], notification)).failures;
   }
 
   /**
@@ -108,7 +131,7 @@ export class Notifier implements AsyncDisposable {
     return true;
   }
 
-  /** Gives up what waits for another attempt. */
+  /** Ends attempts under way, and gives up what waits for another one. Later notifications fail. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#waiting);
@@ -143,11 +166,17 @@ export class Notifier implements AsyncDisposable {
   async #sendToAll(
     targets: readonly NotificationTarget[],
     notification: Notification,
-  ): Promise<readonly string[]> {
-    const results = await Promise.all(
+  ): Promise<Delivery> {
+    const attempts = await Promise.all(
       targets.map(async (target) => await this.#attempt(target, notification, 0)),
     );
-    return results.flatMap((failure) => (failure === undefined ? [] : [failure]));
+    const ends = attempts.map(({ isOver }) => isOver);
+    return {
+      failures: attempts.flatMap(({ failure }) => (failure === undefined ? [] : [failure])),
+      isOver: ends.every((each) => typeof each === "boolean")
+        ? ends.every(Boolean)
+        : Promise.all(ends.map(async (each) => await each)).then((all) => all.every(Boolean)),
+    };
   }
 
   /** One attempt, with its failure as a line; further ones follow by themselves. */
@@ -155,14 +184,14 @@ export class Notifier implements AsyncDisposable {
     target: NotificationTarget,
     notification: Notification,
     attemptsBefore: number,
-  ): Promise<string | undefined> {
+  ): Promise<Attempt> {
     const { logger, retryDelaysMs } = this.#options;
     const fields = { target: target.name, title: notification.title };
     try {
       const isSent = await this.#send(target, notification);
       if (isSent) logger.info(fields, "notification sent");
       else logger.debug({ ...fields, reason: NOBODY }, "notification not sent");
-      return undefined;
+      return { failure: undefined, isOver: true };
     } catch (error) {
       const isOurs = !(error instanceof BackupError);
       const reason = error instanceof Error ? error.message : String(error);
@@ -171,18 +200,24 @@ export class Notifier implements AsyncDisposable {
         error instanceof DeliveryError &&
         error.code === "DELIVERY_UNREACHABLE" &&
         delayMs !== undefined &&
+        !this.#stop.signal.aborted &&
         this.#waiting.size < WAITING_MAX;
       logger.warn(
         { ...fields, ...(isOurs ? { err: error } : { reason }), again: isRetried },
         "notification not delivered",
       );
-      if (isRetried)
-        this.#tryLater(delayMs, { target, notification, attempts: attemptsBefore + 1 });
-      return isRetried ? `${reason}; it is tried again` : reason;
+      if (!isRetried) return { failure: reason, isOver: !this.#stop.signal.aborted };
+      const isOver = this.#tryLater(delayMs, {
+        target,
+        notification,
+        attempts: attemptsBefore + 1,
+      });
+      return { failure: `${reason}; it is tried again`, isOver };
     }
   }
 
-  #tryLater(
+  /** Gives {@link Delivery.isOver}. */
+  async #tryLater(
     delayMs: number,
     {
       target,
@@ -193,8 +228,8 @@ export class Notifier implements AsyncDisposable {
       readonly notification: Notification;
       readonly attempts: number;
     },
-  ): void {
-    const waiting = (async () => {
+  ): Promise<boolean> {
+    const waiting = (async (): Promise<boolean> => {
       try {
         await delay(delayMs, undefined, { signal: this.#stop.signal, ref: false });
       } catch {
@@ -202,18 +237,24 @@ export class Notifier implements AsyncDisposable {
           { target: target.name, title: notification.title },
           "notification given up: the server ends",
         );
-        return;
+        return false;
       }
-      await this.#attempt(target, notification, attempts);
+      const { isOver } = await this.#attempt(target, notification, attempts);
+      return await isOver;
     })();
     this.#waiting.add(waiting);
-    void waiting.finally(() => this.#waiting.delete(waiting));
+    try {
+      return await waiting;
+    } finally {
+      this.#waiting.delete(waiting);
+    }
   }
 
   /** Makes one attempt; gives `false` when the configuration names nobody who could get it. */
   async #send(target: NotificationTarget, notification: Notification): Promise<boolean> {
     const { hostName, timeoutMs, trusted, sendmailProgram } = this.#options;
-    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#stop.signal]);
+    using limit = abortOnAny([this.#stop.signal], { timeoutMs });
+    const { signal } = limit;
     const options = { hostName, timeoutMs, trusted, signal };
     switch (target.type) {
       case "webhook":
@@ -229,7 +270,7 @@ export class Notifier implements AsyncDisposable {
         const sending =
           target.type === "smtp"
             ? sendMail(target, mail, options)
-            : sendLocalMail(sendmailProgram, mail);
+            : sendLocalMail(sendmailProgram, mail, signal);
         await inTime(target.name, sending, signal);
         return true;
       }
@@ -263,6 +304,7 @@ async function inTime(target: string, sending: Promise<void>, signal: AbortSigna
       reject(new DeliveryError("DELIVERY_UNREACHABLE", target, "no answer in time"));
     };
     signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
   });
   sending.catch(() => undefined); // It may end after nobody waits for it any more.
   try {

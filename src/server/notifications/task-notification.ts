@@ -55,7 +55,21 @@ export async function announceTask(
   const { kind, when } = task.announcement;
   const isGood = task.failure === undefined && task.warningCount === 0;
   if (isGood && when === "on failure") return [];
-  const notification = taskNotification(task, hostName);
+  return await tellAbout({ kind, isGood }, taskNotification(task, hostName), {
+    notifier,
+    settings,
+  });
+}
+
+/** Sends a notification about a kind of job in the way the datastore wants it; gives what went wrong, a line each. */
+export async function tellAbout(
+  { kind, isGood }: { readonly kind: AnnouncedKind; readonly isGood: boolean },
+  notification: Notification,
+  {
+    notifier,
+    settings,
+  }: { readonly notifier: Notifier; readonly settings: DatastoreEntry["notifications"] },
+): Promise<readonly string[]> {
   if (settings.mode === "notification-system") return await notifier.notify(notification);
   const level = settings.levels[kind];
   if (level === "never" || (level === "error" && isGood)) return [];
@@ -66,7 +80,7 @@ export async function announceTask(
 export function taskNotification(task: EndingTask, hostName: string): Notification {
   const { announcement, failure, warningCount, startSec, endSec, upid, logEnd } = task;
   const { kind, datastore, jobId } = announcement;
-  const job = jobId === undefined ? names[kind] : `${names[kind]} job '${jobId}'`;
+  const job = nameOfJob(announcement);
   const result = resultText(failure, warningCount);
   const title = `${job} of datastore '${datastore}' ${result} on ${hostName}`;
   const lines = [
@@ -97,6 +111,11 @@ export function taskNotification(task: EndingTask, hostName: string): Notificati
     },
     timeSec: endSec,
   };
+}
+
+/** `Prune job 'nightly'`, or without an id the kind alone. */
+export function nameOfJob({ kind, jobId }: Pick<Announcement, "kind" | "jobId">): string {
+  return jobId === undefined ? names[kind] : `${names[kind]} job '${jobId}'`;
 }
 
 function resultText(failure: string | undefined, warningCount: number): string {

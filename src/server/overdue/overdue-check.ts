@@ -3,16 +3,15 @@ import { type FastifyBaseLogger } from "fastify";
 import { BackupError } from "../../format/backup-error.ts";
 import { type Clock } from "../../format/clock.ts";
 import { FormatError } from "../../format/format-error.ts";
-import { backupGroupText } from "../../format/snapshot/snapshot-id.ts";
 import { type Section } from "../configuration/section-config.ts";
 import { type SectionStore } from "../configuration/section-file.ts";
-import { type Datastores } from "../datastores.ts";
+import { type Datastores, type KnownDatastore } from "../datastores.ts";
 import { groupMetrics, type GroupMetrics } from "../metrics/group-metrics.ts";
-import { type Notification } from "../notifications/notification.ts";
 import { type Notifier } from "../notifications/notifier.ts";
-import { formatLocalTime } from "../tasks/local-time.ts";
 import { type OverdueMemory, type OverdueMemoryFile } from "./overdue-memory.ts";
+import { overdueNotification, readabilityNotification } from "./overdue-notification.ts";
 import { type OverdueRule, overdueRule, ruleFor, type WatchedPlace } from "./overdue-rule.ts";
+import { keyOf, nameOf, type WatchedGroup } from "./watched-group.ts";
 
 /** Seconds between two looks at all groups. */
 const INTERVAL_SEC = 900;
@@ -23,31 +22,27 @@ export interface OverdueCheckOptions {
   readonly file: SectionStore;
   readonly memory: OverdueMemoryFile;
   readonly datastores: Datastores;
-  readonly notifier: Pick<Notifier, "notify">;
+  readonly notifier: Pick<Notifier, "deliver">;
   readonly clock: Clock;
   readonly hostName: string;
   readonly logger: FastifyBaseLogger;
-}
-
-/** A group that is watched. */
-export interface WatchedGroup extends WatchedPlace {
-  /** Name of the rule that counts for it. */
-  readonly rule: string;
-  readonly ageMaxSec: number;
-  /** Time of the newest finished backup; `undefined` when there is none. */
-  readonly lastSuccessSec: number | undefined;
-  readonly isOverdue: boolean;
 }
 
 /**
  * Watches over groups whose backups must not be older than a rule of `overdue.cfg` allows.
  *
  * People are told once when a group becomes overdue and once when it is not any more, a message for each datastore, also across a restart: what was told
- * is written down after it was said, so that a crash may repeat it, never lose it. A datastore that cannot be read keeps its state.
+ * is written down after it has arrived or was given up, so that a crash may repeat it, never lose it. A datastore that cannot be read keeps its state;
+ * people are told once that nobody watches over it, and once that it can be read again, unless it is in maintenance.
  */
 export class OverdueCheck {
   readonly #options: OverdueCheckOptions;
   #checkedSec = -Infinity;
+  /** What people are still being told, with the datastore it is about. */
+  readonly #telling = new Map<Promise<void>, string>();
+  /** Datastores of which people know that they cannot be read. */
+  readonly #unreadable = new Set<string>();
+  #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(options: OverdueCheckOptions) {
     this.#options = options;
@@ -59,34 +54,42 @@ export class OverdueCheck {
     if (Math.abs(now - this.#checkedSec) < INTERVAL_SEC) return;
     this.#checkedSec = now;
     const rules = await this.#rules();
+    const busy = new Set(this.#telling.values());
     const before = await this.#options.memory.read();
     if (rules.length === 0 && before.missed.size + before.overdue.size === 0) return;
-    const missed = new Map<string, number>();
-    const overdue = new Map<string, number>();
-    for (const { entry, datastore } of this.#options.datastores.all()) {
-      const watched = datastore && (await this.#watchedIn(entry.name, rules, before));
-      if (watched) {
-        const changes = changesOf(watched, before);
-        for (const each of changes.missed) missed.set(keyOf(each), firstMissed(before, each, now));
-        for (const each of watched.filter(({ isOverdue }) => isOverdue)) {
-          overdue.set(keyOf(each), before.overdue.get(keyOf(each)) ?? now);
-        }
-        await this.#tell(entry.name, changes.begun, "overdue");
-        await this.#tell(entry.name, changes.over, "recovered");
-      } else {
-        keepOf(entry.name, before.missed, missed);
-        keepOf(entry.name, before.overdue, overdue);
-      }
+    const looks: Look[] = [];
+    for (const known of this.#options.datastores.all()) {
+      // Those whose people are still being told are looked at again when they were.
+      const isBusy = busy.has(known.entry.name);
+      const watched = isBusy ? undefined : await this.#watchedNow(known, rules, before);
+      looks.push({ store: known.entry.name, watched });
     }
-    if (!isEqual(before.missed, missed) || !isEqual(before.overdue, overdue)) {
-      await this.#options.memory.write({ missed, overdue });
-    }
+    await this.#remember((memory) => memoryAfter(looks, memory, now));
+    await Promise.all(
+      looks.map(async ({ store, watched = [] }) => {
+        const { begun, over } = changesOf(watched, before);
+        await this.#tell(store, begun, "overdue");
+        await this.#tell(store, over, "recovered");
+      }),
+    );
+  }
+
+  /** Resolves when nothing that people are told is under way any more. */
+  async whenIdle(): Promise<void> {
+    await Promise.all(this.#telling.keys());
+    await this.#lastChange;
   }
 
   /** Every group that is watched in a datastore; one that cannot be read has none. */
   async watched(store: string): Promise<readonly WatchedGroup[]> {
     const memory = await this.#options.memory.read();
-    return (await this.#watchedIn(store, await this.#rules(), memory)) ?? [];
+    const rules = await this.#rules();
+    try {
+      return await this.#watchedIn(store, rules, memory);
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+      return [];
+    }
   }
 
   /** Like {@link watched}, of groups that were just read. */
@@ -118,21 +121,43 @@ export class OverdueCheck {
     }
   }
 
-  /** `undefined` when the datastore cannot be read now. */
+  /** `undefined` when the datastore cannot be read now, for whatever reason, of which people are told. */
+  async #watchedNow(
+    { entry }: KnownDatastore,
+    rules: readonly OverdueRule[],
+    memory: OverdueMemory,
+  ): Promise<readonly WatchedGroup[] | undefined> {
+    const { name, maintenance } = entry;
+    try {
+      const watched = await this.#watchedIn(name, rules, memory);
+      if (this.#unreadable.has(name)) await this.#tellReadable(name, undefined);
+      return watched;
+    } catch (error) {
+      const isOurs = !(error instanceof BackupError);
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.logger.warn(
+        { store: name, ...(isOurs ? { err: error } : { reason }) },
+        "datastore cannot be read, its backups are not watched",
+      );
+      const isWatched = rules.some(
+        ({ store, ageMaxSec }) => ageMaxSec !== undefined && (store ?? name) === name,
+      );
+      if (isWatched && !maintenance && !this.#unreadable.has(name)) {
+        await this.#tellReadable(name, reason);
+      }
+      return undefined;
+    }
+  }
+
   async #watchedIn(
     store: string,
     rules: readonly OverdueRule[],
     memory: OverdueMemory,
-  ): Promise<readonly WatchedGroup[] | undefined> {
+  ): Promise<readonly WatchedGroup[]> {
     if (rules.length === 0) return [];
     const groups: GroupMetrics[] = [];
-    try {
-      const datastore = this.#options.datastores.require(store, "read");
-      for await (const each of groupMetrics(datastore)) groups.push(each);
-    } catch (error) {
-      if (!(error instanceof BackupError)) throw error;
-      return undefined;
-    }
+    const datastore = this.#options.datastores.require(store, "read");
+    for await (const each of groupMetrics(datastore)) groups.push(each);
     return this.#judged(store, groups, { rules, memory });
   }
 
@@ -177,47 +202,85 @@ export class OverdueCheck {
     const fields = { store, groups: groups.map(nameOf) };
     if (kind === "overdue") logger.warn(fields, "backups are overdue");
     else logger.info(fields, "backups are not overdue any more");
-    await notifier.notify(notification);
+    const { isOver } = await notifier.deliver(notification);
+    const remember = async (hasEnded: boolean): Promise<void> => {
+      if (hasEnded)
+        await this.#remember((memory) => memoryOfTold(groups, kind, memory, clock.nowSec()));
+    };
+    if (typeof isOver === "boolean") {
+      await remember(isOver);
+      return;
+    }
+    const telling = isOver.then(remember).catch((error: unknown) => {
+      logger.error({ err: error, store }, "state of overdue backups not saved");
+    });
+    this.#telling.set(telling, store);
+    void telling.then(() => this.#telling.delete(telling));
+  }
+
+  /** Tells that a datastore cannot be read, with the reason, or can be read again. */
+  async #tellReadable(store: string, reason: string | undefined): Promise<void> {
+    const { clock, hostName, notifier } = this.#options;
+    const about = { store, hostName, nowSec: clock.nowSec() };
+    const { isOver } = await notifier.deliver(readabilityNotification(reason, about));
+    if (isOver === false) return; // Said at the next look, then.
+    if (reason === undefined) this.#unreadable.delete(store);
+    else this.#unreadable.add(store);
+  }
+
+  /** Changes what is remembered, one change after the other. */
+  async #remember(change: (memory: OverdueMemory) => OverdueMemory): Promise<void> {
+    const { memory: file } = this.#options;
+    const turn = this.#lastChange.then(async () => {
+      const before = await file.read();
+      const after = change(before);
+      if (isEqual(before.missed, after.missed) && isEqual(before.overdue, after.overdue)) return;
+      await file.write(after);
+    });
+    this.#lastChange = turn.catch(() => undefined);
+    await turn;
   }
 }
 
-function overdueNotification(
+/** What was found in a datastore; without groups when it was not looked at. */
+interface Look {
+  readonly store: string;
+  readonly watched: readonly WatchedGroup[] | undefined;
+}
+
+/** What is remembered after a look, before anybody was told: groups that are gone or not watched are forgotten. */
+function memoryAfter(looks: readonly Look[], before: OverdueMemory, nowSec: number): OverdueMemory {
+  const missed = new Map<string, number>();
+  const overdue = new Map<string, number>();
+  for (const { store, watched } of looks) {
+    if (!watched) {
+      keepOf(store, before.missed, missed);
+      keepOf(store, before.overdue, overdue);
+      continue;
+    }
+    for (const each of changesOf(watched, before).missed) {
+      missed.set(keyOf(each), firstMissed(before, each, nowSec));
+    }
+    for (const key of watched.map(keyOf)) {
+      const since = before.overdue.get(key);
+      if (since !== undefined) overdue.set(key, since);
+    }
+  }
+  return { missed, overdue };
+}
+
+function memoryOfTold(
   groups: readonly WatchedGroup[],
-  about: {
-    readonly store: string;
-    readonly kind: "overdue" | "recovered";
-    readonly hostName: string;
-    readonly nowSec: number;
-  },
-): Notification {
-  const { store, kind, hostName, nowSec } = about;
-  const [first] = groups;
-  const which =
-    groups.length === 1 && first
-      ? `Backup of ${nameOf(first)}`
-      : `Backups of ${groups.length} groups`;
-  const state =
-    kind === "overdue"
-      ? groups.length === 1
-        ? "is overdue"
-        : "are overdue"
-      : groups.length === 1
-        ? "is not overdue any more"
-        : "are not overdue any more";
-  const lines = groups.map((each) => {
-    const last = each.lastSuccessSec;
-    const when =
-      last === undefined ? "there is none" : `the last one is of ${formatLocalTime(last)}`;
-    return `${nameOf(each)}: ${when}; wanted every ${each.ageMaxSec / 3600} hours (rule '${each.rule}')`;
-  });
-  const title = `${which} in datastore '${store}' ${state} on ${hostName}`;
-  return {
-    title,
-    text: `${title}.\n\n${lines.join("\n")}\n`,
-    severity: kind === "overdue" ? "error" : "info",
-    fields: { type: "backup-overdue", datastore: store, hostname: hostName },
-    timeSec: nowSec,
-  };
+  kind: "overdue" | "recovered",
+  { missed, overdue: before }: OverdueMemory,
+  nowSec: number,
+): OverdueMemory {
+  const overdue = new Map(before);
+  for (const key of groups.map(keyOf)) {
+    if (kind === "overdue") overdue.set(key, nowSec);
+    else overdue.delete(key);
+  }
+  return { missed, overdue };
 }
 
 function changesOf(
@@ -234,15 +297,6 @@ function changesOf(
 
 function firstMissed(before: OverdueMemory, group: WatchedGroup, nowSec: number): number {
   return before.missed.get(keyOf(group)) ?? nowSec;
-}
-
-function keyOf({ store, namespace, group }: WatchedPlace): string {
-  return `${store}:${namespace}:${backupGroupText(group)}`;
-}
-
-/** `a/b:host/web`, or without namespace the group alone. */
-function nameOf({ namespace, group }: WatchedPlace): string {
-  return namespace === "" ? backupGroupText(group) : `${namespace}:${backupGroupText(group)}`;
 }
 
 function keepOf(store: string, from: ReadonlyMap<string, number>, into: Map<string, number>): void {

@@ -1,3 +1,4 @@
+import { abortOnAny } from "../../chunks/abort-on-any.ts";
 import { mapConcurrent } from "../../chunks/map-concurrent.ts";
 import { toHex } from "../../format/bytes/hex.ts";
 import { type Digest } from "../../format/chunk/digest.ts";
@@ -285,7 +286,8 @@ export class SnapshotImport implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<number> {
     const { blobs, verifier } = this.#parts;
-    const body = await source.fetch(digest, AbortSignal.any([signal, source.signal]));
+    using stop = abortOnAny([signal, source.signal]);
+    const body = await source.fetch(digest, stop.signal);
     const { length } = body;
     const chunk = await acceptChunk({ digest, size, body }, verifier);
     const isEncrypted = file.cryptMode === "encrypt";

@@ -191,6 +191,41 @@ describe("server/api notifications", () => {
     expect(stale.text).to.match(/modified configuration/);
   });
 
+  it("wants secrets once more when they would go elsewhere", async () => {
+    await addMail();
+    await addHook();
+    const put = async (target: string, body: object): Promise<string> =>
+      (await api.answer("PUT", `${endpoints}/${target}`, body)).text;
+
+    for (const body of [{ server: "evil.example" }, { port: 26 }, { mode: "insecure" }]) {
+      expect(await put("smtp/post", body)).to.match(/^password: to be given again/);
+    }
+    expect(await put("smtp/post", { mode: "tls", comment: "as before" })).to.match(/null/);
+    const url = "http://evil.example/{{ secrets.key }}";
+    for (const body of [{ url }, { url, secret: ["name=key"] }]) {
+      expect(await put("webhook/hook", body)).to.match(/^secret name=key: to be given again/);
+    }
+
+    const secret = [`name=key,value=${base64("hook secret")}`];
+    expect(await put("webhook/hook", { url, secret })).to.match(/null/);
+    expect(await put("smtp/post", { port: 26, password: "mail-secret" })).to.match(/null/);
+    expect(await put("smtp/post", { port: 27, delete: ["username", "password"] })).to.match(/null/);
+  });
+
+  it("gives up a target that never answers", async () => {
+    await server[Symbol.asyncDispose]();
+    server = await startTestServer({
+      delivery: { trusted: certificate.certificatePem, timeoutMs: 50, retryDelaysMs: [] },
+    });
+    api = new ApiCalls(server);
+    await addHook();
+    web.answers.push("silent");
+
+    const { text } = await api.answer("POST", "/config/notifications/targets/hook/test");
+
+    expect(text).to.equal('Cannot send notification to "hook": no answer in time');
+  });
+
   it("sends a test to one target, and says why it did not arrive", async () => {
     await addMail();
 
@@ -200,7 +235,7 @@ describe("server/api notifications", () => {
     await api.call("PUT", `${endpoints}/smtp/post`, { password: "another" });
     const wrong = await api.answer("POST", "/config/notifications/targets/post/test");
     expect(wrong.status).to.equal(400);
-    expect(wrong.text).to.match(/^Cannot send notification to "post": .*Invalid login/);
+    expect(wrong.text).to.match(/^Cannot send notification to "post": .*the login was refused/);
     expect(wrong.text).not.to.contain("another");
     const root = await api.answer("POST", "/config/notifications/targets/mail-to-root/test");
     expect(root.text).to.match(/no recipient has an address/);

@@ -1,4 +1,4 @@
-import { cp, mkdir, rename, rm } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { expect } from "chai";
@@ -46,11 +46,12 @@ describe("server/api overdue backups", () => {
   });
 
   /** Starts a server on what an earlier one left. */
-  async function start(): Promise<void> {
+  async function start(delivery?: { readonly retryDelaysMs: readonly number[] }): Promise<void> {
     ticker = new ManualTicker();
     server = await startTestServer({
       clock,
       everyMinute: ticker.ticker,
+      ...(delivery ? { delivery } : {}),
       storePath: join(folder.path, "store"),
       configPath: join(folder.path, "config"),
       statePath: join(folder.path, "state"),
@@ -106,6 +107,62 @@ describe("server/api overdue backups", () => {
     expect((await pass(1))[0]).to.match(/^info /);
   });
 
+  it("tells again what did not arrive, and takes nothing as told before", async () => {
+    await server.close();
+    await start({ retryDelaysMs: [] });
+    await addRule("usual", { hours: 24 });
+    await rename(join(folder.path, "config/notifications.cfg"), join(folder.path, "kept.cfg"));
+    await writeFile(join(folder.path, "config/notifications.cfg"), "no section\n");
+    expect(await pass(30)).to.deep.equal([]);
+
+    await rename(join(folder.path, "kept.cfg"), join(folder.path, "config/notifications.cfg"));
+
+    expect(await pass(1)).to.have.length(1);
+    expect(await pass(1)).to.deep.equal([]);
+  });
+
+  it("writes down what was told when a later attempt has brought it", async () => {
+    await server.close();
+    await start({ retryDelaysMs: [1] });
+    await addRule("usual", { hours: 24 });
+    web.answers.push({ status: 503 });
+
+    await pass(30);
+    const isRemembered = async (): Promise<boolean> =>
+      (await readFile(join(folder.path, "state/overdue.json"), "utf8").catch(() => "")).includes(
+        "golden-plain",
+      );
+    while (!(await isRemembered())) await new Promise((resolve) => setImmediate(resolve));
+    await server.close();
+    expect(web.requests.splice(0)).to.have.length(1);
+    await start();
+
+    expect(await pass(1)).to.deep.equal([]);
+  });
+
+  it("tells once that a scheduled job cannot be started", async () => {
+    const job =
+      "sync: job-1\n\tstore store1\n\tremote gone\n\tremote-store tank\n\tschedule hourly\n";
+    await writeFile(join(folder.path, "config/sync.cfg"), job);
+
+    const told = [...(await pass(1)), ...(await pass(1))];
+
+    expect(told).to.have.length(1);
+    expect(told[0]).to.match(
+      /^error sync: Sync job 'job-1' of datastore 'store1' cannot be started on test-host: .*gone/,
+    );
+    expect(await pass(1)).to.deep.equal([]);
+  });
+
+  it("shows all other figures when the rules cannot be read", async () => {
+    await writeFile(join(folder.path, "config/overdue.cfg"), "no section\n");
+
+    const { authorization } = server;
+    const { text } = await rawCall(server.port, "GET /metrics", { headers: { authorization } });
+
+    expect(text).to.match(/^pbs_snapshot_count\{/m);
+  });
+
   it("puts all groups of a datastore that become overdue together into one message", async () => {
     await backUp("second", "2024-06-05T14:00:00Z");
     await addRule("usual", { hours: 24 });
@@ -145,10 +202,12 @@ describe("server/api overdue backups", () => {
 
     await rename(store, `${store}-away`);
     await mkdir(store);
+    expect((await pass(1))[0]).to.match(/^error .*'store1' are not watched .* cannot be read/);
     expect(await pass(1)).to.deep.equal([]);
     await rm(store, { recursive: true });
     await rename(`${store}-away`, store);
 
+    expect((await pass(1))[0]).to.match(/^info .* are watched again/);
     expect(await pass(1)).to.deep.equal([]);
   });
 

@@ -158,7 +158,14 @@ describe("server/auth/authenticator", () => {
       code = () => totpCode(address, clock.nowMs());
       const details = { address, code: code(), description: "telephone" };
       await factors.addTotp(user, details);
+      clock.advance(30); // The code that added it is used up.
       partial = async () => (await login(user, "secret12")).ticket;
+    });
+
+    it("takes the code that added the generator as used", async () => {
+      clock.advance(-30);
+
+      expect(await factors.answer(user, `totp:${code()}`)).to.equal(false);
     });
 
     it("gives a partial ticket that names what is asked for, and is good for nothing else", async () => {

@@ -34,6 +34,8 @@ describe("server/jobs/scheduler", () => {
   let scheduler: Scheduler;
   /** Times of the runs, by job. */
   let runs: Map<string, string[]>;
+  /** What people were told. */
+  let troubles: string[];
   /** Lets jobs go that do not end by themselves. */
   let finish: () => void;
   /** Settles when {@link finish} is called. */
@@ -47,6 +49,7 @@ describe("server/jobs/scheduler", () => {
     jobs = [];
     runners = [];
     runs = new Map();
+    troubles = [];
     isStuck = false;
     finished = new Promise((resolve) => {
       finish = resolve;
@@ -73,7 +76,11 @@ describe("server/jobs/scheduler", () => {
     starter = new JobStarter({ jobs: runner, states, tasks, logger });
     const zone = () => new TimeZone("Europe/Berlin");
     const list = async () => await Promise.resolve(jobs);
-    scheduler = new Scheduler({ jobs: list, states, starter, clock, zone, logger });
+    const onTrouble = async (job: ScheduledJob, reason: string) => {
+      troubles.push(`${job.id}: ${reason}`);
+      await Promise.resolve();
+    };
+    scheduler = new Scheduler({ jobs: list, states, starter, clock, zone, logger, onTrouble });
   }
 
   /** A job that takes no time, or as long as a promise does. */
@@ -191,6 +198,31 @@ describe("server/jobs/scheduler", () => {
 
     expect(runs.get("good")).to.have.length(3);
     expect(await states.read({ type: "garbage_collection", id: "offline" })).to.have.key("Created");
+  });
+
+  it("tells once that a job cannot be started, and once more when that happens again", async () => {
+    let isGone = true;
+    addJob("mounted", "minutely");
+    const [job] = jobs;
+    jobs = [
+      {
+        ...job!,
+        prepare: async (authId) => {
+          if (isGone) throw refused("datastore 'store1' is not open");
+          return await job!.prepare(authId);
+        },
+      },
+    ];
+    await states.created({ type: "prunejob", id: "mounted" });
+
+    await pass(3 * MINUTE);
+    expect(troubles).to.deep.equal(["mounted: datastore 'store1' is not open"]);
+    isGone = false;
+    await pass(MINUTE);
+    isGone = true;
+    await pass(3 * MINUTE);
+
+    expect(troubles).to.have.length(2);
   });
 
   it("remembers each run in a file of the genuine name and form, and says in the log why it ran", async () => {

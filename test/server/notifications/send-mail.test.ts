@@ -25,6 +25,22 @@ const mail: Mail = {
   },
 };
 
+/** The line that a program writes into a file, when it is there. */
+async function firstLine(path: string): Promise<number> {
+  for (;;) {
+    const text = await readFile(path, "utf8").catch(() => "");
+    if (text.endsWith("\n")) return Number(text);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 describe("server/notifications/send-mail", () => {
   let certificate: TestCertificate;
 
@@ -127,10 +143,49 @@ describe("server/notifications/send-mail", () => {
     const wrong = send(strict, { username: "bob", password: "secret-2" });
 
     const error = await expectCode(wrong, "DELIVERY_REFUSED");
-    expect(error.message).to.match(/^Cannot send notification to "mail": .*Invalid login/);
+    expect(error.message).to.match(
+      /^Cannot send notification to "mail": .*the login was refused \(SMTP status 535\)$/,
+    );
     expect(error.message).not.to.contain("secret");
     await expectCode(send(busy, {}), "DELIVERY_UNREACHABLE");
     await expectCode(send(hostile, {}), "DELIVERY_REFUSED");
+  });
+
+  it("passes on no more of an answer than its status", async () => {
+    await using server = await startMailServer({ certificate, protection: "tls", refuseWith: 550 });
+
+    const error = await expectCode(send(server, {}), "DELIVERY_REFUSED");
+
+    expect(error.message).to.contain("SMTP status 550").and.not.to.contain("not today");
+  });
+
+  it("tells that a server took some of the recipients only", async () => {
+    await using server = await startMailServer({
+      certificate,
+      protection: "tls",
+      refuseRecipient: "two@example.org",
+    });
+
+    const error = await expectCode(send(server, {}), "DELIVERY_REFUSED");
+
+    expect(error.message).to.match(/the mail server took 1 of 2 recipients$/);
+    expect(server.mails[0]?.to).to.deep.equal(["one@example.org"]);
+  });
+
+  it("ends a program that does not end", async () => {
+    await using folder = await tempDir();
+    const program = join(folder.path, "sendmail");
+    const begun = join(folder.path, "begun");
+    await writeFile(program, `#!/bin/sh\necho $$ > ${begun}\nexec sleep 600\n`);
+    await chmod(program, 0o755);
+    const stop = new AbortController();
+
+    const sending = sendLocalMail(program, mail, stop.signal);
+    const pid = await firstLine(begun);
+    stop.abort();
+
+    await expectCode(sending, "DELIVERY_UNREACHABLE");
+    while (isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
   });
 
   it("lets no title, name or text add a header or a recipient", async () => {
@@ -154,12 +209,12 @@ describe("server/notifications/send-mail", () => {
     await writeFile(program, `#!/bin/sh\necho "$@" > ${out}\ncat >> ${out}\n`);
     await chmod(program, 0o755);
 
-    await sendLocalMail(program, mail);
+    await sendLocalMail(program, mail, new AbortController().signal);
 
     const text = await readFile(out, "utf8");
     expect(text).to.match(/^-i -f amber@example\.org one@example\.org two@example\.org\n/);
     expect(text).to.match(/^Subject: Prune failed$/m);
-    const missing = sendLocalMail(join(folder.path, "nothing"), mail);
+    const missing = sendLocalMail(join(folder.path, "nothing"), mail, new AbortController().signal);
     await expectCode(missing, "DELIVERY_UNREACHABLE");
   });
 });
