@@ -26,6 +26,9 @@ export interface ChunkAnswer {
   readonly slot: number | undefined;
 }
 
+/** Longest sleep of one wait for an answer; bounds the harm of one that is seen later than its signal. */
+const WAIT_MS = 100;
+
 /** What a {@link BlockingSource} keeps. */
 export interface BlockingSourceOptions {
   /** Chunks used last that stay in memory; at least 1. */
@@ -138,13 +141,10 @@ export class BlockingSource implements ResidentSource {
 
   #ask(i: number): KeptChunk {
     this.#missingChunk = undefined;
-    const before = Atomics.load(this.#signal, 0);
     this.#asking.port.postMessage({ index: i } satisfies ChunkRequest);
-    Atomics.wait(this.#signal, 0, before);
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the other end sends nothing else
-    const answer = receiveMessageOnPort(this.#asking.port)?.message as ChunkAnswer | undefined;
+    const answer = this.#awaitAnswer();
     const size = this.#index.endOf(i) - this.#index.startOf(i);
-    if (answer?.plain?.length !== size) {
+    if (answer.plain?.length !== size) {
       this.#missingChunk = i;
       throw new FormatError("FORMAT_INVALID", "archive", `chunk ${i} cannot be read`);
     }
@@ -153,5 +153,20 @@ export class BlockingSource implements ResidentSource {
     // A view of this thread's own: every message brings another buffer object over the same memory.
     const plain = arena && slot !== undefined ? arena.view(slot, 0, size) : answer.plain;
     return { plain, slot };
+  }
+
+  /**
+   * Blocks until the answer to the one request that is under way is there.
+   *
+   * The end of a wait does not prove that it is: whoever went on without it would take it for that to the next request.
+   */
+  #awaitAnswer(): ChunkAnswer {
+    for (;;) {
+      const before = Atomics.load(this.#signal, 0);
+      const received = receiveMessageOnPort(this.#asking.port);
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the other end sends nothing else
+      if (received) return received.message as ChunkAnswer;
+      Atomics.wait(this.#signal, 0, before, WAIT_MS);
+    }
   }
 }
