@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 
 import { type ResidentSource } from "../../format/bytes/resident-source.ts";
@@ -25,9 +26,6 @@ export interface ChunkAnswer {
   /** Slot of an arena that the plaintext is at the front of, which the asking thread gives back. */
   readonly slot: number | undefined;
 }
-
-/** Longest sleep of one wait for an answer; bounds the harm of one that is seen later than its signal. */
-const WAIT_MS = 100;
 
 /** What a {@link BlockingSource} keeps. */
 export interface BlockingSourceOptions {
@@ -143,6 +141,7 @@ export class BlockingSource implements ResidentSource {
     this.#missingChunk = undefined;
     this.#asking.port.postMessage({ index: i } satisfies ChunkRequest);
     const answer = this.#awaitAnswer();
+    assert.equal(answer.index, i, "the answer is to another request");
     const size = this.#index.endOf(i) - this.#index.startOf(i);
     if (answer.plain?.length !== size) {
       this.#missingChunk = i;
@@ -158,7 +157,8 @@ export class BlockingSource implements ResidentSource {
   /**
    * Blocks until the answer to the one request that is under way is there.
    *
-   * The end of a wait does not prove that it is: whoever went on without it would take it for that to the next request.
+   * The end of a wait does not prove that it is: the signal of the answer before may come late, when this one is waited for
+   * already. Whoever went on without it would take it for that to the next request.
    */
   #awaitAnswer(): ChunkAnswer {
     for (;;) {
@@ -166,7 +166,7 @@ export class BlockingSource implements ResidentSource {
       const received = receiveMessageOnPort(this.#asking.port);
       // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the other end sends nothing else
       if (received) return received.message as ChunkAnswer;
-      Atomics.wait(this.#signal, 0, before, WAIT_MS);
+      Atomics.wait(this.#signal, 0, before);
     }
   }
 }

@@ -112,7 +112,8 @@ export class JobRing {
         this.#readBytes = 0;
       }
       const done = Atomics.load(this.#control, DONE);
-      Atomics.wait(this.#control, WRITTEN, done);
+      // A wait may end without a record: a signal of the one before can come late, when this one is waited for already.
+      while (this.#written === done) Atomics.wait(this.#control, WRITTEN, done);
       const at = done & (this.#bytes.length - 1);
       const size = this.#view.getUint32(at, true);
       const kind = this.#view.getUint32(at + 4, true);
