@@ -90,11 +90,6 @@ export default tseslint.config(
     },
   },
   {
-    // Joins no timeout: both signals are held by those who abort them.
-    files: ["src/cli/vm/snapshot-files.ts"],
-    rules: { "no-restricted-properties": ["error", ...clockAndChance] },
-  },
-  {
     // The edges: one file each that reads the environment, talks to the console or blocks on purpose.
     files: ["src/**/config.ts", "src/cli/**/*.ts"],
     rules: { "n/no-process-env": "off" },

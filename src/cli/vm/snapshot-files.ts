@@ -2,7 +2,7 @@ import { mkdtemp, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { joinSignals } from "../../client/join-signals.ts";
+import { abortOnAny } from "../../chunks/abort-on-any.ts";
 import { type MountCommandOptions } from "../mount-options.ts";
 import { runMountHere } from "../run-mount-here.ts";
 
@@ -18,7 +18,7 @@ export async function withSnapshotFolder<Result>(
   const mountPoint = await mkdtemp(join(tmpdir(), FILES_FOLDER_PREFIX));
   const text = snapshot.split("/").length === 2 ? `${snapshot}/latest` : snapshot;
   const done = new AbortController();
-  using either = joinSignals([signal, done.signal]);
+  using either = abortOnAny([signal, done.signal]);
   try {
     let running: Promise<void> | undefined;
     await new Promise<void>((resolve, reject) => {

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { shortArchiveName } from "../../format/snapshot/archive-name.ts";
-import { joinSignals } from "../join-signals.ts";
+import { abortOnAny } from "../../chunks/abort-on-any.ts";
 import { isChunkDamage } from "../restore/restore-damage.ts";
 import { connectGuest, monitorIn, type RestoredGuest } from "./connect-guest.ts";
 import { fillOverlays, type FillProgress, holdGuest, OverlaysIncomplete } from "./fill-overlays.ts";
@@ -70,7 +70,7 @@ export async function runLiveRestore(
   const unfinished = overlays.filter(({ isWhole }) => !isWhole);
   const damagedExports = new Set<string>();
   const gone = new AbortController();
-  using either = joinSignals([signal, gone.signal]);
+  using either = abortOnAny([signal, gone.signal]);
   const server = await NbdServer.listen({
     path: socket,
     exports: unfinished.map(({ image, exportName }) => image.toExport(exportName)),
