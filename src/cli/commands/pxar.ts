@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 
+import { abortOnAny } from "../../chunks/abort-on-any.ts";
 import { CliError } from "../cli-error.ts";
 import type { BackgroundQuestions } from "../mount-background.ts";
 import type { ExtractArchivePlan } from "../pxar/extract-archive-file.ts";
@@ -187,10 +188,9 @@ function addMountCommand(parent: Command): void {
         }
         const { mountArchive } = await import("../pxar/mount-archive.ts");
         const { MountLog } = await import("../mount-log.ts");
-        const { abortOnAny } = await import("../../chunks/abort-on-any.ts");
         const log = new MountLog();
         const link = backgroundChild === undefined ? undefined : backgroundLink(backgroundChild);
-        using stop = abortOnAny([signal, link?.signal]);
+        const stop = abortOnAny([signal, link?.signal]);
         const mounting = mountArchive(
           { archive, payload: options.payloadInput, mountPoint },
           {
@@ -202,7 +202,10 @@ function addMountCommand(parent: Command): void {
             },
           },
         );
-        await mounting.finally(() => link?.close());
+        await mounting.finally(() => {
+          stop[Symbol.dispose](); // Not by `using`: the compiler does not rewrite imports beside it.
+          link?.close();
+        });
         return exitCodes.ok;
       });
     });
