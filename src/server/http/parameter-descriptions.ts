@@ -27,6 +27,7 @@ export const parameterDescriptions: Readonly<Record<string, string>> = {
   filepath: "`/`, or the path inside the snapshot in base64, the archive first.",
   firstname: "First name.",
   group: "Not supported: roles go to users and tokens.",
+  "from-address": "Address that mails come from.",
   "group-filter":
     "Which groups are included: `[include:|exclude:]` and `type:TYPE`, `group:TYPE/ID` or `regex:RE`.",
   "http-only": "Asks for a cookie in place of a ticket; not supported.",
