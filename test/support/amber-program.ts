@@ -35,11 +35,11 @@ export function runAmber(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
 
 /** Waits until `condition` holds; the event is another process, so it has to be looked at again and again. */
 export async function eventually(condition: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 1200; i++) {
     if (condition()) return;
     await sleep(50);
   }
-  throw new Error(`waited 20 s in vain for ${what}`);
+  throw new Error(`waited a minute in vain for ${what}`);
 }
 
 /** A child that has ended. */

@@ -163,9 +163,11 @@ describe("web: what can be done", function () {
     await first.focus();
 
     await page.keyboard.press("ArrowDown");
+    await page.locator('.grid-body [data-index="1"]:focus').waitFor();
     await page.keyboard.press("ArrowRight");
     await page.getByRole("row", { level: 2 }).first().waitFor();
     await page.keyboard.press("ArrowDown");
+    await page.locator('.grid-body [data-index="2"]:focus').waitFor();
     await page.keyboard.press("Enter");
 
     await page.getByRole("heading", { level: 1, name: /host\/archive/ }).waitFor();
