@@ -94,6 +94,10 @@ export class SnapshotReplacement implements AsyncDisposable {
     const { backend } = this.#parts;
     await backend.removeFile(`${this.#folder}/${MANIFEST_NAME}`);
     const names = ((await backend.listFolder(this.#replacement)) ?? []).map(({ name }) => name);
+    for (const { name } of (await backend.listFolder(this.#folder)) ?? []) {
+      const isGone = isVisibleFile(name) && !names.includes(name);
+      if (isGone) await backend.removeFile(`${this.#folder}/${name}`);
+    }
     // The manifest comes last (W3).
     for (const name of [...names.filter((name) => name !== MANIFEST_NAME), MANIFEST_NAME]) {
       const to = `${this.#folder}/${name}`;
