@@ -76,7 +76,7 @@ async function startBackup(
   if (!options.access.hasAny(call.caller, aclPath, ["Datastore.Backup"])) {
     throw new ApiError("API_FORBIDDEN", `missing permissions 'Datastore.Backup' on '${aclPath}'`);
   }
-  options.running.requireRunning();
+  using place = options.running.admit();
   const datastore = options.datastores.require(given.store, "write");
   const offer = requireUpgrade(call.request, PROTOCOL);
   const namespace = parseNamespace(given.ns ?? "");
@@ -97,7 +97,7 @@ async function startBackup(
   });
   const folder = [namespacePath(namespace), snapshotIdText(snapshot)].filter((part) => part !== "");
   const snapshotPath = folder.join("/");
-  options.running.add(
+  place.take(
     runSession({
       target,
       kind,

@@ -93,7 +93,7 @@ async function startReader(
   if (!readsAll && !access.hasAny(call.caller, aclPath, ["Datastore.Backup"])) {
     throw refused(`no permissions on ${aclPath}`);
   }
-  options.running.requireRunning();
+  using place = options.running.admit();
   const datastore = options.datastores.require(given.store, "read");
   const offer = requireUpgrade(call.request, PROTOCOL);
   const namespace = parseNamespace(given.ns ?? "");
@@ -104,7 +104,7 @@ async function startReader(
   };
   if (!readsAll) await requireGroupOwner(datastore, namespace, snapshot, call.caller);
   const reader = await openReader(datastore, namespace, snapshot);
-  options.running.add(
+  place.take(
     runSession({
       reader,
       datastore,

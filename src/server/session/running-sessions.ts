@@ -8,6 +8,12 @@ import { refused } from "../http/api-error.ts";
 /** Why a session ends that the server cut when it stopped; stands in the log of its task. */
 export const SHUTDOWN_REASON = "the server was stopped";
 
+/** The place of a session among those that run. */
+export interface SessionPlace extends Disposable {
+  /** Keeps the place until the session has ended, which must not reject. */
+  take(session: Promise<void>): void;
+}
+
 /** The sessions of a server: it lets them end before it stops, for a while. */
 export class RunningSessions {
   readonly #running = new Set<Promise<void>>();
@@ -24,18 +30,27 @@ export class RunningSessions {
   }
 
   /**
-   * Fails once the server is stopping: a session that begins then would be cut before it is of use.
+   * Counts a session from the moment in which it is asked for, before it has opened anything; to be disposed of when it runs
+   * or could not begin.
    *
-   * @throws {ApiError} `API_REFUSED`.
+   * @throws {ApiError} `API_REFUSED` once the server is stopping: it would be cut before it is of use.
    */
-  requireRunning(): void {
+  admit(): SessionPlace {
     if (this.#isEnding) throw refused("the server is being stopped");
-  }
-
-  /** Counts a session until it has ended; it must not reject. */
-  add(session: Promise<void>): void {
-    this.#running.add(session);
-    void session.finally(() => this.#running.delete(session));
+    let leave: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => (leave = resolve));
+    this.#running.add(ended);
+    void ended.then(() => this.#running.delete(ended));
+    let isTaken = false;
+    return {
+      take: (session) => {
+        isTaken = true;
+        void session.finally(leave);
+      },
+      [Symbol.dispose]: () => {
+        if (!isTaken) leave();
+      },
+    };
   }
 
   /** Takes no more sessions, and waits until all have ended, `graceMs` at most. */
