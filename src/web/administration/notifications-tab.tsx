@@ -14,12 +14,11 @@ import {
 import { useMay } from "../api/privileges.ts";
 import { showDialog } from "../parts/dialog-host.tsx";
 import { EntryActions } from "../parts/entry-actions.tsx";
-import { Loaded } from "../parts/loaded.tsx";
+import { EntrySection } from "../parts/entry-section.tsx";
+import { EntryTable } from "../parts/entry-table.tsx";
 import { tell } from "../parts/notices.tsx";
-import { Section } from "../parts/section.tsx";
 import { StateBadge } from "../parts/state-badge.tsx";
 import { useAttempt } from "../parts/use-attempt.ts";
-import { jobWords } from "../strings/job-words.ts";
 import { notificationWords as words } from "../strings/notification-words.ts";
 import { MatcherDialog } from "./matcher-dialog.tsx";
 import { TargetDialog } from "./target-dialog.tsx";
@@ -35,110 +34,80 @@ export function NotificationsTab(): ReactElement {
     showDialog((close) => <MatcherDialog matcher={matcher} onClose={close} />);
   return (
     <Stack gap="xl">
-      <Section
+      <EntrySection
         title={words.targets}
         hint={words.targetsHint}
-        action={
-          mayChange && <Button onClick={() => editTarget(undefined)}>{words.addTarget}</Button>
-        }
+        addLabel={words.addTarget}
+        query={targets}
+        onEdit={mayChange ? editTarget : undefined}
       >
-        <Loaded query={targets}>
-          {(list) => (
-            <EntryTable titles={[words.columns.name, words.columns.kind]} count={list.length}>
-              {list.map((target) => (
-                <Table.Tr key={target.name}>
-                  <Table.Td className="wrap-anywhere">
-                    <EntryName entry={target} />
-                  </Table.Td>
-                  <Table.Td>{words.kinds[target.type]}</Table.Td>
-                  <Table.Td>
-                    {mayChange && (
-                      <NotificationActions
-                        entry={target}
-                        kind={`notifications/endpoints/${target.type}`}
-                        onEdit={() => editTarget(target)}
-                      >
-                        <TestButton name={target.name} />
-                      </NotificationActions>
-                    )}
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </EntryTable>
-          )}
-        </Loaded>
-      </Section>
-      <Section
+        {(list) => (
+          <EntryTable columns={[{ title: words.columns.name }, { title: words.columns.kind }]}>
+            {list.map((target) => (
+              <Table.Tr key={target.name}>
+                <Table.Td className="wrap-anywhere">
+                  <EntryName entry={target} />
+                </Table.Td>
+                <Table.Td>{words.kinds[target.type]}</Table.Td>
+                <Table.Td>
+                  {mayChange && (
+                    <NotificationActions
+                      entry={target}
+                      kind={`notifications/endpoints/${target.type}`}
+                      onEdit={() => editTarget(target)}
+                    >
+                      <TestButton name={target.name} />
+                    </NotificationActions>
+                  )}
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </EntryTable>
+        )}
+      </EntrySection>
+      <EntrySection
         title={words.matchers}
         hint={words.matchersHint}
-        action={
-          mayChange && <Button onClick={() => editMatcher(undefined)}>{words.addMatcher}</Button>
-        }
+        addLabel={words.addMatcher}
+        query={matchers}
+        onEdit={mayChange ? editMatcher : undefined}
       >
-        <Loaded query={matchers}>
-          {(list) => (
-            <EntryTable
-              titles={[words.columns.name, words.columns.rules, words.columns.targets]}
-              count={list.length}
-            >
-              {list.map((matcher) => (
-                <Table.Tr key={matcher.name}>
-                  <Table.Td className="wrap-anywhere">
-                    <EntryName entry={matcher} />
-                  </Table.Td>
-                  <Table.Td className="wrap-anywhere">{rulesText(matcher)}</Table.Td>
-                  <Table.Td className="wrap-anywhere">
-                    {matcher.target?.join(", ") ?? words.nowhere}
-                  </Table.Td>
-                  <Table.Td>
-                    {mayChange && (
-                      <NotificationActions
-                        entry={matcher}
-                        kind="notifications/matchers"
-                        onEdit={() => editMatcher(matcher)}
-                      />
-                    )}
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </EntryTable>
-          )}
-        </Loaded>
-      </Section>
+        {(list) => (
+          <EntryTable
+            columns={[
+              { title: words.columns.name },
+              { title: words.columns.rules },
+              { title: words.columns.targets },
+            ]}
+          >
+            {list.map((matcher) => (
+              <Table.Tr key={matcher.name}>
+                <Table.Td className="wrap-anywhere">
+                  <EntryName entry={matcher} />
+                </Table.Td>
+                <Table.Td className="wrap-anywhere">{rulesText(matcher)}</Table.Td>
+                <Table.Td className="wrap-anywhere">
+                  {matcher.target?.join(", ") ?? words.nowhere}
+                </Table.Td>
+                <Table.Td>
+                  {mayChange && (
+                    <NotificationActions
+                      entry={matcher}
+                      kind="notifications/matchers"
+                      onEdit={() => editMatcher(matcher)}
+                    />
+                  )}
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </EntryTable>
+        )}
+      </EntrySection>
     </Stack>
   );
 }
 
 type Entry = Pick<TargetItem, "name" | "comment" | "disable"> & { readonly origin?: string };
-
-function EntryTable({
-  titles,
-  count,
-  children,
-}: {
-  readonly titles: readonly string[];
-  readonly count: number;
-  readonly children: ReactNode;
-}): ReactElement {
-  if (count === 0) return <Text c="dimmed">{jobWords.none}</Text>;
-  return (
-    <Table.ScrollContainer minWidth={320} type="native">
-      <Table withTableBorder className="plain-table">
-        <Table.Thead>
-          <Table.Tr>
-            {titles.map((title) => (
-              <Table.Th key={title}>{title}</Table.Th>
-            ))}
-            <Table.Th>
-              <span className="hidden-text">{jobWords.columns.actions}</span>
-            </Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>{children}</Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
-  );
-}
 
 function EntryName({ entry }: { readonly entry: Entry }): ReactElement {
   const { name, comment, disable, origin } = entry;

@@ -23,10 +23,10 @@ import { useMay } from "../api/privileges.ts";
 import { authIdsOf, usersQuery } from "../api/users-api.ts";
 import { ActionDialog } from "../parts/action-dialog.tsx";
 import { showDialog } from "../parts/dialog-host.tsx";
+import { EntryTable } from "../parts/entry-table.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { useRefresh } from "../parts/refresh.ts";
 import { accessWords as words } from "../strings/access-words.ts";
-import { jobWords } from "../strings/job-words.ts";
 
 /** Who has which role where, at a place and below it. */
 export function PermissionTable({ below }: { readonly below: string }): ReactElement {
@@ -64,51 +64,37 @@ function Entries({
 }): ReactElement {
   if (entries.length === 0) return <Text c="dimmed">{words.noEntries}</Text>;
   return (
-    <Table.ScrollContainer minWidth={320} type="native">
-      <Table withTableBorder className="plain-table">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{words.path}</Table.Th>
-            <Table.Th>{words.authId}</Table.Th>
-            <Table.Th>{words.role}</Table.Th>
-            <Table.Th>
-              <span className="hidden-text">{jobWords.columns.actions}</span>
-            </Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {entries.map((entry) => (
-            <Table.Tr key={`${entry.path} ${entry.ugid} ${entry.roleid}`}>
-              <Table.Td className="wrap-anywhere">
-                {entry.path}{" "}
-                {entry.propagate && (
-                  <Text span size="xs" c="dimmed">
-                    {words.propagate}
-                  </Text>
-                )}
-              </Table.Td>
-              <Table.Td className="wrap-anywhere">{entry.ugid}</Table.Td>
-              <Table.Td>{entry.roleid}</Table.Td>
-              <Table.Td ta="end">
-                {mayChange && (
-                  <ActionIcon
-                    variant="subtle"
-                    color="gray"
-                    size="lg"
-                    aria-label={words.revoke(entry.roleid, entry.ugid, entry.path)}
-                    onClick={() =>
-                      showDialog((close) => <RevokeDialog entry={entry} onClose={close} />)
-                    }
-                  >
-                    <IconTrash size={18} aria-hidden />
-                  </ActionIcon>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <EntryTable columns={[{ title: words.path }, { title: words.authId }, { title: words.role }]}>
+      {entries.map((entry) => (
+        <Table.Tr key={`${entry.path} ${entry.ugid} ${entry.roleid}`}>
+          <Table.Td className="wrap-anywhere">
+            {entry.path}{" "}
+            {entry.propagate && (
+              <Text span size="xs" c="dimmed">
+                {words.propagate}
+              </Text>
+            )}
+          </Table.Td>
+          <Table.Td className="wrap-anywhere">{entry.ugid}</Table.Td>
+          <Table.Td>{entry.roleid}</Table.Td>
+          <Table.Td ta="end">
+            {mayChange && (
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size="lg"
+                aria-label={words.revoke(entry.roleid, entry.ugid, entry.path)}
+                onClick={() =>
+                  showDialog((close) => <RevokeDialog entry={entry} onClose={close} />)
+                }
+              >
+                <IconTrash size={18} aria-hidden />
+              </ActionIcon>
+            )}
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </EntryTable>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Button, Stack, Table, Text } from "@mantine/core";
+import { Button, Stack, Table } from "@mantine/core";
 import { IconPlugConnected } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement } from "react";
@@ -6,12 +6,11 @@ import { type ReactElement } from "react";
 import { useMay } from "../api/privileges.ts";
 import { type RemoteItem, remotesQuery, remoteStoresQuery } from "../api/remotes-api.ts";
 import { EntryActions } from "../parts/entry-actions.tsx";
+import { EntrySection } from "../parts/entry-section.tsx";
+import { type EntryColumn, EntryTable, NameCell } from "../parts/entry-table.tsx";
 import { showDialog } from "../parts/dialog-host.tsx";
-import { Loaded } from "../parts/loaded.tsx";
 import { tell } from "../parts/notices.tsx";
-import { Section } from "../parts/section.tsx";
 import { useAttempt } from "../parts/use-attempt.ts";
-import { jobWords } from "../strings/job-words.ts";
 import { syncWords as words } from "../strings/sync-words.ts";
 import { RemoteDialog } from "./remote-dialog.tsx";
 
@@ -22,21 +21,15 @@ export function RemotesTab(): ReactElement {
   const edit = (remote: RemoteItem | undefined): void =>
     showDialog((close) => <RemoteDialog remote={remote} onClose={close} />);
   return (
-    <Section
+    <EntrySection
       title={words.remotes}
       hint={words.remotesHint}
-      action={mayChange && <Button onClick={() => edit(undefined)}>{words.addRemote}</Button>}
+      addLabel={words.addRemote}
+      query={query}
+      onEdit={mayChange ? edit : undefined}
     >
-      <Loaded query={query}>
-        {(remotes) =>
-          remotes.length === 0 ? (
-            <Text c="dimmed">{jobWords.none}</Text>
-          ) : (
-            <RemoteTable remotes={remotes} onEdit={mayChange ? edit : undefined} />
-          )
-        }
-      </Loaded>
-    </Section>
+      {(remotes) => <RemoteTable remotes={remotes} onEdit={mayChange ? edit : undefined} />}
+    </EntrySection>
   );
 }
 
@@ -48,53 +41,37 @@ function RemoteTable({
   /** Absent for those who may not change remotes. */
   readonly onEdit: ((remote: RemoteItem) => void) | undefined;
 }): ReactElement {
+  const columns: readonly EntryColumn[] = [
+    { title: words.name },
+    { title: words.host },
+    { title: words.authId, visibleFrom: "sm" },
+  ];
   return (
-    <Table.ScrollContainer minWidth={320} type="native">
-      <Table withTableBorder className="plain-table">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{words.name}</Table.Th>
-            <Table.Th>{words.host}</Table.Th>
-            <Table.Th visibleFrom="sm">{words.authId}</Table.Th>
-            <Table.Th>
-              <span className="hidden-text">{jobWords.columns.actions}</span>
-            </Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {remotes.map((remote) => (
-            <Table.Tr key={remote.name}>
-              <Table.Td className="wrap-anywhere">
-                <Text size="sm" fw={500}>
-                  {remote.name}
-                </Text>
-                <Text size="xs" c="dimmed">
-                  {remote.comment}
-                </Text>
-              </Table.Td>
-              <Table.Td className="wrap-anywhere">{addressOf(remote)}</Table.Td>
-              <Table.Td visibleFrom="sm" className="wrap-anywhere">
-                {remote["auth-id"]}
-              </Table.Td>
-              <Table.Td>
-                <Stack gap={4} align="flex-end">
-                  {onEdit && (
-                    <EntryActions
-                      kind="remote"
-                      id={remote.name}
-                      queryKey={remotesQuery.queryKey}
-                      removal={words.removal(remote.name)}
-                      onEdit={() => onEdit(remote)}
-                    />
-                  )}
-                  <AskButton name={remote.name} />
-                </Stack>
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <EntryTable columns={columns}>
+      {remotes.map((remote) => (
+        <Table.Tr key={remote.name}>
+          <NameCell name={remote.name} comment={remote.comment} />
+          <Table.Td className="wrap-anywhere">{addressOf(remote)}</Table.Td>
+          <Table.Td visibleFrom="sm" className="wrap-anywhere">
+            {remote["auth-id"]}
+          </Table.Td>
+          <Table.Td>
+            <Stack gap={4} align="flex-end">
+              {onEdit && (
+                <EntryActions
+                  kind="remote"
+                  id={remote.name}
+                  queryKey={remotesQuery.queryKey}
+                  removal={words.removal(remote.name)}
+                  onEdit={() => onEdit(remote)}
+                />
+              )}
+              <AskButton name={remote.name} />
+            </Stack>
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </EntryTable>
   );
 }
 

@@ -1,10 +1,11 @@
-import { ActionIcon, Anchor, Table, Text } from "@mantine/core";
+import { ActionIcon, Anchor, Table } from "@mantine/core";
 import { IconPlayerPlay } from "@tabler/icons-react";
 import { type ReactElement } from "react";
 
 import { type JobKind, runJob } from "../api/jobs-api.ts";
 import { hashTo } from "../frame/hash-route.ts";
 import { EntryActions } from "../parts/entry-actions.tsx";
+import { type EntryColumn, EntryTable, NameCell } from "../parts/entry-table.tsx";
 import { useRefresh } from "../parts/refresh.ts";
 import { tellTask } from "../parts/tell-task.ts";
 import { TimeAgo } from "../parts/time-ago.tsx";
@@ -37,51 +38,34 @@ export function JobTable<Job extends ShownJob>({
   /** Absent for those who may not change jobs. */
   readonly onEdit: ((job: Job) => void) | undefined;
 }): ReactElement {
-  if (jobs.length === 0) return <Text c="dimmed">{words.none}</Text>;
+  const columns: readonly EntryColumn[] = [
+    { title: words.columns.id },
+    { title: words.columns.what, visibleFrom: "sm" },
+    { title: words.columns.schedule },
+    { title: words.columns.last },
+    { title: words.columns.next, visibleFrom: "sm" },
+  ];
   return (
-    <Table.ScrollContainer minWidth={340} type="native">
-      <Table withTableBorder className="plain-table">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{words.columns.id}</Table.Th>
-            <Table.Th visibleFrom="sm">{words.columns.what}</Table.Th>
-            <Table.Th>{words.columns.schedule}</Table.Th>
-            <Table.Th>{words.columns.last}</Table.Th>
-            <Table.Th visibleFrom="sm">{words.columns.next}</Table.Th>
-            <Table.Th>
-              <span className="hidden-text">{words.columns.actions}</span>
-            </Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {jobs.map((job) => (
-            <Table.Tr key={job.id}>
-              <Table.Td className="wrap-anywhere">
-                <Text size="sm" fw={500}>
-                  {job.id}
-                </Text>
-                <Text size="xs" c="dimmed">
-                  {job.comment}
-                </Text>
-              </Table.Td>
-              <Table.Td visibleFrom="sm">{job.what}</Table.Td>
-              <Table.Td>
-                {job.disable === true ? words.disabled : (job.schedule ?? words.noSchedule)}
-              </Table.Td>
-              <Table.Td>
-                <LastRun job={job} />
-              </Table.Td>
-              <Table.Td visibleFrom="sm">
-                {job["next-run"] !== undefined && <TimeAgo timeSec={job["next-run"]} />}
-              </Table.Td>
-              <Table.Td>
-                <JobActions kind={kind} store={store} job={job} onEdit={onEdit} />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <EntryTable columns={columns} minWidth={340}>
+      {jobs.map((job) => (
+        <Table.Tr key={job.id}>
+          <NameCell name={job.id} comment={job.comment} />
+          <Table.Td visibleFrom="sm">{job.what}</Table.Td>
+          <Table.Td>
+            {job.disable === true ? words.disabled : (job.schedule ?? words.noSchedule)}
+          </Table.Td>
+          <Table.Td>
+            <LastRun job={job} />
+          </Table.Td>
+          <Table.Td visibleFrom="sm">
+            {job["next-run"] !== undefined && <TimeAgo timeSec={job["next-run"]} />}
+          </Table.Td>
+          <Table.Td>
+            <JobActions kind={kind} store={store} job={job} onEdit={onEdit} />
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </EntryTable>
   );
 }
 

@@ -4,6 +4,7 @@ import { type ReactElement } from "react";
 
 import { type SnapshotPlace } from "../api/snapshot-place.ts";
 import { hashTo } from "../frame/hash-route.ts";
+import { EntryTable } from "../parts/entry-table.tsx";
 import { sizeText } from "../parts/size-text.ts";
 import { useAttempt } from "../parts/use-attempt.ts";
 import { contentWords } from "../strings/content-words.ts";
@@ -34,24 +35,14 @@ export function ArchiveTable({
   readonly isInVault: boolean;
 }): ReactElement {
   return (
-    <Table.ScrollContainer minWidth={320} type="native">
-      <Table withTableBorder className="plain-table" verticalSpacing="sm">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{words.archives}</Table.Th>
-            <Table.Th ta="end">{words.size}</Table.Th>
-            <Table.Th>
-              <span className="hidden-text">{words.columns.actions}</span>
-            </Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {archives.map((archive) => (
-            <ArchiveRow key={archive.name} {...{ place, archive, isInVault }} />
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <EntryTable
+      columns={[{ title: words.archives }, { title: words.size, ta: "end" }]}
+      verticalSpacing="sm"
+    >
+      {archives.map((archive) => (
+        <ArchiveRow key={archive.name} {...{ place, archive, isInVault }} />
+      ))}
+    </EntryTable>
   );
 }
 

@@ -5,6 +5,7 @@ import { type ReactElement } from "react";
 
 import { type SnapshotPlace, snapshotName } from "../api/snapshot-place.ts";
 import { CopyField } from "../parts/copy-field.tsx";
+import { type EntryColumn, EntryTable } from "../parts/entry-table.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { saveStream } from "../parts/save-stream.ts";
 import { sizeText } from "../parts/size-text.ts";
@@ -77,6 +78,13 @@ export function ImagePage({
   );
 }
 
+const columns: readonly EntryColumn[] = [
+  { title: words.columns.partition },
+  { title: words.columns.holds },
+  { title: words.columns.start, ta: "end", visibleFrom: "sm" },
+  { title: words.columns.size, ta: "end" },
+];
+
 function VolumeTable({
   place,
   archive,
@@ -93,49 +101,32 @@ function VolumeTable({
     await saveStream(rangePieces(part, { offset, size }), fileName, size);
   }
   return (
-    <Table.ScrollContainer minWidth={320} type="native">
-      <Table withTableBorder className="plain-table" aria-label={words.label(archive.shortName)}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{words.columns.partition}</Table.Th>
-            <Table.Th>{words.columns.holds}</Table.Th>
-            <Table.Th ta="end" visibleFrom="sm">
-              {words.columns.start}
-            </Table.Th>
-            <Table.Th ta="end">{words.columns.size}</Table.Th>
-            <Table.Th>
-              <span className="hidden-text">{snapshotWords.columns.actions}</span>
-            </Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {volumes.map((volume) => (
-            <Table.Tr key={volume.number}>
-              <Table.Td>{words.number(volume.number)}</Table.Td>
-              <Table.Td>{words.kinds[volume.kind]}</Table.Td>
-              <Table.Td ta="end" visibleFrom="sm" className="no-wrap">
-                {sizeText(volume.offset)}
-              </Table.Td>
-              <Table.Td ta="end" className="no-wrap">
-                {sizeText(volume.size)}
-              </Table.Td>
-              <Table.Td ta="end">
-                {volume.number > 0 && (
-                  <Button
-                    size="xs"
-                    variant="default"
-                    leftSection={<IconDownload size={16} aria-hidden />}
-                    aria-label={words.downloadPartition(volume.number)}
-                    onClick={() => attempt(async () => await save(volume))}
-                  >
-                    {snapshotWords.download}
-                  </Button>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <EntryTable columns={columns} aria-label={words.label(archive.shortName)}>
+      {volumes.map((volume) => (
+        <Table.Tr key={volume.number}>
+          <Table.Td>{words.number(volume.number)}</Table.Td>
+          <Table.Td>{words.kinds[volume.kind]}</Table.Td>
+          <Table.Td ta="end" visibleFrom="sm" className="no-wrap">
+            {sizeText(volume.offset)}
+          </Table.Td>
+          <Table.Td ta="end" className="no-wrap">
+            {sizeText(volume.size)}
+          </Table.Td>
+          <Table.Td ta="end">
+            {volume.number > 0 && (
+              <Button
+                size="xs"
+                variant="default"
+                leftSection={<IconDownload size={16} aria-hidden />}
+                aria-label={words.downloadPartition(volume.number)}
+                onClick={() => attempt(async () => await save(volume))}
+              >
+                {snapshotWords.download}
+              </Button>
+            )}
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </EntryTable>
   );
 }

@@ -27,7 +27,7 @@ export const snapshotWords = {
   },
   path: "Path in the archive",
   folderLabel: (path: string) => `Folder ${path}`,
-  columns: { name: "Name", size: "Size", modified: "Modified", actions: "Actions" },
+  columns: { name: "Name", size: "Size", modified: "Modified" },
   up: "Up",
   emptyFolder: "This folder is empty.",
   nothingFound: "No name here is like that.",
