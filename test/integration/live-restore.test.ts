@@ -23,16 +23,9 @@ import { prng } from "../support/prng.ts";
 import { makeDisk, reasonWithoutQemu, writeDisk } from "../support/qemu-guest.ts";
 import { skipBecause } from "../support/skip-because.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { checkRecords, type WriterOptions, writerSector } from "../support/writer-guest.ts";
+import { checkRecords, oneDiskWriter, writerSector } from "../support/writer-guest.ts";
 
 const MIB = 1024 * 1024;
-
-const writer: WriterOptions = {
-  regionOffset: 3 * MIB,
-  blockCount: 256,
-  diskCount: 1,
-  waitUs: 100,
-};
 
 /** Records after which a guest counts as being at work. */
 const SOME_WRITES = 20;
@@ -73,7 +66,7 @@ describe("amber live-restore", function () {
     env = { ...server.env, PBS_REPOSITORY: repository };
     const raw = makeDisk({ path: join(folder.path, "disk.raw"), format: "raw" }, "48M");
     writeDisk(raw, 8 * MIB, prng(3, 24 * MIB));
-    writeDisk(raw, 0, writerSector(writer));
+    writeDisk(raw, 0, writerSector(oneDiskWriter));
     disk = readFileSync(raw.path);
     amber(["backup", "--backup-type", "vm", "--backup-id", "1", `drive-vd0.img:${raw.path}`]);
   });
@@ -141,11 +134,14 @@ describe("amber live-restore", function () {
     const raw = join(target, "restored.raw");
     execFileSync("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", path, raw]);
     const image = readFileSync(raw);
-    const { newest, wrongBlocks } = checkRecords(image, writer);
+    const { newest, wrongBlocks } = checkRecords(image, oneDiskWriter);
     expect(wrongBlocks).to.equal(0);
     expect(newest).to.be.at.least(SOME_WRITES - 1);
-    const end = writer.regionOffset + writer.blockCount * 4096;
-    for (const [from, to] of [[0, writer.regionOffset] as const, [end, disk.length] as const]) {
+    const end = oneDiskWriter.regionOffset + oneDiskWriter.blockCount * 4096;
+    for (const [from, to] of [
+      [0, oneDiskWriter.regionOffset] as const,
+      [end, disk.length] as const,
+    ]) {
       const isSame = image.subarray(from, to).equals(disk.subarray(from, to));
       expect(isSame, "the rest is the backup").to.equal(true);
     }
@@ -220,7 +216,7 @@ describe("amber live-restore", function () {
   it("copies everything but what is damaged, says where that is, and lets the guest run on", async () => {
     const raw = makeDisk({ path: join(folder.path, "damaged.raw"), format: "raw" }, "48M");
     writeDisk(raw, DAMAGED_OFFSET, prng(4, 16 * MIB));
-    writeDisk(raw, 0, writerSector(writer));
+    writeDisk(raw, 0, writerSector(oneDiskWriter));
     const whole = readFileSync(raw.path);
     amber(["backup", "--backup-type", "vm", "--backup-id", "3", `drive-vd0.img:${raw.path}`]);
     const end = DAMAGED_OFFSET + CHUNK_BYTES;
@@ -240,9 +236,12 @@ describe("amber live-restore", function () {
     execFileSync("qemu-img", ["rebase", "-u", "-f", "qcow2", "-b", "", path]);
     execFileSync("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", path, `${path}.raw`]);
     const copied = readFileSync(`${path}.raw`);
-    expect(checkRecords(copied, writer).wrongBlocks).to.equal(0);
+    expect(checkRecords(copied, oneDiskWriter).wrongBlocks).to.equal(0);
     expect(copied.subarray(end).equals(whole.subarray(end)), "behind it").to.equal(true);
-    const before = [writer.regionOffset + writer.blockCount * 4096, DAMAGED_OFFSET] as const;
+    const before = [
+      oneDiskWriter.regionOffset + oneDiskWriter.blockCount * 4096,
+      DAMAGED_OFFSET,
+    ] as const;
     expect(copied.subarray(...before).equals(whole.subarray(...before)), "before it").to.equal(
       true,
     );

@@ -18,16 +18,9 @@ import { prng } from "../support/prng.ts";
 import { makeDisk, reasonWithoutQemu, startGuest, writeDisk } from "../support/qemu-guest.ts";
 import { skipBecause } from "../support/skip-because.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { checkRecords, type WriterOptions, writerSector } from "../support/writer-guest.ts";
+import { checkRecords, oneDiskWriter, writerSector } from "../support/writer-guest.ts";
 
 const MIB = 1024 * 1024;
-
-const writer: WriterOptions = {
-  regionOffset: 3 * MIB,
-  blockCount: 256,
-  diskCount: 1,
-  waitUs: 100,
-};
 
 describe("images in a mount", function () {
   this.timeout(180_000);
@@ -55,7 +48,7 @@ describe("images in a mount", function () {
 
   it("boots a guest from an overlay whose backing file is the mounted image", async () => {
     const raw = makeDisk({ path: join(folder.path, "boot.raw"), format: "raw" }, "16M");
-    writeDisk(raw, 0, writerSector(writer));
+    writeDisk(raw, 0, writerSector(oneDiskWriter));
     writeDisk(raw, 5 * MIB, prng(4, 9 * MIB));
     backUp("boot", `disk.img:${raw.path}`);
     const mount = await startMountProcess(
@@ -82,7 +75,7 @@ describe("images in a mount", function () {
     }
 
     const image = readFileSync(restored);
-    const { newest, wrongBlocks } = checkRecords(image, writer);
+    const { newest, wrongBlocks } = checkRecords(image, oneDiskWriter);
     expect(wrongBlocks).to.equal(0);
     expect(newest).to.be.at.least(20);
     const rest = readFileSync(raw.path).subarray(5 * MIB);

@@ -13,6 +13,14 @@ export interface WriterOptions {
   readonly waitUs: number;
 }
 
+/** Writes to 1 MiB of one disk, behind the first 3, as fast as an emulated machine can. */
+export const oneDiskWriter: WriterOptions = {
+  regionOffset: 3 * 1024 * 1024,
+  blockCount: 256,
+  diskCount: 1,
+  waitUs: 100,
+};
+
 /**
  * A boot sector whose program writes numbered records to the first disks of the BIOS, until the power button is pressed.
  *

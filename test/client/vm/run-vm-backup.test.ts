@@ -3,7 +3,6 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { clientOf } from "../../support/client-of-server.ts";
 import { leftInGuest } from "../../support/left-in-guest.ts";
 import {
   type GuestDisk,
@@ -13,9 +12,7 @@ import {
   writeDisk,
 } from "../../support/qemu-guest.ts";
 import { skipBecause } from "../../support/skip-because.ts";
-import { tempDir } from "../../support/temp-dir.ts";
-import { startTestServer } from "../../support/test-server.ts";
-import { VmLab } from "../../support/vm-lab.ts";
+import { startVmLab } from "../../support/vm-lab-place.ts";
 import { checkRecords, type WriterOptions, writerSector } from "../../support/writer-guest.ts";
 
 const MIB = 1024 * 1024;
@@ -46,11 +43,9 @@ describe("client/vm/run-vm-backup", function () {
   });
 
   it("stores all disks as they were at one moment, again and again while the guest writes", async () => {
-    await using folder = await tempDir();
-    await using server = await startTestServer();
-    using client = await clientOf(server, folder.path);
-    await using lab = new VmLab(client, folder.path);
-    await using guest = await startGuest(folder.path, makeWriterDisks(folder.path));
+    await using place = await startVmLab();
+    const { folder, lab } = place;
+    await using guest = await startGuest(folder, makeWriterDisks(folder));
 
     const rounds = [];
     for (let round = 0; round < 20; round++) {
@@ -72,7 +67,7 @@ describe("client/vm/run-vm-backup", function () {
       expect(backup.readBytes["drive-vd1"]).to.be.at.most(writer.blockCount * 4096 + 6 * MIB);
     }
     expect(await leftInGuest(guest)).to.deep.equal([]);
-    const files = await readdir(folder.path);
+    const files = await readdir(folder);
     expect(files.filter((name) => name.startsWith("amber-fleecing"))).to.deep.equal([]);
   });
 });

@@ -12,7 +12,6 @@ import { QmpClient } from "../../../src/client/vm/qmp-client.ts";
 import { listVmDrives } from "../../../src/client/vm/vm-disks.ts";
 import { parseTrackedDisks } from "../../../src/client/vm/vm-state.ts";
 import { startBreakableProxy } from "../../support/breakable-proxy.ts";
-import { clientOf } from "../../support/client-of-server.ts";
 import { leftInGuest } from "../../support/left-in-guest.ts";
 import {
   type GuestDisk,
@@ -24,18 +23,15 @@ import {
 } from "../../support/qemu-guest.ts";
 import { rejection } from "../../support/rejection.ts";
 import { skipBecause } from "../../support/skip-because.ts";
-import { tempDir } from "../../support/temp-dir.ts";
-import { startTestServer, type TestServer } from "../../support/test-server.ts";
-import { type LabBackup, VmLab } from "../../support/vm-lab.ts";
+import { type TestServer } from "../../support/test-server.ts";
+import { type LabBackup } from "../../support/vm-lab.ts";
+import { startVmLab, type VmLabPlace } from "../../support/vm-lab-place.ts";
 
 const MIB = 1024 * 1024;
 const DISK_BYTES = 64 * MIB;
 
 /** A guest without a program, whose disk the test writes to through QEMU, and a server to back it up to. */
-interface World extends AsyncDisposable {
-  readonly folder: string;
-  readonly server: TestServer;
-  readonly lab: VmLab;
+interface World extends VmLabPlace {
   readonly disk: GuestDisk;
   readonly guest: () => QemuGuest;
   restart(how: "kill" | "quit"): Promise<void>;
@@ -44,32 +40,25 @@ interface World extends AsyncDisposable {
 }
 
 async function makeWorld(port?: (server: TestServer) => Promise<number>): Promise<World> {
-  const folder = await tempDir();
-  const server = await startTestServer();
-  const client = await clientOf(server, folder.path, await port?.(server));
-  const lab = new VmLab(client, folder.path);
-  const disk = makeDisk({ path: join(folder.path, "a.qcow2"), format: "qcow2" }, `${DISK_BYTES}`);
+  const place = await startVmLab(port);
+  const { folder } = place;
+  const disk = makeDisk({ path: join(folder, "a.qcow2"), format: "qcow2" }, `${DISK_BYTES}`);
   const content = Buffer.alloc(DISK_BYTES);
   content.fill(1, 0, 32 * MIB);
   writeDisk(disk, 0, content.subarray(0, 32 * MIB));
-  let guest = await startGuest(folder.path, [disk]);
+  let guest = await startGuest(folder, [disk]);
   return {
-    folder: folder.path,
-    server,
-    lab,
+    ...place,
     disk,
     content,
     guest: () => guest,
     restart: async (how) => {
       await guest.stop(how);
-      guest = await startGuest(folder.path, [disk]);
+      guest = await startGuest(folder, [disk]);
     },
     [Symbol.asyncDispose]: async () => {
       await guest[Symbol.asyncDispose]();
-      await lab[Symbol.asyncDispose]();
-      client[Symbol.dispose]();
-      await server[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
     },
   };
 }
@@ -308,13 +297,11 @@ describe("client/vm, when something goes wrong", function () {
   });
 
   it("fails with the disk's error when QEMU cannot read it", async () => {
-    await using folder = await tempDir();
-    await using server = await startTestServer();
-    using client = await clientOf(server, folder.path);
-    await using lab = new VmLab(client, folder.path);
-    const disk = makeDisk({ path: join(folder.path, "a.raw"), format: "raw" }, "16M");
+    await using place = await startVmLab();
+    const { folder, lab } = place;
+    const disk = makeDisk({ path: join(folder, "a.raw"), format: "raw" }, "16M");
     writeDisk(disk, 0, Buffer.alloc(16 * MIB, 7));
-    const rules = join(folder.path, "rules");
+    const rules = join(folder, "rules");
     await writeFile(rules, '[inject-error]\nevent = "none"\nerrno = "5"\nsector = "16384"\n');
     const broken = {
       driver: "blkdebug",
@@ -326,7 +313,7 @@ describe("client/vm, when something goes wrong", function () {
       ...["-blockdev", JSON.stringify(broken)],
       ...["-device", "virtio-blk-pci,drive=broken,id=vd9"],
     ];
-    await using guest = await startGuest(folder.path, [], extra);
+    await using guest = await startGuest(folder, [], extra);
 
     const error = await rejection(lab.backUp(guest.qmpPath));
 

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { parseTrackedDisks } from "../../../src/client/vm/vm-state.ts";
-import { clientOf } from "../../support/client-of-server.ts";
 import { eventually } from "../../support/eventually.ts";
 import { knownKey } from "../../support/known-key.ts";
 import { leftInGuest } from "../../support/left-in-guest.ts";
@@ -19,46 +18,19 @@ import {
 } from "../../support/qemu-guest.ts";
 import { rejection } from "../../support/rejection.ts";
 import { skipBecause } from "../../support/skip-because.ts";
-import { tempDir } from "../../support/temp-dir.ts";
-import { startTestServer } from "../../support/test-server.ts";
-import { VmLab } from "../../support/vm-lab.ts";
-import { checkRecords, type WriterOptions, writerSector } from "../../support/writer-guest.ts";
+import { startVmLab, type VmLabPlace } from "../../support/vm-lab-place.ts";
+import { checkRecords, oneDiskWriter, writerSector } from "../../support/writer-guest.ts";
 import { objects } from "../../../src/client/vm/vm-disks.ts";
 import { isJsonObject } from "../../../src/format/manifest/parse-json.ts";
 
 const MIB = 1024 * 1024;
 
-const writer: WriterOptions = {
-  regionOffset: 3 * MIB,
-  blockCount: 256,
-  diskCount: 1,
-  waitUs: 100,
-};
-
-interface World extends AsyncDisposable {
-  readonly folder: string;
-  readonly lab: VmLab;
-  readonly disk: GuestDisk;
-}
-
-async function makeWorld(): Promise<World> {
-  const folder = await tempDir();
-  const server = await startTestServer();
-  const client = await clientOf(server, folder.path);
-  const lab = new VmLab(client, folder.path);
-  const disk = makeDisk({ path: join(folder.path, "a.qcow2"), format: "qcow2" }, "16M");
-  writeDisk(disk, 0, writerSector(writer));
-  return {
-    folder: folder.path,
-    lab,
-    disk,
-    [Symbol.asyncDispose]: async () => {
-      await lab[Symbol.asyncDispose]();
-      client[Symbol.dispose]();
-      await server[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
+/** A server to back up to, and a disk that boots the writer. */
+async function makeWorld(): Promise<VmLabPlace & { readonly disk: GuestDisk }> {
+  const place = await startVmLab();
+  const disk = makeDisk({ path: join(place.folder, "a.qcow2"), format: "qcow2" }, "16M");
+  writeDisk(disk, 0, writerSector(oneDiskWriter));
+  return { ...place, disk };
 }
 
 async function writesOf({ control }: QemuGuest): Promise<number> {
@@ -97,7 +69,7 @@ describe("client/vm, modes and what changes between backups", function () {
 
     expect(backup.cut).to.include({ mode: "stop", consistency: "stopped" });
     expect(during).to.contain('"running"');
-    const { newest, wrongBlocks } = checkRecords(image, writer);
+    const { newest, wrongBlocks } = checkRecords(image, oneDiskWriter);
     expect(wrongBlocks).to.equal(0);
     expect(newest).to.be.at.least(19);
     expect(second.readBytes["drive-vd0"]).to.be.at.most(4 * MIB);
@@ -131,7 +103,7 @@ describe("client/vm, modes and what changes between backups", function () {
     const image = await world.lab.restored(backup, "drive-vd0.img");
 
     expect(state).to.include({ mode: "suspend", consistency: "crash" });
-    expect(checkRecords(image, writer).wrongBlocks).to.equal(0);
+    expect(checkRecords(image, oneDiskWriter).wrongBlocks).to.equal(0);
     expect(await statusOf(guest)).to.contain('"running"');
   });
 
