@@ -1,15 +1,11 @@
-import { execFile } from "node:child_process";
 import { access, mkdir, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
 
 import { isJsonObject, parseJson } from "../../format/manifest/parse-json.ts";
+import { runTool } from "../../client/vm/run-tool.ts";
 import { objects, text } from "../../client/vm/vm-disks.ts";
-import { VmError } from "../../client/vm/vm-error.ts";
 import { unmountPath } from "../../fs/unmount-path.ts";
 import { CliError } from "../cli-error.ts";
-
-const run = promisify(execFile);
 
 /** Where images are mounted while they are block devices; a file system of its own below for each. */
 const MAP_FOLDER = "/run/amber/map";
@@ -39,7 +35,7 @@ export async function makeMapPoint(name: string): Promise<string> {
  *
  * @param path The image below {@link mapPointOf}.
  * @returns The device.
- * @throws {CliError} `CLI_NOT_FOUND` when the snapshot has no such image; {@link VmError} `VM_TOOL_MISSING`, `VM_TOOL_FAILED`.
+ * @throws {CliError} `CLI_NOT_FOUND` when the snapshot has no such image; `VmError` `VM_TOOL_MISSING`, `VM_TOOL_FAILED`.
  */
 export async function attachLoop(path: string): Promise<string> {
   try {
@@ -96,17 +92,5 @@ export async function endMapMount(name: string): Promise<void> {
 }
 
 async function losetup(args: readonly string[], action: string): Promise<string> {
-  try {
-    return (await run("losetup", args)).stdout;
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
-      const detail = "losetup is not installed (package mount)";
-      throw new VmError("VM_TOOL_MISSING", action, { cause, detail });
-    }
-    const told = cause instanceof Error && "stderr" in cause ? String(cause.stderr).trim() : "";
-    throw new VmError("VM_TOOL_FAILED", action, {
-      cause,
-      ...(told === "" ? {} : { detail: told }),
-    });
-  }
+  return await runTool("losetup", args, { action, inPackage: "mount" });
 }

@@ -4,6 +4,7 @@ import { type Readable } from "node:stream";
 import { promisify } from "node:util";
 
 import { type FileTree, type TreeEntry } from "./file-tree.ts";
+import { toolError } from "./run-tool.ts";
 import { VmError } from "./vm-error.ts";
 
 const run = promisify(execFile);
@@ -115,8 +116,5 @@ function complaintOf(told: string): string {
 }
 
 function debugfsError(action: string, cause: unknown): VmError {
-  const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-  if (!isMissing) return new VmError("VM_TOOL_FAILED", action, { cause });
-  const detail = "debugfs is not installed (package e2fsprogs)";
-  return new VmError("VM_TOOL_MISSING", action, { cause, detail });
+  return toolError("debugfs", cause, { action, inPackage: "e2fsprogs" });
 }

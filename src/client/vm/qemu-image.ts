@@ -1,14 +1,10 @@
-import { execFile } from "node:child_process";
 import { mkdtemp, open, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
-import { promisify } from "node:util";
 
 import { NbdClient } from "./nbd-client.ts";
 import { ALLOCATION_CONTEXT } from "./nbd-wire.ts";
-import { VmError } from "./vm-error.ts";
-
-const run = promisify(execFile);
+import { runTool } from "./run-tool.ts";
 
 /** Formats of images that are not what a guest sees, by the ending of their names. */
 const formats = {
@@ -75,7 +71,8 @@ export async function openQemuImage(
   try {
     const where = ["--socket", socket, "--pid-file", pidFile, "--export-name", EXPORT];
     const how = ["--fork", "--read-only", "--format", format, "--", path];
-    await run("qemu-nbd", [...where, ...how], { signal });
+    const action = `read the image "${path}"`;
+    await runTool("qemu-nbd", [...where, ...how], { action, inPackage: "qemu-utils", signal });
     const client = await NbdClient.open({
       path: socket,
       exportName: EXPORT,
@@ -92,7 +89,7 @@ export async function openQemuImage(
   } catch (error) {
     await dispose();
     signal.throwIfAborted();
-    throw error instanceof VmError ? error : toolError(path, error);
+    throw error;
   }
 }
 
@@ -102,14 +99,4 @@ function kill(pid: number): void {
   } catch {
     // It has ended.
   }
-}
-
-function toolError(path: string, cause: unknown): VmError {
-  const action = `read the image "${path}"`;
-  if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
-    const detail = "qemu-nbd is not installed (package qemu-utils)";
-    return new VmError("VM_TOOL_MISSING", action, { cause, detail });
-  }
-  const told = cause instanceof Error && "stderr" in cause ? String(cause.stderr).trim() : "";
-  return new VmError("VM_TOOL_FAILED", action, { cause, ...(told === "" ? {} : { detail: told }) });
 }
