@@ -156,6 +156,26 @@ describe("web: what can be done", function () {
     await page.getByRole("dialog").waitFor({ state: "detached" });
   });
 
+  it("names the rule by which a backup is late, and watches by it alone", async () => {
+    world.amber(["backup", `root.pxar:${world.source}/documents`, ...group("slow", 3)]);
+    const rule = (act: string, ...more: readonly string[]): void => {
+      const there = ["--repository", world.server.env["PBS_REPOSITORY"] ?? ""];
+      world.amber(["manager", "overdue-rule", act, "daily", ...more, ...there]);
+    };
+    rule("create", "--hours", "24", "--group-filter", "group:host/slow");
+    await using open = await openPageAt("#/");
+    const { page } = open;
+
+    await page.getByText("host/slow has no recent backup").waitFor();
+    await page.getByText('rule "daily" allows 24 hours').waitFor();
+    rule("update", "--hours", "0");
+    await page.reload();
+
+    await page.getByRole("status").waitFor();
+    expect(await page.getByText("host/slow has no recent backup").count()).to.equal(0);
+    rule("remove");
+  });
+
   it("can be used by keyboard alone: down the tree, into a snapshot, back", async () => {
     await using open = await openPageAt("#/datastore/store1/content");
     const { page } = open;

@@ -104,7 +104,7 @@ export const optionDescriptions: Readonly<Partial<Record<string, string>>> = {
   "task-log-max-days": "Days after which logs of tasks are removed.",
   "delete-entry": "Take the role away.",
   "destroy-data": "Remove the content of the datastore, too.",
-  disable: "Whether the schedule is off.",
+  disable: "Whether it is off.",
   fingerprint: "SHA-256 of the other server's certificate.",
   force: "Replace a certificate that is there.",
   "from-address": "Address of the sender.",

@@ -4,6 +4,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactElement } from "react";
 
 import { usageQuery } from "../api/datastore-api.ts";
+import { overdueQuery } from "../api/overdue-api.ts";
 import { runningTasksQuery, tasksQuery } from "../api/task-api.ts";
 import { Loaded } from "../parts/loaded.tsx";
 import { PageHead } from "../parts/page-head.tsx";
@@ -24,6 +25,7 @@ export function DashboardPage(): ReactElement {
   const client = useQueryClient();
   const usage = useQuery(usageQuery);
   const health = useQuery(healthQuery(client));
+  const watched = useQuery(overdueQuery);
   return (
     <Stack>
       <PageHead title={words.title} />
@@ -32,7 +34,7 @@ export function DashboardPage(): ReactElement {
           <Loaded query={health}>
             {(groups) => (
               <>
-                <Verdict found={findings(groups, stores)} groups={groups} />
+                <Verdict found={findings(groups, stores, watched.data ?? [])} groups={groups} />
                 <Section title={words.datastores}>
                   <DatastoreTable usage={stores} groups={groups} />
                 </Section>

@@ -1,4 +1,5 @@
 import { type DatastoreUsage } from "../api/datastore-api.ts";
+import { groupKey, type WatchedGroup, watchedName } from "../api/overdue-api.ts";
 import { percentText } from "../parts/size-text.ts";
 import { agoText, durationText } from "../parts/time-text.ts";
 import { dashboardWords as words } from "../strings/dashboard-words.ts";
@@ -26,8 +27,13 @@ const ALMOST_FULL = 0.85;
 export function findings(
   groups: readonly GroupHealth[],
   usage: readonly DatastoreUsage[],
+  watched: readonly WatchedGroup[],
 ): readonly Finding[] {
-  const all = [...groups.flatMap(ofGroup), ...usage.flatMap((each) => ofDatastore(each, groups))];
+  const all = [
+    ...groups.flatMap(ofGroup),
+    ...withoutBackup(groups, watched),
+    ...usage.flatMap((each) => ofDatastore(each, groups)),
+  ];
   return [
     ...all.filter(({ severity }) => severity === "bad"),
     ...all.filter(({ severity }) => severity === "warning"),
@@ -35,8 +41,8 @@ export function findings(
 }
 
 function ofGroup(group: GroupHealth): readonly Finding[] {
-  const { store, ns, lastSec, usualSec } = group;
-  const name = ns === "" ? group.name : `${ns}: ${group.name}`;
+  const { store, ns, lastSec, usualSec, watch } = group;
+  const name = nameIn(ns, group.name);
   const found: Finding[] = [];
   if (group.failed > 0) {
     const upid = group.damaged?.verification?.upid ?? "";
@@ -54,14 +60,41 @@ function ofGroup(group: GroupHealth): readonly Finding[] {
       key: `late ${store} ${ns} ${group.name}`,
       severity: "bad",
       title: words.late(name),
-      detail:
-        usualSec === undefined
+      detail: watch
+        ? words.lateByRule(ago, watch.rule, watch.hours)
+        : usualSec === undefined
           ? words.lateUnknown(ago)
           : words.lateDetail(ago, durationText(usualSec)),
       act: { kind: "show content", store, ns },
     });
   }
   return found;
+}
+
+/** Groups that a rule watches and that have no snapshot: nothing else on the page knows of them. */
+function withoutBackup(
+  groups: readonly GroupHealth[],
+  watched: readonly WatchedGroup[],
+): readonly Finding[] {
+  const known = new Set(groups.map(groupKey));
+  return watched.flatMap((watch) => {
+    const { store, ns, rule, hours, overdue } = watch;
+    const key = groupKey({ store, ns, name: watchedName(watch) });
+    if (!overdue || known.has(key)) return [];
+    return [
+      {
+        key: `late ${key}`,
+        severity: "bad" as const,
+        title: words.late(nameIn(ns, watchedName(watch))),
+        detail: words.neverByRule(rule, hours),
+        act: { kind: "show content" as const, store, ns },
+      },
+    ];
+  });
+}
+
+function nameIn(ns: string, name: string): string {
+  return ns === "" ? name : `${ns}: ${name}`;
 }
 
 function ofDatastore(usage: DatastoreUsage, groups: readonly GroupHealth[]): readonly Finding[] {

@@ -1,3 +1,4 @@
+import { groupKey, type WatchedGroup } from "../api/overdue-api.ts";
 import { type SnapshotItem } from "../api/snapshots-api.ts";
 import { snapshotsByGroup } from "../content/content-rows.ts";
 import { verifyStateOf } from "../content/snapshot-state.ts";
@@ -14,6 +15,8 @@ export interface GroupHealth {
   readonly lastSec: number;
   /** The usual distance of two backups in seconds; `undefined` with fewer than three snapshots. */
   readonly usualSec: number | undefined;
+  /** What a rule of the server says about it, which then decides whether it is late. */
+  readonly watch: WatchedGroup | undefined;
   readonly isLate: boolean;
   readonly count: number;
   readonly failed: number;
@@ -27,13 +30,16 @@ export interface GroupHealth {
 /**
  * Health of every group of a namespace.
  *
- * Nobody tells the server how often a backup is wanted, so it is taken from the past: a group is late after twice its usual
+ * Where no rule says how old the newest backup may be, that is taken from the past: a group is late after twice its usual
  * gap, and never before a day and two hours. With fewer than three snapshots it is late after 35 days.
  */
 export function groupHealth(
   place: { readonly store: string; readonly ns: string },
   snapshots: readonly SnapshotItem[],
-  nowSec: number,
+  {
+    nowSec,
+    watched,
+  }: { readonly nowSec: number; readonly watched: ReadonlyMap<string, WatchedGroup> },
 ): readonly GroupHealth[] {
   return [...snapshotsByGroup(snapshots)].flatMap(([name, list]) => {
     const [newest] = list;
@@ -42,6 +48,7 @@ export function groupHealth(
     const usualSec = usualGap(list.map((snapshot) => snapshot["backup-time"]));
     const allowed = usualSec === undefined ? 35 * 86_400 : Math.max(2 * usualSec, GRACE_SEC);
     const states = list.map((snapshot) => verifyStateOf(snapshot, nowSec).kind);
+    const watch = watched.get(groupKey({ ...place, name }));
     const count = (kind: string): number => states.filter((each) => each === kind).length;
     return [
       {
@@ -49,7 +56,8 @@ export function groupHealth(
         name,
         lastSec,
         usualSec,
-        isLate: nowSec - lastSec > allowed,
+        watch,
+        isLate: watch ? watch.overdue : nowSec - lastSec > allowed,
         count: list.length,
         failed: count("failed"),
         unverified: count("none"),

@@ -1,6 +1,7 @@
 import { queryOptions, type QueryClient } from "@tanstack/react-query";
 
 import { datastoresQuery } from "../api/datastore-api.ts";
+import { groupKey, overdueQuery, type WatchedGroup, watchedName } from "../api/overdue-api.ts";
 import { namespacesQuery, snapshotsQuery } from "../api/snapshots-api.ts";
 import { nowSec } from "../parts/time-text.ts";
 import { type GroupHealth, groupHealth } from "./group-health.ts";
@@ -16,10 +17,16 @@ export const healthQuery = (client: QueryClient) =>
     queryKey: ["content", "health"],
     queryFn: async (): Promise<readonly GroupHealth[]> => {
       const stores = await client.query(datastoresQuery);
+      const watched = new Map(
+        (await client.query(overdueQuery)).map((each) => [
+          groupKey({ ...each, name: watchedName(each) }),
+          each,
+        ]),
+      );
       const all: GroupHealth[] = [];
       for (const { store } of stores) {
         try {
-          all.push(...(await healthOf(client, store)));
+          all.push(...(await healthOf(client, store, watched)));
         } catch {
           continue;
         }
@@ -30,11 +37,15 @@ export const healthQuery = (client: QueryClient) =>
     refetchInterval: 5 * 60_000,
   });
 
-async function healthOf(client: QueryClient, store: string): Promise<readonly GroupHealth[]> {
+async function healthOf(
+  client: QueryClient,
+  store: string,
+  watched: ReadonlyMap<string, WatchedGroup>,
+): Promise<readonly GroupHealth[]> {
   const all: GroupHealth[] = [];
   for (const ns of await client.query(namespacesQuery(store))) {
     const snapshots = await client.query(snapshotsQuery({ store, ns }));
-    all.push(...groupHealth({ store, ns }, snapshots, nowSec()));
+    all.push(...groupHealth({ store, ns }, snapshots, { nowSec: nowSec(), watched }));
   }
   return all;
 }

@@ -18,6 +18,10 @@ export const dashboardWords = {
   lateDetail: (ago: string, usual: string) =>
     `The last one was ${ago}; usually there is one every ${usual}.`,
   lateUnknown: (ago: string) => `The last one was ${ago}.`,
+  lateByRule: (ago: string, rule: string, hours: number) =>
+    `The last one was ${ago}; rule "${rule}" allows ${hours} hours.`,
+  neverByRule: (rule: string, hours: number) =>
+    `There is none; rule "${rule}" allows ${hours} hours.`,
   failed: (name: string, count: number) =>
     count === 1 ? `A snapshot of ${name} is damaged` : `${count} snapshots of ${name} are damaged`,
   failedDetail:
