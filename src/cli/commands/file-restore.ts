@@ -37,7 +37,7 @@ export function addFileRestoreCommands(group: Command): void {
     .argument("[target]", "new file or directory, or - for standard output", ".")
     .addOption(
       new Option("--format <format>", "as it is, or packed into one file")
-        .choices(["plain", "tar", "zip", "pxar"])
+        .choices(["plain", "tar", "zip"])
         .default("plain"),
     );
   addOptions(extract).action(

@@ -12,7 +12,7 @@ import { withPlace } from "./snapshot-place.ts";
 /** Options of `amber file-restore list` and `extract`. */
 export interface FileRestoreOptions extends OutputFormatOptions, MountCommandOptions {
   readonly base64?: true;
-  readonly format?: ExtractFormat | "pxar";
+  readonly format?: ExtractFormat;
 }
 
 /** What is looked at. */
@@ -59,10 +59,6 @@ export async function extractFromSnapshot(
 ): Promise<void> {
   const path = pathOf(text, options);
   const { format = "plain" } = options;
-  if (format === "pxar") {
-    const hint = "plain, tar or zip; amber pxar create makes one of what was extracted";
-    throw new CliError("CLI_USAGE", `Cannot use --format pxar: ${hint}`);
-  }
   await withSnapshotFolder(snapshot, { options, signal }, async (folder) => {
     await withPlace(folder, { path, signal }, async (place) => {
       if (place.kind === "entries") {
