@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { mkdir, open, symlink } from "node:fs/promises";
+import { mkdir, open, symlink, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import { RestoreError } from "../target/restore-error.ts";
@@ -16,6 +16,7 @@ export interface Extracted {
 /**
  * Writes an entry of a tree, and everything below it, to this machine; owners and times are not kept, permissions are.
  *
+ * Of a file whose content cannot be had to its end nothing is left, and the extraction ends there.
  * Nothing that is there is overwritten, and no link that came out of the tree is followed: everything is made anew.
  *
  * @param target Path that the entry gets.
@@ -68,6 +69,9 @@ async function writeFile(tree: FileTree, entry: TreeEntry, path: string): Promis
       bytes += piece.length;
     }
     await file.chmod(entry.mode);
+  } catch (error) {
+    await unlink(path); // Ours, and not whole.
+    throw error;
   } finally {
     await file.close();
   }
