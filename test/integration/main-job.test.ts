@@ -50,7 +50,8 @@ describe("integration/main-job", function () {
     home = mkdtempSync(join(tmpdir(), "amber-main-job-"));
     source = join(home, "source");
     makeOddTree(source);
-    server = await startServerProcess(home);
+    // The datastore is made as for a user, with all its folders.
+    server = await startServerProcess(home, join(home, "store"));
   });
 
   after(async () => {

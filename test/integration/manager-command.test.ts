@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -19,10 +19,7 @@ describe("integration/manager-command", function () {
 
   before(async () => {
     home = mkdtempSync(join(tmpdir(), "amber-manager-"));
-    const store = join(home, "store");
-    mkdirSync(join(store, ".chunks"), { recursive: true });
-    writeFileSync(join(store, ".lock"), "");
-    server = await startServerProcess(home, store);
+    server = await startServerProcess(home);
   });
 
   after(async () => {

@@ -37,12 +37,11 @@ describe("secrets of real programs that say all they can", function () {
   let server: ServerProcess;
 
   before(async () => {
-    fs.mkdirSync(path.join(home, "store/.chunks"), { recursive: true });
-    fs.writeFileSync(path.join(home, "store/.lock"), "");
+    fs.mkdirSync(home);
     writeKey(keyFile, key.toString("base64"));
     fs.mkdirSync(path.join(base, "source"));
     fs.writeFileSync(path.join(base, "source/file"), "content ".repeat(10_000));
-    server = await startServerProcess(home, path.join(home, "store"), ["--log-level", "trace"]);
+    server = await startServerProcess(home, undefined, ["--log-level", "trace"]);
     listen("the server's log", server.child.stderr);
   });
 

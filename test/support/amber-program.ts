@@ -54,10 +54,15 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/** Starts `amber server` below `home` with one datastore called `store1`. */
+/**
+ * Starts `amber server` below `home` with one datastore called `store1`.
+ *
+ * Without a path of its own the datastore is `store` below `home`, and has its chunk folders made as they are needed: to make
+ * 65,536 of them at once takes many seconds on some disks.
+ */
 export async function startServerProcess(
   home: string,
-  storePath = join(home, "store"),
+  storePath = bareStore(home),
   args: readonly string[] = [],
 ): Promise<ServerProcess> {
   const ready = join(home, "ready.json");
@@ -97,6 +102,14 @@ export async function startServerProcess(
       await eventually(() => hasEnded(child), "the end of the server");
     },
   };
+}
+
+/** A datastore without chunk folders, as one that is adopted. */
+function bareStore(home: string): string {
+  const path = join(home, "store");
+  mkdirSync(join(path, ".chunks"), { recursive: true });
+  if (!existsSync(join(path, ".lock"))) writeFileSync(join(path, ".lock"), "");
+  return path;
 }
 
 /** A mount by the real program. */

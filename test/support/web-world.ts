@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -33,7 +33,7 @@ export interface WebWorld {
  * Everything is gone when the process ends.
  */
 export async function makeWebWorld(nowSec: number): Promise<WebWorld> {
-  const home = mkdtempSync(join(memoryOrDisk(), "amber-web-"));
+  const home = mkdtempSync(join(tmpdir(), "amber-web-"));
   const server = await startServerProcess(home);
   process.once("exit", () => {
     server.child.kill("SIGKILL");
@@ -82,11 +82,6 @@ export async function makeWebWorld(nowSec: number): Promise<WebWorld> {
     newestSec: nowSec,
     amber,
   };
-}
-
-/** A datastore has 65536 folders, which take long to make and to remove on a disk. */
-function memoryOrDisk(): string {
-  return existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 }
 
 /** A small tree with what the page can show: text, an image, a document, and odd names. */
