@@ -3,6 +3,7 @@ import { saveStream } from "../parts/save-stream.ts";
 import { type FolderItem, type FolderSource } from "../snapshot/folder-source.ts";
 import { askVault } from "./vault.ts";
 import { type ArchivePlaceOfVault } from "./vault-messages.ts";
+import { type SavedFolder } from "./walk-saved-folder.ts";
 import { zipOfFolder } from "./zip-of-folder.ts";
 
 /** Bytes asked of the worker at a time. */
@@ -28,8 +29,12 @@ export function vaultFolderSource(snapshot: SnapshotPlace, archive: string): Fol
     async save(item, form) {
       if (form === "file") await saveStream(filePieces(place, item), item.name, item.size);
       else {
-        const zip = zipOfFolder(this, item, (file) => filePieces(place, file));
-        await saveStream(zip, `${item.name}.zip`, undefined);
+        const folder: SavedFolder = {
+          id: item.id,
+          describe: async (id) => await askVault("describe", { ...place, id }),
+          contentOf: (file) => filePieces(place, file),
+        };
+        await saveStream(zipOfFolder(folder), `${item.name}.zip`, undefined);
       }
     },
   };

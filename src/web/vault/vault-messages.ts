@@ -26,6 +26,25 @@ export interface VaultItem {
   readonly mtimeSec?: number;
 }
 
+/** One name with what a folder that is saved as one file keeps of it; a hard link has that of its file. */
+export interface VaultEntry extends VaultItem {
+  readonly mtimeSec: number;
+  /** `st_mode` with the file type bits; they say the kind of a hard link's file. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Where a symbolic link leads; bytes that are no UTF-8 are replaced. */
+  readonly target?: string;
+  /** Identity of the file that a hard link is a further name of. */
+  readonly fileId?: string;
+}
+
+/** A folder, whose name is empty at the root, with its entries in the archive's order. */
+export interface VaultFolder {
+  readonly own: VaultEntry;
+  readonly entries: readonly VaultEntry[];
+}
+
 /** How a name differs between two snapshots. */
 export interface ComparedItem {
   readonly id: string;
@@ -69,6 +88,8 @@ export interface VaultMethods {
   open(request: { readonly snapshot: SnapshotPlace }): OpenedSnapshot;
   /** Entries of a folder; of the root for an empty identity. */
   list(request: ArchivePlaceOfVault & { readonly id: string }): readonly VaultItem[];
+  /** A folder, with all that a file made of it keeps. */
+  describe(request: ArchivePlaceOfVault & { readonly id: string }): VaultFolder;
   /** A piece of a file; shorter only at its end. */
   read(
     request: ArchivePlaceOfVault & {

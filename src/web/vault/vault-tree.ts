@@ -1,11 +1,17 @@
 import { typeLetters } from "../../format/catalog/type-letters.ts";
 import { ITEM_HEADER_BYTES } from "../../format/pxar/item.ts";
-import { type PxarDirectory, type PxarFile, type PxarNode } from "../../format/pxar/node.ts";
+import {
+  type PxarDirectory,
+  type PxarFile,
+  type PxarHardLink,
+  type PxarNode,
+  type PxarOwnNode,
+} from "../../format/pxar/node.ts";
 import { checkPayloadHeader, PxarTree } from "../../format/pxar/tree-reader.ts";
 import { idOfParts, nameOfPart, partsOf } from "../snapshot/archive-path.ts";
 import { type VaultArchive } from "./vault-archive.ts";
 import { VaultFetchError } from "./vault-fetch.ts";
-import { type VaultItem } from "./vault-messages.ts";
+import { type VaultEntry, type VaultFolder, type VaultItem } from "./vault-messages.ts";
 
 /** The tree in an archive, named by the identities that the page uses. */
 export class VaultTree {
@@ -31,6 +37,21 @@ export class VaultTree {
     const parts = id === "" ? [this.#archive] : partsOf(id);
     const children = await this.#run(() => this.#tree.children(this.#folder(parts)));
     return children.map((node) => itemOf(node, parts));
+  }
+
+  /** A folder and its entries, with what is to be known to save them; hard links are followed to their files. */
+  async describe(id: string): Promise<VaultFolder> {
+    const parts = id === "" ? [this.#archive] : partsOf(id);
+    const folder = await this.#run(() => this.#folder(parts));
+    const entries: VaultEntry[] = [];
+    for (const node of await this.children(folder)) {
+      entries.push(
+        node.kind === "hardlink"
+          ? await this.#run(() => this.#linkEntry(node, parts))
+          : entryOf(node, parts),
+      );
+    }
+    return { own: entryOf(folder, parts.slice(0, -1)), entries };
   }
 
   /** The same as nodes, for those who walk the whole tree. */
@@ -72,6 +93,18 @@ export class VaultTree {
     throw new VaultFetchError(404, `"${parts.slice(1).map(nameOfPart).join("/")}" is no folder`);
   }
 
+  /** A hard link; one whose path does not lead to its file, which the archive says apart from it, is a file of its own. */
+  #linkEntry(link: PxarHardLink, parent: readonly string[]): VaultEntry {
+    const file = this.#tree.resolveHardLink(link);
+    const parts = [this.#archive, ...partOfBytes(link.targetPath).split("/")];
+    const isThere = this.#node(parts)?.nameOffset === link.targetNameOffset;
+    return {
+      ...entryOf(file, parent),
+      ...itemOf(link, parent),
+      ...(isThere ? { fileId: idOfParts(parts) } : {}),
+    };
+  }
+
   #node(parts: readonly string[]): PxarNode | undefined {
     let node: PxarNode | undefined = this.#tree.root();
     for (const part of parts.slice(1)) {
@@ -95,6 +128,15 @@ export function itemOf(node: PxarNode, parent: readonly string[]): VaultItem {
     type: typeLetters[node.kind],
     ...(node.kind === "file" ? { size: node.size } : {}),
     ...(node.kind === "hardlink" ? {} : { mtimeSec: node.metadata.mtimeSec }),
+  };
+}
+
+function entryOf(node: PxarOwnNode, parent: readonly string[]): VaultEntry {
+  const { mode, uid, gid, mtimeSec } = node.metadata;
+  return {
+    ...itemOf(node, parent),
+    ...{ mode, uid, gid, mtimeSec },
+    ...(node.kind === "symlink" ? { target: nameOfPart(partOfBytes(node.target)) } : {}),
   };
 }
 

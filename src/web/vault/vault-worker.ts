@@ -42,6 +42,9 @@ const handlers: { readonly [Method in VaultMethod]: Handler<Method> } = {
   async list({ id, ...place }) {
     return await (await treeOf(place)).list(id);
   },
+  async describe({ id, ...place }) {
+    return await (await treeOf(place)).describe(id);
+  },
   async read({ id, offset, size, ...place }) {
     return await (await treeOf(place)).read(id, offset, size);
   },

@@ -1,21 +1,27 @@
 import { makeZip } from "client-zip";
 
-import { type FolderItem, type FolderSource } from "../snapshot/folder-source.ts";
+import { type SavedFolder, walkSavedFolder } from "./walk-saved-folder.ts";
+
+/** Earliest time that the format can express, in seconds since the epoch. */
+const FIRST_TIME_SEC = 315_532_800;
 
 /** One member of a zip file, as client-zip takes it. */
 interface ZipMember {
   readonly name: string;
   readonly lastModified: Date;
-  readonly input?: AsyncIterable<Uint8Array<ArrayBuffer>>;
+  readonly mode: number;
+  readonly input?: AsyncIterable<Uint8Array<ArrayBuffer>> | string;
 }
 
-/** A folder with everything below it as a zip file, made as it is read; what is neither file nor folder is left out. */
+/**
+ * A folder with everything below it as a zip file, made as it is read.
+ *
+ * Holds files, folders and symbolic links with modes and times; hard links become copies, other kinds are left out.
+ */
 export async function* zipOfFolder(
-  source: FolderSource,
-  folder: FolderItem,
-  contentOf: (file: FolderItem) => AsyncIterable<Uint8Array<ArrayBuffer>>,
+  saved: SavedFolder,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-  const reader = makeZip(members(source, folder, contentOf)).getReader();
+  const reader = makeZip(members(saved)).getReader();
   try {
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       yield Uint8Array.from(read.value);
@@ -25,22 +31,12 @@ export async function* zipOfFolder(
   }
 }
 
-async function* members(
-  source: FolderSource,
-  folder: FolderItem,
-  contentOf: (file: FolderItem) => AsyncIterable<Uint8Array<ArrayBuffer>>,
-): AsyncGenerator<ZipMember, void, void> {
-  const pending = [{ id: folder.id, path: folder.name }];
-  for (let next = pending.pop(); next; next = pending.pop()) {
-    for (const item of await source.list(next.id)) {
-      const name = `${next.path}/${item.name}`;
-      const lastModified = new Date((item.mtimeSec ?? 0) * 1000);
-      if (item.type === "d") {
-        yield { name: `${name}/`, lastModified };
-        pending.push({ id: item.id, path: name });
-      } else if (item.type === "f" || item.type === "h") {
-        yield { name, lastModified, input: contentOf(item) };
-      }
-    }
+async function* members(saved: SavedFolder): AsyncGenerator<ZipMember, void, void> {
+  for await (const { path, entry } of walkSavedFolder(saved)) {
+    const lastModified = new Date(Math.max(entry.mtimeSec, FIRST_TIME_SEC) * 1000);
+    const known = { name: path, lastModified, mode: entry.mode };
+    if (entry.type === "d") yield { ...known, name: `${path}/` };
+    else if (entry.target !== undefined) yield { ...known, input: entry.target };
+    else if (entry.size !== undefined) yield { ...known, input: saved.contentOf(entry) };
   }
 }
