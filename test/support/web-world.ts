@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -98,6 +107,20 @@ function makeTree(root: string): void {
   writeFileSync(join(root, "Größe & <Maß>", "ein <b>Name.txt"), "ok\n");
   writeFileSync(join(root, "large.bin"), Buffer.alloc(3_000_000, "0123456789abcdef"));
   for (let i = 0; i < 300; i++) writeFileSync(join(root, "many", `file-${i}.txt`), `file ${i}\n`);
+  makeLinks(root);
+}
+
+/** A folder with links of both kinds: one file has its names in two folders of it, another one a name outside of it. */
+function makeLinks(root: string): void {
+  const links = join(root, "links");
+  mkdirSync(join(links, "deep"), { recursive: true });
+  writeFileSync(join(links, "named-twice.txt"), "one file\n");
+  chmodSync(join(links, "named-twice.txt"), 0o640);
+  utimesSync(join(links, "named-twice.txt"), 1_234_567_890, 1_234_567_890);
+  linkSync(join(links, "named-twice.txt"), join(links, "deep", "again.txt"));
+  linkSync(join(root, "documents", "letter.txt"), join(links, "letter.txt"));
+  symlinkSync("../notes.md", join(links, "pointer"));
+  utimesSync(join(links, "deep"), 1_000_000_000, 1_000_000_000);
 }
 
 const dotPng =

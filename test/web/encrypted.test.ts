@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -8,6 +9,7 @@ import { type Page } from "playwright-core";
 import { parseKeyFile } from "../../src/format/crypto/key-file.ts";
 import { unlockKeyFile } from "../../src/format/crypto/lock-key.ts";
 import { createNativeProvider } from "../../src/format/crypto/native-provider.ts";
+import { describeTree } from "../support/describe-tree.ts";
 import { eventually } from "../support/eventually.ts";
 import { startRecordingProxy } from "../support/recording-proxy.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -31,6 +33,20 @@ describe("web: encrypted snapshots", function () {
     await page.locator('input[type="file"]').setInputFiles(world.keyFile);
     await page.getByRole("textbox", { name: "Passphrase" }).fill(passphrase);
     await page.getByRole("button", { name: "Open", exact: true }).click();
+  }
+
+  /** Opens the folder with links in an encrypted archive. */
+  async function openLinks(page: Page, address: string): Promise<void> {
+    await page.goto(`${world.url}${address}`);
+    await logIn(page, "admin", "test-password");
+    await unlock(page);
+    await page.getByRole("link", { name: "links" }).click();
+    await page.getByRole("link", { name: "letter.txt" }).waitFor();
+  }
+
+  async function saveFolderAs(page: Page, ending: string): Promise<void> {
+    await page.getByRole("button", { name: "Download this folder" }).click();
+    await page.getByRole("menuitem", { name: `Download as ${ending}`, exact: true }).click();
   }
 
   async function savedFile(page: Page, name: string): Promise<Buffer> {
@@ -92,14 +108,72 @@ describe("web: encrypted snapshots", function () {
     await page.getByRole("link", { name: "documents" }).click();
     await page.getByRole("link", { name: "letter.txt" }).waitFor();
 
-    await page.getByRole("button", { name: "Download this folder" }).click();
-    await page.getByRole("menuitem", { name: "Download as zip" }).click();
+    await saveFolderAs(page, "zip");
     const zip = await chosenFile(page, "documents.zip");
     await page.getByRole("link", { name: "letter.txt" }).click();
     await page.getByRole("dialog").getByText("Dear all,").waitFor();
 
     expect(zip.subarray(0, 2).toString()).to.equal("PK");
     expect(zip.includes("documents/2026/report.pdf")).to.equal(true);
+  });
+
+  it("saves a whole archive as a tar file from which the system's tar makes the same tree", async () => {
+    await using folder = await tempDir();
+    await using open = await openPage("about:blank");
+    const { page } = open;
+    await page.addInitScript("delete window.showSaveFilePicker");
+    await page.goto(`${world.url}${split()}`);
+    await logIn(page, "admin", "test-password");
+    await unlock(page);
+    await page.getByRole("link", { name: "documents" }).waitFor();
+
+    const download = page.waitForEvent("download");
+    await saveFolderAs(page, "tar");
+    const saved = await download;
+    unpack(await saved.path(), folder.path);
+
+    expect(saved.suggestedFilename()).to.equal("root.pxar.tar");
+    const [unpacked, source] = [described(folder.path), described(world.source)];
+    unpacked.delete(""); // The root of an archive has no entry of its own.
+    source.delete("");
+    expect([...unpacked]).to.deep.equal([...source]);
+  });
+
+  for (const [form, address] of [
+    ["a split", split],
+    ["a legacy", legacy],
+  ] as const) {
+    it(`saves a folder of ${form} archive as tar, with a copy of what has its first name elsewhere`, async () => {
+      await using folder = await tempDir();
+      await using open = await openPage("about:blank");
+      const { page } = open;
+      await giveChosenPlace(page);
+      await openLinks(page, address());
+
+      await saveFolderAs(page, "tar");
+      const path = join(folder.path, "saved");
+      writeFileSync(path, await chosenFile(page, "links.tar"));
+      unpack(path, folder.path);
+
+      const source = described(join(world.source, "links"));
+      expect([...described(join(folder.path, "links"))]).to.deep.equal([...source]);
+      expect(source.get("/named-twice.txt")).to.include("same as /deep/again.txt");
+    });
+  }
+
+  it("leaves no tar file behind when a chunk cannot be read in the middle of it", async () => {
+    await using open = await openPage("about:blank");
+    const { page } = open;
+    await giveChosenPlace(page);
+    await page.route(/\/chunk\?.*ppxar/, async (route) => {
+      await route.fulfill({ status: 500, body: "the disk is broken" });
+    });
+    await openLinks(page, split());
+
+    await saveFolderAs(page, "tar");
+    await page.getByRole("alert").getByText("the disk is broken").waitFor();
+
+    expect(await chosenSize(page, "links.tar")).to.equal(0);
   });
 
   it("never sends the key, the key file or the passphrase anywhere", async () => {
@@ -180,6 +254,31 @@ async function giveChosenPlace(page: Page): Promise<void> {
       return await folder.getFileHandle(suggestedName, { create: true });
     };
   `);
+}
+
+/** A tree with all that a tar file keeps of it, which has times in seconds. */
+function described(root: string): Map<string, string> {
+  const lines = [...describeTree(root, { withAttributes: false })];
+  return new Map(lines.map(([name, line]) => [name, line.replace(/(?<=mtime \d+)\d{9}\b/, "")]));
+}
+
+function unpack(tar: string, folder: string): void {
+  execFileSync("tar", [
+    "--extract",
+    "--file",
+    tar,
+    "--directory",
+    folder,
+    "--preserve-permissions",
+  ]);
+}
+
+/** Bytes that were written to such a place, which are there only when all were. */
+async function chosenSize(page: Page, name: string): Promise<number> {
+  return await page.evaluate<number>(`(async () => {
+    const folder = await navigator.storage.getDirectory();
+    return (await (await folder.getFileHandle(${JSON.stringify(name)})).getFile()).size;
+  })()`);
 }
 
 /** What was written to such a place, once it is whole. */

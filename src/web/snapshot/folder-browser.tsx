@@ -16,7 +16,7 @@ import { idOfParts, stepsTo } from "./archive-path.ts";
 import { archiveHash } from "./archive-table.tsx";
 import { FileHistory } from "./file-history.tsx";
 import { folderColumns } from "./folder-columns.tsx";
-import { type FolderItem, type FolderSource } from "./folder-source.ts";
+import { folderForms, type FolderItem, type FolderSource } from "./folder-source.ts";
 import { PreviewPanel } from "./preview-panel.tsx";
 
 /** An archive as a folder: its entries, the way to them, and downloads. */
@@ -96,7 +96,6 @@ function FolderDownload({
   readonly folder: FolderItem;
 }): ReactElement {
   const attempt = useAttempt();
-  const labels = { zip: words.downloadZip, tar: words.downloadTar };
   return (
     <Menu position="bottom-end" shadow="md">
       <Menu.Target>
@@ -105,12 +104,12 @@ function FolderDownload({
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        {source.folderForms.map((form) => (
+        {folderForms.map((form) => (
           <Menu.Item
             key={form}
             onClick={() => attempt(async () => await source.save(folder, form))}
           >
-            {labels[form]}
+            {words.downloadAs(source.folderEndings[form])}
           </Menu.Item>
         ))}
       </Menu.Dropdown>

@@ -22,11 +22,17 @@ export interface FolderSource {
   list(id: string): Promise<readonly FolderItem[]>;
   /** Bytes of a file. */
   read(item: FolderItem, onProgress?: (bytes: number) => void): Promise<Blob>;
-  /** Saves a file, or a folder in one of the forms that {@link folderForms} names. */
+  /** Saves a file, or a folder as one file. */
   save(item: FolderItem, form: SaveForm): Promise<void>;
-  /** Forms in which a folder can be saved. */
-  readonly folderForms: readonly ("zip" | "tar")[];
+  /** Endings that the names of saved folders get, which also say what they are: `tar.zst` is a compressed tar file. */
+  readonly folderEndings: Readonly<Record<FolderForm, string>>;
 }
 
 /** In which form something is saved: a file as it is, a folder as one file. */
-export type SaveForm = "file" | "zip" | "tar";
+export type SaveForm = "file" | FolderForm;
+
+/** Forms in which a folder can be saved, in the order in which they are offered. */
+export const folderForms = ["zip", "tar"] as const;
+
+/** A form in which a folder can be saved. */
+export type FolderForm = (typeof folderForms)[number];

@@ -8,7 +8,7 @@ import { type FolderSource } from "./folder-source.ts";
 export function serverFolderSource(place: SnapshotPlace, archive: string): FolderSource {
   return {
     key: `server ${place.store} ${place.ns} ${snapshotName(place)} ${archive}`,
-    folderForms: ["zip", "tar"],
+    folderEndings: { zip: "zip", tar: "tar.zst" },
     async list(id) {
       const items = await listFolder(place, archive, id);
       return items.map((item: CatalogItem) => ({
@@ -32,8 +32,7 @@ export function serverFolderSource(place: SnapshotPlace, archive: string): Folde
         filepath: item.id,
         form: form === "tar" ? "tar" : "file or zip",
       });
-      const endings = { file: "", zip: ".zip", tar: ".tar.zst" };
-      saveFrom(url, `${item.name}${endings[form]}`);
+      saveFrom(url, form === "file" ? item.name : `${item.name}.${this.folderEndings[form]}`);
       await Promise.resolve();
     },
   };

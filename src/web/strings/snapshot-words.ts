@@ -15,8 +15,7 @@ export const snapshotWords = {
   openArchive: (name: string) => `Open ${name} as a folder`,
   download: "Download",
   downloadFile: (name: string) => `Download ${name}`,
-  downloadZip: "Download as zip",
-  downloadTar: "Download as tar.zst",
+  downloadAs: (ending: string) => `Download as ${ending}`,
   downloadFolder: "Download this folder",
   kinds: {
     tree: "folder",

@@ -1,6 +1,7 @@
 import { type SnapshotPlace, snapshotName } from "../api/snapshot-place.ts";
 import { saveStream } from "../parts/save-stream.ts";
 import { type FolderItem, type FolderSource } from "../snapshot/folder-source.ts";
+import { tarOfFolder } from "./tar-of-folder.ts";
 import { askVault } from "./vault.ts";
 import { type ArchivePlaceOfVault } from "./vault-messages.ts";
 import { type SavedFolder } from "./walk-saved-folder.ts";
@@ -14,7 +15,7 @@ export function vaultFolderSource(snapshot: SnapshotPlace, archive: string): Fol
   const place = { snapshot, archive };
   return {
     key: `vault ${snapshot.store} ${snapshot.ns} ${snapshotName(snapshot)} ${archive}`,
-    folderForms: ["zip"],
+    folderEndings: { zip: "zip", tar: "tar" },
     list: async (id) => await askVault("list", { ...place, id }),
     async read(item, onProgress) {
       const pieces: Uint8Array<ArrayBuffer>[] = [];
@@ -34,7 +35,8 @@ export function vaultFolderSource(snapshot: SnapshotPlace, archive: string): Fol
           describe: async (id) => await askVault("describe", { ...place, id }),
           contentOf: (file) => filePieces(place, file),
         };
-        await saveStream(zipOfFolder(folder), `${item.name}.zip`, undefined);
+        const pieces = form === "zip" ? zipOfFolder(folder) : tarOfFolder(folder);
+        await saveStream(pieces, `${item.name}.${this.folderEndings[form]}`, undefined);
       }
     },
   };
