@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+import { expect } from "chai";
+
+import { drawTimes } from "../../bench/chart.ts";
+import {
+  type HistoryLine,
+  median,
+  newestComparison,
+  parseHistory,
+  readHistory,
+} from "../../bench/history.ts";
+
+const line: HistoryLine = {
+  date: "2026-11-26",
+  source: "bench",
+  commit: "0123456789ab",
+  machine: { cpu: "a processor", cores: 2, memoryGiB: 24, kernel: "6.1.0" },
+  node: "v20.20.2",
+  rounds: 2,
+  tools: [{ name: "amber" }, { name: "borg", version: "1.2.4" }],
+  measurements: [
+    { step: "restore", tool: "amber", seconds: [1, 2], peakMiB: [100, 110] },
+    { step: "restore", tool: "borg", seconds: [3, 4], peakMiB: [] },
+  ],
+};
+
+describe("bench/history", () => {
+  it("reads what it wrote, one run a line", () => {
+    const text = `${JSON.stringify(line)}\n${JSON.stringify({ ...line, rounds: 3 })}\n`;
+
+    const lines = parseHistory(text);
+
+    expect(lines).to.deep.equal([line, { ...line, rounds: 3 }]);
+  });
+
+  it("names the line and the field that are wrong", () => {
+    const text = `${JSON.stringify(line)}\n${JSON.stringify({ ...line, date: "yesterday" })}\n`;
+
+    expect(() => parseHistory(text)).to.throw(/line 2 .*"date"/);
+    expect(() => parseHistory("{\n")).to.throw(/line 1 /);
+  });
+
+  it("refuses a measurement without a round, or with seconds that are none", () => {
+    const withSeconds = (seconds: readonly unknown[]): string =>
+      JSON.stringify({ ...line, measurements: [{ ...line.measurements[0], seconds }] });
+
+    expect(() => parseHistory(withSeconds([]))).to.throw(/"measurements"/);
+    expect(() => parseHistory(withSeconds(["1"]))).to.throw(/"measurements"/);
+  });
+
+  it("takes the newest run that has a peer in it for the charts", () => {
+    const alone = { ...line, tools: [{ name: "amber" }, { name: "amber-dir" }] };
+
+    expect(newestComparison([{ ...line, rounds: 1 }, line, alone])).to.equal(line);
+    expect(newestComparison([alone])).to.equal(undefined);
+  });
+
+  it("takes the upper of two for the median", () => {
+    expect(median([3, 1, 2])).to.equal(2);
+    expect(median([2, 1])).to.equal(2);
+    expect(median([])).to.be.NaN;
+  });
+
+  it("keeps a history that can be read, and the chart that it draws", () => {
+    const newest = newestComparison(readHistory());
+    const drawn = readFileSync(resolve(import.meta.dirname, "../../docs/charts/times.svg"), "utf8");
+
+    expect(newest && drawTimes(newest)).to.equal(drawn);
+  });
+});
