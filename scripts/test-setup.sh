@@ -19,6 +19,7 @@ need lsattr e2fsprogs
 need setcap libcap2-bin
 need tar tar
 need python3 python3
+need openssl openssl
 need make make
 need g++ g++
 need chromium chromium
