@@ -63,6 +63,7 @@ export class VmLab implements AsyncDisposable {
         agentPath: undefined,
         mode: "snapshot",
         shutdownAction: "poweroff",
+        restart: undefined,
         stopTimeoutMs: 20_000,
         excludedDisks: new Set(),
         configuration: [],

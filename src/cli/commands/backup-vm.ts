@@ -21,7 +21,7 @@ export function registerBackupVmCommand(program: Command): void {
     .description("back up all disks of a running QEMU guest at one point in time")
     .option("--qmp <socket>", "the guest's monitor (QMP), a Unix socket")
     .option("--pid <number>", "QEMU's process, whose arguments name its monitor")
-    .option("--libvirt <domain>", "domain of libvirt, through virsh")
+    .option("--libvirt <domain>", "domain of libvirt, through virsh; mode stop: a persistent one")
     .option(
       "--backup-id <id>",
       "id of the group, such as 100; default is the guest's number in PVE",

@@ -1,7 +1,9 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 
-import { libvirtUuid, libvirtXml, openLibvirtMonitor } from "../../client/vm/libvirt-monitor.ts";
+import { DomainRestart } from "../../client/vm/domain-restart.ts";
+import { LibvirtDomain } from "../../client/vm/libvirt-domain.ts";
+import { openLibvirtMonitor } from "../../client/vm/libvirt-monitor.ts";
 import { VmError } from "../../client/vm/vm-error.ts";
 import {
   agentOf,
@@ -12,6 +14,7 @@ import {
   vmProcess,
   type VmProcess,
 } from "../../client/vm/vm-process.ts";
+import { type VmMode } from "../../client/vm/vm-state.ts";
 import { CliError } from "../cli-error.ts";
 import { wholeNumber } from "../whole-number.ts";
 
@@ -23,6 +26,8 @@ export interface VmChoice {
   readonly libvirt?: string;
   /** Socket of the agent; `false` when it is not to be used. */
   readonly agent?: string | false;
+  /** Mode `stop` wants a domain that can be started again. */
+  readonly mode: VmMode;
 }
 
 /** The guest that is meant. */
@@ -37,6 +42,8 @@ export interface ChosenVm {
   readonly shutdownAction: "poweroff" | "pause";
   /** The XML of its domain, when it is libvirt's. */
   readonly libvirtXml: string | undefined;
+  /** Stops and starts it in mode `stop`, when it is libvirt's. */
+  readonly restart: DomainRestart | undefined;
   /** Lets go of the monitor, where one was made. */
   readonly release: () => Promise<void>;
 }
@@ -47,18 +54,20 @@ const PID_MAX = 4_194_304;
 /**
  * Finds the monitor, process and agent of a guest.
  *
- * @throws {CliError} `CLI_USAGE` unless exactly one of `--qmp`, `--pid` and `--libvirt` is given; {@link VmError} `VM_NOT_FOUND`.
+ * @throws {CliError} `CLI_USAGE` unless exactly one of `--qmp`, `--pid` and `--libvirt` is given; {@link VmError} `VM_NOT_FOUND`,
+ *   `VM_STOP_REFUSED`.
  */
-export async function findVm({ qmp, pid, libvirt, agent }: VmChoice): Promise<ChosenVm> {
+export async function findVm({ qmp, pid, libvirt, agent, mode }: VmChoice): Promise<ChosenVm> {
   if ([qmp, pid, libvirt].filter((given) => given !== undefined).length !== 1) {
     const hint = "give one of --qmp, --pid and --libvirt";
     throw new CliError("CLI_USAGE", `Cannot choose a virtual machine: ${hint}`);
   }
-  const found = await find({ qmp, pid, libvirt });
+  const found = await find({ qmp, pid, libvirt, mode });
   const commandLine = found.process?.commandLine ?? [];
   const agentPath = agent === false ? undefined : (agent ?? agentOf(commandLine));
   return {
     libvirtXml: undefined,
+    restart: undefined,
     release: async () => {
       // There is nothing to let go of.
     },
@@ -69,30 +78,37 @@ export async function findVm({ qmp, pid, libvirt, agent }: VmChoice): Promise<Ch
 }
 
 type FoundVm = Pick<ChosenVm, "qmpPath" | "process"> &
-  Partial<Pick<ChosenVm, "libvirtXml" | "release">>;
+  Partial<Pick<ChosenVm, "libvirtXml" | "restart" | "release">>;
 
 async function find({
   qmp,
   pid,
   libvirt,
-}: Record<"qmp" | "pid" | "libvirt", string | undefined>): Promise<FoundVm> {
-  if (libvirt !== undefined) return await findByDomain(libvirt);
+  mode,
+}: Record<"qmp" | "pid" | "libvirt", string | undefined> &
+  Pick<VmChoice, "mode">): Promise<FoundVm> {
+  if (libvirt !== undefined) return await findByDomain(libvirt, mode);
   return pid === undefined ? await findBySocket(resolve(qmp ?? "")) : await findByPid(pid);
 }
 
-async function findByDomain(domain: string): Promise<FoundVm> {
-  const process = await processOfUuid(await libvirtUuid(domain));
+async function findByDomain(name: string, mode: VmMode): Promise<FoundVm> {
+  const domain = await LibvirtDomain.find(name);
+  const process = await processOfUuid(domain.uuid);
   const uid = process && (await uidOf(process));
   if (uid === undefined) {
-    const detail = "the domain does not run on this machine";
-    throw new VmError("VM_NOT_FOUND", `find the virtual machine "${domain}"`, { detail });
+    const detail =
+      "the domain does not run on this machine; of one that is shut off, back up the images";
+    throw new VmError("VM_NOT_FOUND", `find the virtual machine "${name}"`, { detail });
   }
-  const xml = await libvirtXml(domain);
-  const monitor = await openLibvirtMonitor(domain, uid);
+  if (mode === "stop") await domain.checkCanRestart();
+  // After a restart it is made of what was changed for the next start, too.
+  const libvirtXml = await domain.xml(mode === "stop" ? "next" : "now");
+  const monitor = await openLibvirtMonitor(domain.uuid, uid);
   const release = async (): Promise<void> => {
     await monitor[Symbol.asyncDispose]();
   };
-  return { qmpPath: monitor.path, process, libvirtXml: xml, release };
+  const restart = new DomainRestart(domain);
+  return { qmpPath: monitor.path, process, libvirtXml, restart, release };
 }
 
 async function findBySocket(path: string): Promise<Pick<ChosenVm, "qmpPath" | "process">> {

@@ -71,11 +71,6 @@ export async function prepareVmBackup(
   options: BackupVmOptions,
   signal: AbortSignal,
 ): Promise<PreparedVmBackup> {
-  if (options.libvirt !== undefined && options.mode === "stop") {
-    const hint =
-      "libvirt ends QEMU when the guest has shut down; shut it down and back up its disks";
-    throw new CliError("CLI_USAGE", `Cannot use --mode stop with --libvirt: ${hint}`);
-  }
   const crypt = await chooseBackupCrypt(options);
   const vm = await findVm(options);
   try {

@@ -8,14 +8,11 @@ import { createInterface } from "node:readline";
 
 import { type Json, type JsonObject } from "../../format/manifest/canonical-json.ts";
 import { isJsonObject, parseJson } from "../../format/manifest/parse-json.ts";
-import { runTool } from "./run-tool.ts";
+import { virsh, VIRSH_SPAWN } from "./virsh.ts";
 
 /** What `virsh qemu-monitor-event --loop` prints. */
 const EVENT =
   /^event (?<name>\S+) at (?<seconds>\d+)\.(?<micros>\d+) for domain '.*?': (?<data>.*)$/;
-
-/** Longest answer in bytes; ours, that of QEMU's schema is below 1 MiB. */
-const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A monitor at which one program can talk to a guest, as long as it is not disposed. */
 export interface LibvirtMonitor extends AsyncDisposable {
@@ -32,10 +29,11 @@ export interface LibvirtMonitor extends AsyncDisposable {
  * @throws {VmError} `VM_TOOL_MISSING`, `VM_TOOL_FAILED` for a domain that is not there.
  */
 export async function openLibvirtMonitor(domain: string, uid: number): Promise<LibvirtMonitor> {
-  await virsh(["domstate", "--domain", domain], domain);
+  await virsh(["domstate", "--domain", domain], { domain });
   const folder = await mkdtemp(join(tmpdir(), "amber-libvirt-"));
   const path = join(folder, "qmp.sock");
   const events = spawn("virsh", ["qemu-monitor-event", "--domain", domain, "--loop"], {
+    ...VIRSH_SPAWN,
     stdio: ["ignore", "pipe", "ignore"],
   });
   const sockets = new Set<Socket>();
@@ -65,16 +63,6 @@ export async function openLibvirtMonitor(domain: string, uid: number): Promise<L
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** The XML that a domain was made from, as it is now. */
-export async function libvirtXml(domain: string): Promise<string> {
-  return await virsh(["dumpxml", "--domain", domain], domain);
-}
-
-/** The identity of a domain, which QEMU is started with. */
-export async function libvirtUuid(domain: string): Promise<string> {
-  return (await virsh(["domuuid", "--domain", domain], domain)).trim();
 }
 
 /**
@@ -124,16 +112,11 @@ function serve(socket: Socket, domain: string): void {
 async function answerTo({ id, ...request }: JsonObject, domain: string): Promise<JsonObject> {
   if (request["execute"] === "qmp_capabilities") return { return: {}, id: id ?? null };
   const command = ["qemu-monitor-command", "--domain", domain, "--cmd", JSON.stringify(request)];
-  const answer = parseJson(await virsh(command, domain), "answer of virsh");
+  const answer = parseJson(await virsh(command, { domain }), "answer of virsh");
   if (!isJsonObject(answer)) throw new TypeError("virsh gives no answer of QEMU");
   return { ...answer, id: id ?? null };
 }
 
 function send(socket: Socket, value: Json): void {
   if (!socket.destroyed) socket.write(`${JSON.stringify(value)}\n`);
-}
-
-async function virsh(args: readonly string[], domain: string): Promise<string> {
-  const options = { action: `use the domain "${domain}"`, inPackage: "libvirt-clients" };
-  return await runTool("virsh", args, { ...options, outputBytesMax: ANSWER_BYTES_MAX });
 }

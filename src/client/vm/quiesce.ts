@@ -15,11 +15,21 @@ export interface QuiesceOptions {
   readonly disks: "one" | "several";
   /** What QEMU does when a guest has shut down, as it was started; restored after mode `stop`. */
   readonly shutdownAction: "poweroff" | "pause";
+  /** The guest, when it was shut down and started again already, and waits to run; `undefined` when QEMU can do that. */
+  readonly restarted: Restarted | undefined;
   /** How long a guest may take to shut down. */
   readonly stopTimeoutMs: number;
   /** Told when something makes the snapshot less than it could be. */
   readonly onInfo: (text: string) => void;
   readonly signal: AbortSignal;
+}
+
+/** A guest that has shut down and was started again by another QEMU, but does not run yet. */
+export interface Restarted {
+  /** Lets it run. */
+  readonly resume: () => Promise<void>;
+  /** How long it was off and paused, in milliseconds; 0 until it runs. */
+  readonly downMs: () => number;
 }
 
 /** A guest at its point in time. */
@@ -40,12 +50,12 @@ export interface Quiesced {
  * - `suspend`: paused until {@link Quiesced.resume}; its agent cannot be asked then.
  * - `stop`: shut down, cut, started again.
  *
- * A guest that does not run when the backup begins is not started.
+ * A guest that does not run when the backup begins is not started; but one that was shut down for the backup is.
  *
  * @throws {VmError} `VM_STAYS_ON`, and what {@link PointInTime.cut} throws.
  */
 export async function quiesce(options: QuiesceOptions): Promise<Quiesced> {
-  const { qmp, pointInTime, mode, disks } = options;
+  const { qmp, pointInTime, mode, disks, restarted } = options;
   const pause = new Pause(qmp);
   const base = {
     frozenMs: 0,
@@ -54,6 +64,14 @@ export async function quiesce(options: QuiesceOptions): Promise<Quiesced> {
       await pause.end();
     },
   };
+  if (restarted) {
+    try {
+      await pointInTime.cut();
+    } finally {
+      await restarted.resume();
+    }
+    return { ...base, pausedMs: restarted.downMs, consistency: "stopped" };
+  }
   const status = await guestStatus(qmp);
   if (status !== "running") {
     await pointInTime.cut();

@@ -12,7 +12,7 @@ import { type BackupServer } from "../session/backup-server.ts";
 import { BackupSession } from "../session/backup-session.ts";
 import { DEFAULT_RECONNECT, READER_REQUEST_TIMEOUT_MS } from "../session/reader-session.ts";
 import { SharedCounters } from "../shared-counters.ts";
-import { type Claim, claimVm, undoAbandoned } from "./block-setup.ts";
+import { type Claim, claimVm, undoAbandoned, undoSetup } from "./block-setup.ts";
 import {
   bitmapJob,
   type BitmapPlan,
@@ -20,11 +20,12 @@ import {
   planBitmap,
   type TrackedDisk,
 } from "./dirty-bitmaps.ts";
+import { type DomainRestart } from "./domain-restart.ts";
 import { nbdCuts, SNAPSHOT_PIECE_BYTES, type UnchangedSince } from "./nbd-cuts.ts";
-import { PointInTime } from "./point-in-time.ts";
+import { guestStatus, PointInTime } from "./point-in-time.ts";
 import { isRunning, processIdentity } from "./process-identity.ts";
 import { QmpClient } from "./qmp-client.ts";
-import { quiesce, type QuiesceOptions, type Quiesced } from "./quiesce.ts";
+import { quiesce, type QuiesceOptions, type Quiesced, type Restarted } from "./quiesce.ts";
 import { listVmDrives, type VmDisk, type VmDrives } from "./vm-disks.ts";
 import { type VmConfigurationFile } from "./vm-configuration.ts";
 import { VmError } from "./vm-error.ts";
@@ -41,6 +42,8 @@ export interface VmBackupPlan
   readonly qmpPath: string;
   /** Longest wait for an answer of it. */
   readonly qmpTimeoutMs: number;
+  /** Stops a guest in mode `stop` whose QEMU ends then; `undefined` when QEMU can be told to stay. */
+  readonly restart: DomainRestart | undefined;
   /** Disks to leave out, by name of archive, device or node. */
   readonly excludedDisks: ReadonlySet<string>;
   /** What the guest is made of. */
@@ -112,7 +115,28 @@ export async function runVmBackup(plan: VmBackupPlan, tools: VmBackupTools): Pro
       events.keyUploading(name);
     },
   });
-  await new VmBackupRun({ plan, tools, qmp, session, previous, files }).run();
+  const tracked = await trackedDisks(previous);
+  const run = new VmBackupRun({
+    plan,
+    tools,
+    qmp,
+    session,
+    previous,
+    tracked,
+    files,
+    toldDrives: new Set(),
+  });
+  const { restart } = plan;
+  // One that does not run is backed up as it is.
+  const isStopped = plan.mode === "stop" && restart && (await guestStatus(qmp)) === "running";
+  if (isStopped === true) await run.runRestarted(restart);
+  else await run.run();
+}
+
+/** What the previous snapshot says about the bitmaps that were begun with it. */
+async function trackedDisks(previous: PreviousBackup): Promise<ReadonlyMap<string, TrackedDisk>> {
+  const bytes = await previous.readBlob(VM_STATE_NAME);
+  return bytes ? parseTrackedDisks(bytes) : new Map<string, TrackedDisk>();
 }
 
 async function connect({ qmpPath, qmpTimeoutMs }: VmBackupPlan): Promise<QmpClient> {
@@ -125,7 +149,10 @@ interface RunParts {
   readonly qmp: QmpClient;
   readonly session: BackupSession;
   readonly previous: PreviousBackup;
+  readonly tracked: ReadonlyMap<string, TrackedDisk>;
   readonly files: SnapshotUpload;
+  /** Names of drives of which was told that they are left out. */
+  readonly toldDrives: Set<string>;
 }
 
 class VmBackupRun {
@@ -135,25 +162,14 @@ class VmBackupRun {
     this.#parts = parts;
   }
 
-  async run(): Promise<void> {
-    const { plan, tools, qmp } = this.#parts;
-    const tracked = await this.#trackedDisks();
-    const { disks, claim } = await this.#claim(tracked);
-    const job = jobOf(plan);
-    const plans = disks.map((disk) => planBitmap(disk, { job, tracked: tracked.get(disk.name) }));
+  async run(restarted?: Restarted): Promise<void> {
+    const { tools } = this.#parts;
+    const { pointInTime, plans } = await this.#begin();
     for (const { disk, distrust } of plans) {
       if (distrust !== undefined) tools.events.info(`${disk.name} is read as a whole: ${distrust}`);
     }
-    const pointInTime = new PointInTime({
-      qmp,
-      qmpPath: plan.qmpPath,
-      claim,
-      plans,
-      fleecingFolder: plan.fleecingFolder,
-      signal: tools.signal,
-    });
     try {
-      await this.#backUp(pointInTime, plans);
+      await this.#backUp(pointInTime, plans, restarted);
     } catch (error) {
       await this.#endFailed(pointInTime);
       throw error;
@@ -164,23 +180,74 @@ class VmBackupRun {
     });
   }
 
-  /** What the previous snapshot says about the bitmaps that were begun with it. */
-  async #trackedDisks(): Promise<ReadonlyMap<string, TrackedDisk>> {
-    const bytes = await this.#parts.previous.readBlob(VM_STATE_NAME);
-    return bytes ? parseTrackedDisks(bytes) : new Map<string, TrackedDisk>();
+  /**
+   * Shuts the guest down and backs up its disks as it has left them; from the restart until it runs nothing waits for the server.
+   *
+   * Everything up to the cut is tried before, so that the guest is not shut down for a backup that QEMU refuses.
+   */
+  async runRestarted(restart: DomainRestart): Promise<void> {
+    const { plan, tools, qmp } = this.#parts;
+    const { signal, events } = tools;
+    const onInfo = (text: string): void => {
+      events.info(text);
+    };
+    const claim = await this.#rehearse();
+    try {
+      await restart.shutDown({ timeoutMs: plan.stopTimeoutMs, signal, onInfo });
+    } catch (error) {
+      await undoSetup(qmp, claim).catch(() => undefined); // The next backup does it.
+      throw error;
+    }
+    await restart.startFor({ signal, onInfo }, async (qmpPath, restarted) => {
+      const newPlan = { ...plan, qmpPath };
+      using newQmp = await connect(newPlan);
+      await new VmBackupRun({ ...this.#parts, plan: newPlan, qmp: newQmp }).run(restarted);
+    });
+  }
+
+  /** Does what comes before the cut and takes it back, except that nobody else begins. */
+  async #rehearse(): Promise<Claim> {
+    const { pointInTime, plans, claim } = await this.#begin();
+    try {
+      await prepare(pointInTime, plans);
+    } catch (error) {
+      await this.#endFailed(pointInTime);
+      throw error;
+    }
+    await pointInTime.end("failed");
+    await claimVm(this.#parts.qmp, claim);
+    return claim;
+  }
+
+  async #begin(): Promise<{
+    readonly claim: Claim;
+    readonly plans: readonly BitmapPlan[];
+    readonly pointInTime: PointInTime;
+  }> {
+    const { plan, tools, qmp, tracked } = this.#parts;
+    const { disks, claim } = await this.#claim(tracked);
+    const job = jobOf(plan);
+    const plans = disks.map((disk) => planBitmap(disk, { job, tracked: tracked.get(disk.name) }));
+    const { qmpPath, fleecingFolder } = plan;
+    const { signal } = tools;
+    const how = { qmp, qmpPath, claim, plans, fleecingFolder, signal };
+    return { claim, plans, pointInTime: new PointInTime(how) };
   }
 
   async #claim(
     tracked: ReadonlyMap<string, TrackedDisk>,
   ): Promise<{ readonly disks: readonly VmDisk[]; readonly claim: Claim }> {
-    const { plan, qmp, tools } = this.#parts;
+    const { plan, qmp, tools, toldDrives } = this.#parts;
     const { events } = tools;
     const owner = await processIdentity(process.pid);
     if (!owner) throw new TypeError("this process has no identity");
     const isUndone = await undoAbandoned(qmp, isRunning);
     const list = async (): Promise<VmDrives> => await listVmDrives(qmp, plan.excludedDisks);
     const { disks: found, skipped } = await list();
-    for (const drive of skipped) events.skipped(drive);
+    for (const drive of skipped) {
+      if (!toldDrives.has(drive.name)) events.skipped(drive);
+      toldDrives.add(drive.name);
+    }
     const claim = {
       owner,
       disks: found.map(({ device, node }) => ({ device, node })),
@@ -192,14 +259,18 @@ class VmBackupRun {
     return { claim, disks: isJoined ? (await list()).disks : found };
   }
 
-  async #backUp(pointInTime: PointInTime, plans: readonly BitmapPlan[]): Promise<void> {
+  async #backUp(
+    pointInTime: PointInTime,
+    plans: readonly BitmapPlan[],
+    restarted: Restarted | undefined,
+  ): Promise<void> {
     const { plan, tools, qmp, files } = this.#parts;
-    if (plans.length === 0) throw new VmError("VM_NO_DISKS", "back up the virtual machine");
-    await pointInTime.prepare();
+    await prepare(pointInTime, plans);
     const quiesced = await quiesce({
       ...plan,
       qmp,
       pointInTime,
+      restarted,
       disks: plans.length > 1 ? "several" : "one",
       onInfo: (text) => {
         tools.events.info(text);
@@ -279,6 +350,11 @@ class VmBackupRun {
       tools.events.info(`The guest could not be tidied up, the next backup will: ${text}`);
     }
   }
+}
+
+async function prepare(pointInTime: PointInTime, plans: readonly BitmapPlan[]): Promise<void> {
+  if (plans.length === 0) throw new VmError("VM_NO_DISKS", "back up the virtual machine");
+  await pointInTime.prepare();
 }
 
 function jobOf({ server, namespace, snapshot }: VmBackupPlan): string {

@@ -15,6 +15,8 @@ export const vmErrorMeanings = {
   VM_DISKS_CHANGED: "disks were added, removed or resized while the backup began",
   VM_FLEECING_FULL: "the room for old blocks is used up, so that the point in time is lost",
   VM_STAYS_ON: "the guest did not shut down in time",
+  VM_STOP_REFUSED: "the guest would not come back when it is shut down",
+  VM_LEFT_OFF: "the guest does not run again",
   VM_NOT_FOUND: "there is no such virtual machine",
   VM_SOCKET_TAKEN: "a socket cannot be made at this path",
   VM_OVERLAY_OTHER: "the file is not the beginning of a restore of this image",
