@@ -1,17 +1,13 @@
 import { type SharedArena } from "../../chunks/shared-arena.ts";
 import { type CodecPool } from "../../chunks/codec-pool.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
-import { FIXED_CHUNK_BYTES } from "../../format/limits.ts";
-import { archiveNameOf } from "../../format/snapshot/archive-name.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
-import { packCounterFields } from "../archive/pack-counter.ts";
 import { PreviousBackup } from "../backup/previous-backup.ts";
 import { type BackupEvents } from "../backup/run-backup.ts";
 import { type SnapshotPlan, SnapshotUpload } from "../backup/snapshot-upload.ts";
 import { type BackupServer } from "../session/backup-server.ts";
 import { BackupSession } from "../session/backup-session.ts";
 import { DEFAULT_RECONNECT, READER_REQUEST_TIMEOUT_MS } from "../session/reader-session.ts";
-import { SharedCounters } from "../shared-counters.ts";
 import { type Claim, claimVm, undoAbandoned, undoSetup } from "./block-setup.ts";
 import {
   bitmapJob,
@@ -21,12 +17,12 @@ import {
   type TrackedDisk,
 } from "./dirty-bitmaps.ts";
 import { type DomainRestart } from "./domain-restart.ts";
-import { nbdCuts, SNAPSHOT_PIECE_BYTES, type UnchangedSince } from "./nbd-cuts.ts";
 import { guestStatus, PointInTime } from "./point-in-time.ts";
 import { isRunning, processIdentity } from "./process-identity.ts";
 import { QmpClient } from "./qmp-client.ts";
 import { quiesce, type QuiesceOptions, type Quiesced, type Restarted } from "./quiesce.ts";
 import { listVmDrives, type VmDisk, type VmDrives } from "./vm-disks.ts";
+import { type DiskUpload, uploadVmDisk } from "./upload-vm-disk.ts";
 import { type VmConfigurationFile } from "./vm-configuration.ts";
 import { VmError } from "./vm-error.ts";
 import { encodeVmState, parseTrackedDisks, VM_STATE_NAME, type VmState } from "./vm-state.ts";
@@ -143,14 +139,11 @@ async function connect({ qmpPath, qmpTimeoutMs }: VmBackupPlan): Promise<QmpClie
   return await QmpClient.connect({ path: qmpPath, timeoutMs: qmpTimeoutMs });
 }
 
-interface RunParts {
+interface RunParts extends DiskUpload {
   readonly plan: VmBackupPlan;
   readonly tools: VmBackupTools;
   readonly qmp: QmpClient;
-  readonly session: BackupSession;
-  readonly previous: PreviousBackup;
   readonly tracked: ReadonlyMap<string, TrackedDisk>;
-  readonly files: SnapshotUpload;
   /** Names of drives of which was told that they are left out. */
   readonly toldDrives: Set<string>;
 }
@@ -283,7 +276,7 @@ class VmBackupRun {
       const { consistency, frozenMs } = quiesced;
       await tools.events.cut({ mode, consistency, frozenMs, pausedMs: quiesced.pausedMs() });
       await pointInTime.share();
-      for (const one of plans) await this.#uploadDisk(pointInTime, one);
+      for (const one of plans) await uploadVmDisk(pointInTime, one, this.#parts);
     } finally {
       if (!qmp.lost) await quiesced.resume();
     }
@@ -304,36 +297,6 @@ class VmBackupRun {
         return now?.size === disk.size;
       });
     if (!isSame) throw new VmError("VM_DISKS_CHANGED", "back up the virtual machine");
-  }
-
-  async #uploadDisk(pointInTime: PointInTime, plan: BitmapPlan): Promise<void> {
-    const { session, previous, files, tools } = this.#parts;
-    const { disk, base } = plan;
-    const name = archiveNameOf(`${disk.name}.img`);
-    const csum = previous.csumOf(name);
-    const index = await previous.reuseChunks(name);
-    const isReused = base !== undefined && csum !== undefined && index?.size === disk.size;
-    const since: UnchangedSince | undefined = isReused ? { bitmap: base, index } : undefined;
-    const counters = new SharedCounters(packCounterFields);
-    const source = { kind: "img", name: disk.name, path: disk.node } as const;
-    using client = await pointInTime.open(plan);
-    const zeros = new Uint8Array(FIXED_CHUNK_BYTES);
-    const zeroDigest = await tools.pool.digest(zeros, { key: files.contentKey });
-    const upload =
-      since && csum !== undefined
-        ? await session.reopenFixedArchive(name, { base: since.index, csum })
-        : await session.openFixedArchive(name, disk.size);
-    tools.events.started({ source, counters, expectedBytes: disk.size });
-    try {
-      const { arena, signal } = tools;
-      const how = { since, arena, counters, signal, zeroDigest };
-      const writtenSince = disk.isWritable ? plan.next : undefined;
-      const cuts = nbdCuts(client, { ...how, writtenSince, pieceBytes: SNAPSHOT_PIECE_BYTES });
-      await files.upload(cuts, upload);
-    } catch (error) {
-      throw await pointInTime.explain(error);
-    }
-    await files.close(name, upload);
   }
 
   /** Over a new connection, when the old one is what failed. */
