@@ -251,11 +251,13 @@ describe("amber backup-vm --libvirt", function () {
       const interrupted = spawn(process.execPath, [amberProgram, ...args], {
         env: { ...process.env, ...env },
         stdio: ["ignore", "ignore", "pipe"],
+        detached: true,
       });
       let said = "";
       interrupted.stderr.on("data", (piece: Buffer) => (said += piece.toString()));
       await once(pressed, "close");
-      interrupted.kill("SIGINT");
+      // As a terminal does: to the whole group.
+      process.kill(-(interrupted.pid ?? Number.NaN), "SIGINT");
       await once(interrupted, "close");
       const objects = virsh("qemu-monitor-command", domain.name, "--hmp", "info qom-tree /objects");
 
