@@ -62,6 +62,7 @@ export interface ServerArguments {
   readonly admin: string;
   /** Seconds. */
   readonly sessionGrace: string;
+  readonly chunkFolders?: ChunkFolders;
 }
 
 /**
@@ -93,7 +94,7 @@ export function readServerConfig(args: ServerArguments): ServerConfig {
     forbiddenDelayMs: FORBIDDEN_DELAY_MS,
     uploadMemoryBytes: UPLOAD_MEMORY_BYTES,
     sessionGraceMs: parseGrace(args.sessionGrace),
-    chunkFolders: "in-background",
+    chunkFolders: args.chunkFolders ?? "in-background",
   });
 }
 

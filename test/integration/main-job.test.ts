@@ -51,7 +51,8 @@ describe("integration/main-job", function () {
     source = join(home, "source");
     makeOddTree(source);
     // The datastore is made as for a user, with all its folders.
-    server = await startServerProcess(home, join(home, "store"));
+    const asForUsers = ["--chunk-folders", "in-background"];
+    server = await startServerProcess(home, undefined, asForUsers);
   });
 
   after(async () => {

@@ -48,7 +48,9 @@ describe("server/store/create-local-datastore, with all chunk folders", function
     await createLocalDatastore(base, { chunkFolders: "on-demand" });
     await mkdir(`${base}/.chunks/0000`);
 
-    const server = await startServerProcess(folder.path, base);
+    const server = await startServerProcess(folder.path, base, [
+      ...["--chunk-folders", "in-background"],
+    ]);
     try {
       // As long as a slow disk needs: the time limit of the test ends it.
       while ((await readdir(`${base}/.chunks`)).length < 65_536) await sleep(100);

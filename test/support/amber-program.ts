@@ -55,14 +55,12 @@ export interface ServerProcess {
 }
 
 /**
- * Starts `amber server` below `home` with one datastore called `store1`.
- *
- * Without a path of its own the datastore is `store` below `home`, and has its chunk folders made as they are needed: to make
- * 65,536 of them at once takes many seconds on some disks.
+ * Starts `amber server` below `home` with one datastore called `store1`, whose chunk folders are made as they are needed: to
+ * make 65,536 of them at once takes many seconds on some disks.
  */
 export async function startServerProcess(
   home: string,
-  storePath = bareStore(home),
+  storePath = join(home, "store"),
   args: readonly string[] = [],
 ): Promise<ServerProcess> {
   const ready = join(home, "ready.json");
@@ -78,6 +76,7 @@ export async function startServerProcess(
       ...["--admin-password-file", join(home, "password")],
       ...["--ready-file", ready],
       ...["--session-grace", "0"],
+      ...["--chunk-folders", "on-demand"],
       ...args,
     ],
     { stdio: ["ignore", "ignore", "pipe"] },
@@ -102,14 +101,6 @@ export async function startServerProcess(
       await eventually(() => hasEnded(child), "the end of the server");
     },
   };
-}
-
-/** A datastore without chunk folders, as one that is adopted. */
-function bareStore(home: string): string {
-  const path = join(home, "store");
-  mkdirSync(join(path, ".chunks"), { recursive: true });
-  if (!existsSync(join(path, ".lock"))) writeFileSync(join(path, ".lock"), "");
-  return path;
 }
 
 /** A mount by the real program. */

@@ -21,6 +21,10 @@ export interface SmallDisk extends Disposable {
   breakDown(): void;
   /** Makes it whole again; nobody may have a file on it open. */
   repair(): void;
+  /** Leaves an empty folder where it was mounted; files that are open stay so. */
+  detach(): void;
+  /** Mounts it again. */
+  attach(): void;
 }
 
 const RESERVE = "reserve";
@@ -71,6 +75,10 @@ export function mountSmallDisk(folder: string, bytes: number): SmallDisk {
       }
       mount();
     },
+    detach() {
+      run("umount", "--lazy", path);
+    },
+    attach: mount,
     [Symbol.dispose]() {
       if (existsSync(path)) run("umount", path);
     },

@@ -17,6 +17,7 @@ interface ServerOptions extends OutputFormatOptions {
   readonly adminPasswordFile?: string;
   readonly readyFile?: string;
   readonly sessionGrace: string;
+  readonly chunkFolders: "in-background" | "on-demand";
   readonly logLevel: "error" | "warn" | "info" | "debug" | "trace";
   readonly logFormat: "text" | "json";
 }
@@ -44,6 +45,14 @@ export function registerServerCommand(program: Command): void {
       "--session-grace <seconds>",
       "how long running sessions may go on after a request to end, before they are cut",
       "30",
+    )
+    .addOption(
+      new Option(
+        "--chunk-folders <when>",
+        "when the 65536 folders of a datastore's chunks are made",
+      )
+        .choices(["in-background", "on-demand"])
+        .default("in-background"),
     )
     .addOption(
       new Option("--log-level <level>", "what to log")
