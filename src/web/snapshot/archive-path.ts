@@ -31,7 +31,9 @@ export function idOfParts(parts: readonly string[]): string {
 
 /** A name as people read it; bytes that are no UTF-8 become replacement characters. */
 export function nameOfPart(part: string): string {
-  return new TextDecoder().decode(Uint8Array.from(part, (character) => character.charCodeAt(0)));
+  // A name may begin with what would be a byte order mark.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  return decoder.decode(Uint8Array.from(part, (character) => character.charCodeAt(0)));
 }
 
 /** Identity of the folder above; the root of the archive has the empty one. */
