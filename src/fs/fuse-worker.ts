@@ -22,9 +22,15 @@ import { makeRecipe } from "./make-recipe.ts";
 import { NeedBook } from "./need-book.ts";
 import { describeError, rebuildError } from "./thread-error.ts";
 
-// The thread that answers the kernel. It has no event loop: it reads requests from the descriptor until there are none
-// and then sleeps in poll(2) on the descriptor and on an event that the main thread signals. It ends when the mount is
+// The thread that answers the kernel. It has no event loop: it reads requests from the descriptor until there have been none
+// for a moment and then sleeps in poll(2) on the descriptor and on an event that the main thread signals. It ends when the mount is
 // gone or when it is told to stop; it never sits in a call that neither of the two would end.
+
+/**
+ * Reads in vain after a request, about 0.1 ms, before the thread sleeps: whoever asks for one thing usually asks for the next at
+ * once, and to be woken costs more than to look (bench/results.md: a quarter less time for `find` and `cp -a`).
+ */
+const READS_IN_VAIN_MAX = 100;
 
 /** How often to look whether a process that was interrupted, and waits on, is being killed meanwhile. */
 const REVIEW_MS = 100;
@@ -147,16 +153,18 @@ function serve(): void {
     ["EAGAIN", "EINTR", "ENOENT", "ENODEV", "ECONNABORTED"] as const
   ).map(errnoNumber);
 
+  let readsInVain = 0;
   while (!isStopped()) {
     takeOrders();
     const size = readDescriptor(descriptor, requestAddress, FUSE_REQUEST_BYTES_MAX);
     if (size > 0) {
+      readsInVain = 0;
       dispatcher.handle(decoder.decode(size));
       continue;
     }
     switch (-size) {
       case again:
-        rest(poller);
+        if (++readsInVain > READS_IN_VAIN_MAX) rest(poller);
         break;
       case interrupted:
       case aborted:
