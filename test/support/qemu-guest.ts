@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { closeSync, existsSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 import { QmpClient } from "../../src/client/vm/qmp-client.ts";
@@ -90,11 +90,9 @@ export async function startGuest(
   let log = "";
   child.stderr.on("data", (piece: Buffer) => (log += piece.toString()));
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
-  await eventually(async () => {
+  const control = await connectWhenReady(controlPath, () => {
     if (hasEnded()) throw new Error(`QEMU ended: ${log}`);
-    return await Promise.resolve(existsSync(qmpPath) && existsSync(controlPath));
   });
-  const control = await QmpClient.connect({ path: controlPath, timeoutMs: 20_000 });
   const stop = async (how: "kill" | "quit"): Promise<void> => {
     if (how === "kill") child.kill("SIGKILL");
     else if (!hasEnded()) await control.execute("quit").catch(() => undefined);
@@ -112,4 +110,16 @@ export async function startGuest(
       if (!hasEnded()) await stop("kill");
     },
   };
+}
+
+/** QEMU makes this socket last, and listens a moment after its file is there. */
+async function connectWhenReady(path: string, check: () => void): Promise<QmpClient> {
+  let client: QmpClient | undefined;
+  await eventually(async () => {
+    check();
+    client = await QmpClient.connect({ path, timeoutMs: 20_000 }).catch(() => undefined);
+    return client !== undefined;
+  });
+  if (!client) throw new Error(`waited in vain for ${path}`);
+  return client;
 }
