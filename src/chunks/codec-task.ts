@@ -76,6 +76,8 @@ export class CodecTaskRunner {
   readonly #zeros = new Map<string, ZeroAnswers>();
   /** Used again for every encrypted chunk: new memory for each piled up until a garbage collection. */
   #scratch = new Uint8Array(0);
+  /** Plaintext that is only checked: new memory for each chunk would cost more in page faults than its digest. */
+  #checked = new Uint8Array(0);
 
   /** Works with `provider`. */
   constructor(provider: CodecProvider) {
@@ -146,7 +148,7 @@ export class CodecTaskRunner {
 
   /** Plaintext whose digest is the one asked for. */
   #prove(
-    { blob, digest, sizeMax, into }: DecodeTask,
+    { blob, digest, sizeMax, wanted, into = this.#placeFor(wanted, sizeMax) }: DecodeTask,
     what: string,
     key: CryptKey | undefined,
     checksum: "checked" | "left" = "checked",
@@ -171,6 +173,12 @@ export class CodecTaskRunner {
       if (!(error instanceof FormatError)) throw error;
       return this.#prove(task, what, undefined);
     }
+  }
+
+  #placeFor(wanted: DecodeTask["wanted"], sizeMax: number): Uint8Array | undefined {
+    if (wanted === "plain") return undefined;
+    if (this.#checked.length < sizeMax) this.#checked = new Uint8Array(sizeMax);
+    return this.#checked;
   }
 
   #scratchOf(size: number): Uint8Array {

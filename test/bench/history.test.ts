@@ -57,9 +57,9 @@ describe("bench/history", () => {
     expect(newestComparison([alone])).to.equal(undefined);
   });
 
-  it("takes the upper of two for the median", () => {
+  it("takes what lies between two for the median", () => {
     expect(median([3, 1, 2])).to.equal(2);
-    expect(median([2, 1])).to.equal(2);
+    expect(median([2, 1])).to.equal(1.5);
     expect(median([])).to.be.NaN;
   });
 

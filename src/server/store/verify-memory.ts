@@ -1,3 +1,4 @@
+import { RegionPool } from "../../chunks/region-pool.ts";
 import { type BackupError } from "../../format/backup-error.ts";
 import { fromHex } from "../../format/bytes/hex.ts";
 import { type Digest } from "../../format/chunk/digest.ts";
@@ -55,7 +56,12 @@ export interface VerifyMemory {
   readonly good: GoodChunks;
   /** What is wrong with a bad one. */
   readonly bad: Map<Digest, BackupError>;
+  /** Where blobs lie while they are verified; those for which there is no room get memory of their own. */
+  readonly regions: RegionPool;
 }
+
+/** Bytes of blobs that are read and verified at the same time and need no new memory. */
+const REGION_BYTES = 32 * 1024 * 1024;
 
 /**
  * A run that knows nothing yet.
@@ -63,5 +69,9 @@ export interface VerifyMemory {
  * @param seed 32 random bits.
  */
 export function newVerifyMemory(seed = 0): VerifyMemory {
-  return { good: new GoodChunks(seed), bad: new Map() };
+  return {
+    good: new GoodChunks(seed),
+    bad: new Map(),
+    regions: new RegionPool({ bytes: REGION_BYTES }),
+  };
 }

@@ -109,6 +109,9 @@ export async function verifySnapshot(
   return run.verdict();
 }
 
+/** A fault of the file that is looked at. */
+type FileFault = Omit<SnapshotFault, "archive">;
+
 class VerifyRun {
   readonly #parts: DatastoreParts;
   readonly #memory: VerifyMemory;
@@ -178,15 +181,14 @@ class VerifyRun {
     if (!stored) throw new FormatError("FORMAT_TRUNCATED", file.filename, "the file is missing");
     const index = await readStoredIndex(stored, kind);
     compare(file, { size: index.size, csum: indexCsum(this.#parts.codec, index) });
-    for await (const isAborted of mapConcurrent(
+    // Faults are told in the order of the index, whichever chunk was read first.
+    for await (const fault of mapConcurrent(
       this.#unknownChunks(index, file),
       CHUNKS_IN_FLIGHT,
-      async ({ digest, size }) => {
-        await this.#checkNew(file, digest, size);
-        return this.#signal?.aborted;
-      },
+      async ({ digest, size }) => await this.#checkNew(file, digest, size),
     )) {
-      if (isAborted === true) this.#signal?.throwIfAborted();
+      if (fault) this.#fault(file, fault);
+      this.#signal?.throwIfAborted();
     }
   }
 
@@ -201,7 +203,8 @@ class VerifyRun {
       const size = sizeOfChunk(index, i);
       const known = good.find(index.digestBytesAt(i));
       if (known) {
-        this.#judge(file, index.digestAt(i), { size, chunk: known });
+        const fault = judge(file, index.digestAt(i), { size, chunk: known });
+        if (fault) this.#fault(file, fault);
         continue;
       }
       const digest = index.digestAt(i);
@@ -215,39 +218,43 @@ class VerifyRun {
     }
   }
 
-  async #checkNew(file: ManifestFile, digest: Digest, size: number): Promise<void> {
+  async #checkNew(
+    file: ManifestFile,
+    digest: Digest,
+    size: number,
+  ): Promise<FileFault | undefined> {
     try {
       const chunk = await this.#readChunk(digest, size);
       this.#memory.good.add(digest, chunk);
-      this.#judge(file, digest, { size, chunk });
+      return judge(file, digest, { size, chunk });
     } catch (error) {
       if (!(error instanceof BackupError)) throw error;
       this.#memory.bad.set(digest, error);
-      this.#fault(file, { digest, size, isCorruptChunk: error instanceof FormatError, error });
+      return { digest, size, isCorruptChunk: error instanceof FormatError, error };
     }
   }
 
-  /** Whether a sound chunk is what this archive says it is. */
-  #judge(
-    file: ManifestFile,
-    digest: Digest,
-    { size, chunk }: { readonly size: number; readonly chunk: GoodChunk },
-  ): void {
-    try {
-      requireFit(file.cryptMode, size, chunk, digest);
-    } catch (error) {
-      if (!(error instanceof BackupError)) throw error;
-      this.#fault(file, { digest, isCorruptChunk: false, error });
-    }
-  }
-
-  #fault(file: ManifestFile, fault: Omit<SnapshotFault, "archive">): void {
+  #fault(file: ManifestFile, fault: FileFault): void {
     this.#faults.push({ archive: file.filename, ...fault });
   }
 
   async #readChunk(digest: Digest, size: number): Promise<GoodChunk> {
+    const { blobs } = this.#parts;
+    const { regions } = this.#memory;
+    let region: Uint8Array | undefined;
+    try {
+      const blob = await blobs.readBlob(digest, {
+        allocate: (bytes = 0) => (region = bytes === 0 ? undefined : regions.tryTake(bytes)),
+      });
+      return await this.#checkChunk(blob, digest, size);
+    } finally {
+      const loan = region && regions.loanOf(region);
+      if (loan !== undefined) regions.giveBack(loan);
+    }
+  }
+
+  async #checkChunk(blob: Uint8Array, digest: Digest, size: number): Promise<GoodChunk> {
     const { blobs, verifier } = this.#parts;
-    const blob = await blobs.readBlob(digest);
     this.#chunksRead += 1;
     this.#bytesRead += blob.length;
     this.#plainBytes += size;
@@ -308,6 +315,21 @@ function compare(
   if (found.csum !== file.csum) {
     const detail = `its checksum is ${found.csum}, in the manifest it is ${file.csum}`;
     throw new FormatError("FORMAT_BAD_CHECKSUM", file.filename, detail);
+  }
+}
+
+/** What is wrong with a sound chunk, if it is not what this archive says it is. */
+function judge(
+  file: ManifestFile,
+  digest: Digest,
+  { size, chunk }: { readonly size: number; readonly chunk: GoodChunk },
+): FileFault | undefined {
+  try {
+    requireFit(file.cryptMode, size, chunk, digest);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    return { digest, isCorruptChunk: false, error };
   }
 }
 
