@@ -108,10 +108,11 @@ export function measurementOf(
   return measurements.find((one) => one.step === step && one.tool === tool);
 }
 
-/** The value in the middle, the upper of two; NaN of none. */
+/** The value in the middle, between the two in the middle of an even number; NaN of none. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const [lower, upper] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return lower === undefined || upper === undefined ? Number.NaN : (lower + upper) / 2;
 }
 
 /** This machine, without its name. */
