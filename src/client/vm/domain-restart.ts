@@ -51,7 +51,14 @@ export class DomainRestart {
     try {
       await this.#domain.shutDown(limit);
     } catch (error) {
-      if (!limit.aborted) throw error;
+      // libvirt may have taken the request all the same.
+      const { state } = limit.aborted ? { state: undefined } : await this.#look();
+      if (state === "running") {
+        onInfo(
+          `Warning: the domain "${this.#domain.name}" may have been told to shut down; ${ifOff} if it does`,
+        );
+        throw error;
+      }
     }
     for (;;) {
       const isLast = limit.aborted;

@@ -36,6 +36,8 @@ const kinds: Readonly<Record<string, TreeEntry["kind"]>> = {
 export class ExtFiles implements FileTree {
   readonly #device: string;
   readonly #inodes = new WeakMap<TreeEntry, number>();
+  /** The directory in which an entry was listed. */
+  readonly #parents = new WeakMap<TreeEntry, TreeEntry>();
   readonly root: TreeEntry = { name: "", kind: "directory", size: 0, mode: 0o755 };
 
   /**
@@ -50,6 +52,7 @@ export class ExtFiles implements FileTree {
   }
 
   async list(directory: TreeEntry): Promise<readonly TreeEntry[]> {
+    this.#refuseLoop(directory);
     const { stdout } = await this.#run(`ls -p <${this.#inodeOf(directory)}>`);
     return stdout.split("\n").flatMap((line) => {
       const { inode, mode = "", name = "", size } = LISTED.exec(line)?.groups ?? {};
@@ -61,6 +64,7 @@ export class ExtFiles implements FileTree {
         size: Number(size ?? 0),
       };
       this.#inodes.set(entry, Number(inode));
+      this.#parents.set(entry, directory);
       return [entry];
     });
   }
@@ -85,6 +89,7 @@ export class ExtFiles implements FileTree {
       const output: Readable = child.stdout;
       for await (const piece of output) if (piece instanceof Uint8Array) yield piece;
       await ended;
+      if (child.signalCode !== null) throw new Error(`debugfs was ended by ${child.signalCode}`);
     } catch (cause) {
       throw debugfsError(`read "${name}"`, cause);
     } finally {
@@ -93,6 +98,16 @@ export class ExtFiles implements FileTree {
     const complaint = complaintOf(told);
     if (complaint !== "")
       throw new VmError("VM_TOOL_FAILED", `read "${name}"`, { detail: complaint });
+  }
+
+  /** A directory that lies in itself, as no sound file system has it, would be walked for ever. */
+  #refuseLoop(directory: TreeEntry): void {
+    const inode = this.#inodeOf(directory);
+    for (let above = this.#parents.get(directory); above; above = this.#parents.get(above)) {
+      if (this.#inodeOf(above) !== inode) continue;
+      const detail = "it lies in itself";
+      throw new VmError("VM_TOOL_FAILED", `read the directory "${directory.name}"`, { detail });
+    }
   }
 
   async #shortLink(entry: TreeEntry): Promise<Uint8Array | undefined> {

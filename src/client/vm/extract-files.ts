@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { RestoreError } from "../target/restore-error.ts";
 import { type FileTree, type TreeEntry } from "./file-tree.ts";
+import { linkTarget } from "./link-target.ts";
 
 /** What was extracted, and what was not. */
 export interface Extracted {
@@ -39,7 +40,7 @@ export async function extractFiles(
         for (const child of await tree.list(one)) await extract(child, join(path, child.name));
         return;
       case "symlink": {
-        const to = Buffer.concat(await collect(tree.read(one)));
+        const to = await linkTarget(tree, one, path);
         await making(path, async () => {
           await symlink(to, path);
         });
@@ -70,18 +71,12 @@ async function writeFile(tree: FileTree, entry: TreeEntry, path: string): Promis
     }
     await file.chmod(entry.mode);
   } catch (error) {
-    await unlink(path); // Ours, and not whole.
+    await unlink(path).catch(() => undefined); // Ours, and not whole.
     throw error;
   } finally {
     await file.close();
   }
   return bytes;
-}
-
-async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
-  const all: Uint8Array[] = [];
-  for await (const piece of pieces) all.push(piece);
-  return all;
 }
 
 async function making<Made>(path: string, make: () => Promise<Made>): Promise<Made> {

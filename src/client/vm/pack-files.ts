@@ -5,6 +5,7 @@ import { type Header, pack, type Pack } from "tar-stream";
 import { ZipFile } from "yazl";
 
 import { type FileTree, type TreeEntry } from "./file-tree.ts";
+import { linkTarget } from "./link-target.ts";
 
 /** Files that hold other files. */
 export type PackedFormat = "tar" | "zip";
@@ -65,7 +66,7 @@ async function fillTar(tar: Pack, tree: FileTree, top: TreeEntry): Promise<void>
         await addToTar(tar, { name: `${path}/`, type: "directory", mode });
         break;
       case "symlink": {
-        const linkname = (await collect(tree.read(entry))).toString();
+        const linkname = (await linkTarget(tree, entry, path)).toString();
         await addToTar(tar, { name: path, type: "symlink", linkname, mode });
         break;
       }
@@ -133,7 +134,7 @@ async function fillZip(
     if (entry.kind === "directory") {
       zip.addEmptyDirectory(name, { mode: DIRECTORY_MODE | entry.mode });
     } else if (entry.kind === "symlink") {
-      const to = await collect(tree.read(entry));
+      const to = await linkTarget(tree, entry, path);
       zip.addBuffer(to, name, { mode: SYMLINK_MODE | entry.mode, compress: false });
     } else if (entry.kind === "file") {
       const pieces = Readable.from(tree.read(entry), { objectMode: false });
@@ -142,12 +143,6 @@ async function fillZip(
       await done;
     }
   }
-}
-
-async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const all: Uint8Array[] = [];
-  for await (const piece of pieces) all.push(piece);
-  return Buffer.concat(all);
 }
 
 function asError(error: unknown): Error {

@@ -19,6 +19,8 @@ export interface QuiesceOptions {
   readonly restarted: Restarted | undefined;
   /** How long a guest may take to shut down. */
   readonly stopTimeoutMs: number;
+  /** Set for a guest whose QEMU ends when it shuts down: mode `stop` is not for here then. */
+  readonly restart?: object | undefined;
   /** Told when something makes the snapshot less than it could be. */
   readonly onInfo: (text: string) => void;
   readonly signal: AbortSignal;
@@ -99,6 +101,10 @@ export async function quiesce(options: QuiesceOptions): Promise<Quiesced> {
       }
       return { ...base, consistency: "crash" };
     case "stop":
+      if (options.restart !== undefined) {
+        const detail = "it was resumed while the backup began; back it up again";
+        throw new VmError("VM_STOP_REFUSED", "stop the guest", { detail });
+      }
       await cutStopped(options, pause);
       return { ...base, consistency: "stopped" };
   }

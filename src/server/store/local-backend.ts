@@ -155,6 +155,7 @@ export class LocalBackend implements StoreBackend {
       await this.assertPresent();
       await this.#makeChunkFolder(digest);
       await writeFileAtomically(this.#disk, write);
+      if (durability === "synced") await syncFolder(this.#disk, `${this.location}/.chunks`);
     }
   }
 

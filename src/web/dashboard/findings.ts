@@ -80,7 +80,8 @@ function withoutBackup(
   return watched.flatMap((watch) => {
     const { store, ns, rule, hours, overdue } = watch;
     const key = groupKey({ store, ns, name: watchedName(watch) });
-    if (!overdue || known.has(key)) return [];
+    // One that has a backup is unknown here only when its datastore could not be read, which is told elsewhere.
+    if (!overdue || watch["last-backup"] !== undefined || known.has(key)) return [];
     return [
       {
         key: `late ${key}`,

@@ -34,8 +34,10 @@ export async function* zipOfFolder(
 async function* members(saved: SavedFolder): AsyncGenerator<ZipMember, void, void> {
   for await (const { path, entry } of walkSavedFolder(saved)) {
     const lastModified = new Date(Math.max(entry.mtimeSec, FIRST_TIME_SEC) * 1000);
-    const known = { name: path, lastModified, mode: entry.mode };
-    if (entry.type === "d") yield { ...known, name: `${path}/` };
+    // What separates names on Windows must not, as in the server's zip files.
+    const name = path.replaceAll("\\", "%5C");
+    const known = { name, lastModified, mode: entry.mode };
+    if (entry.type === "d") yield { ...known, name: `${name}/` };
     else if (entry.target !== undefined) yield { ...known, input: entry.target };
     else if (entry.size !== undefined) yield { ...known, input: saved.contentOf(entry) };
   }
