@@ -230,10 +230,13 @@ describe("server/auth/authenticator", () => {
       const full = await login(user, `totp:${code()}`, { challenge });
       await accounts.put({ id: parseAuthId("other@pbs"), isEnabled: true, expireSec: 0 });
       clock.advance(30);
+      // Not the last character: some of its bits stand for nothing.
+      const other = challenge.at(-9) === "A" ? "B" : "A";
+      const tampered = challenge.slice(0, -9) + other + challenge.slice(-8);
       for (const [name, given] of [
         ["other@pbs", challenge],
         ["backup@pbs", full.ticket],
-        ["backup@pbs", `${challenge.slice(0, -1)}A`],
+        ["backup@pbs", tampered],
       ] as const) {
         const attempt = login(parseAuthId(name), `totp:${code()}`, { challenge: given });
         expect(await rejection(attempt)).to.have.property("code", "API_UNAUTHENTICATED");
