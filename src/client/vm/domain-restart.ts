@@ -13,6 +13,9 @@ const LOOK_MS = 150;
 /** How often a domain that is not brought back at once is tried: a command of before may still be under way. */
 const ATTEMPTS = 4;
 
+/** How long libvirt may say nothing of a domain that is to be brought back: it may itself be restarted just then. */
+const SILENCE_MS_MAX = 30_000;
+
 /** What a {@link DomainRestart} is told. */
 export interface DomainRestartOptions {
   readonly signal: AbortSignal;
@@ -128,9 +131,15 @@ export class DomainRestart {
 
   async #bringBack(cause: unknown, told: DomainRestartOptions): Promise<void> {
     let why = cause;
+    const startedAtMs = performance.now();
     for (let i = 0; ; i++) {
       const { state, error: unknown } = await this.#look();
       if (state === "running") return;
+      if (state === undefined && performance.now() - startedAtMs < SILENCE_MS_MAX) {
+        await sleep(LOOK_MS);
+        i = -1;
+        continue;
+      }
       if (state === "destroyed" || i === ATTEMPTS) throw this.#leftOff(state, unknown ?? why, told);
       try {
         if (state === "paused") await this.#domain.resume();

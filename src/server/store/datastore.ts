@@ -58,12 +58,8 @@ import { StoreListing } from "./store-listing.ts";
 import { type RemovalStats, StoreRemoval } from "./store-removal.ts";
 import { type SyncLevel } from "./sync-level.ts";
 import { type VerifyMemory } from "./verify-memory.ts";
-import {
-  requireSoundChunk,
-  type SnapshotVerdict,
-  type VerifyOptions,
-  verifySnapshot,
-} from "./verify-snapshot.ts";
+import { requireSoundChunk } from "./require-sound-chunk.ts";
+import { type SnapshotVerdict, type VerifyOptions, verifySnapshot } from "./verify-snapshot.ts";
 
 /** What a datastore needs beside its storage. */
 export interface DatastoreOptions {

@@ -11,9 +11,9 @@ import { type ArchiveKind, archiveKindOf } from "../../format/snapshot/archive-n
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { type ChunkProof, type ChunkVerifier } from "./accepted-blob.ts";
-import { type BlobStore } from "./blob-store.ts";
 import { type DatastoreParts } from "./datastore-parts.ts";
 import { readStoredIndex } from "./read-stored-index.ts";
+import { requireSoundChunk } from "./require-sound-chunk.ts";
 import { snapshotPath } from "./store-path.ts";
 import { type GoodChunk, type VerifyMemory } from "./verify-memory.ts";
 
@@ -112,6 +112,12 @@ export async function verifySnapshot(
 /** A fault of the file that is looked at. */
 type FileFault = Omit<SnapshotFault, "archive">;
 
+/** A chunk that has to be read, and the bytes of plaintext that it should have. */
+interface UnknownChunk {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
 class VerifyRun {
   readonly #parts: DatastoreParts;
   readonly #memory: VerifyMemory;
@@ -183,20 +189,20 @@ class VerifyRun {
     compare(file, { size: index.size, csum: indexCsum(this.#parts.codec, index) });
     // Faults are told in the order of the index, whichever chunk was read first.
     for await (const fault of mapConcurrent(
-      this.#unknownChunks(index, file),
+      this.#chunksToTell(index, file),
       CHUNKS_IN_FLIGHT,
-      async ({ digest, size }) => await this.#checkNew(file, digest, size),
+      async (one) => ("error" in one ? one : await this.#checkNew(file, one)),
     )) {
       if (fault) this.#fault(file, fault);
       this.#signal?.throwIfAborted();
     }
   }
 
-  /** Chunks of an index that were not read in this run, each once; the others are judged by what is known. */
-  *#unknownChunks(
+  /** Chunks of an index that were not read in this run, each once, and what is known to be wrong with others. */
+  *#chunksToTell(
     index: ChunkIndex,
     file: ManifestFile,
-  ): Generator<{ readonly digest: Digest; readonly size: number }, void, void> {
+  ): Generator<UnknownChunk | FileFault, void, void> {
     const { good, bad } = this.#memory;
     const named = new Set<Digest>();
     for (let i = 0; i < index.count; i++) {
@@ -204,7 +210,7 @@ class VerifyRun {
       const known = good.find(index.digestBytesAt(i));
       if (known) {
         const fault = judge(file, index.digestAt(i), { size, chunk: known });
-        if (fault) this.#fault(file, fault);
+        if (fault) yield fault;
         continue;
       }
       const digest = index.digestAt(i);
@@ -213,15 +219,13 @@ class VerifyRun {
       if (named.size >= NAMED_MAX) for (const name of named) if (good.has(name)) named.delete(name);
       named.add(digest);
       const error = bad.get(digest);
-      if (error) this.#fault(file, { digest, isCorruptChunk: false, error });
-      else yield { digest, size };
+      yield error ? { digest, isCorruptChunk: false, error } : { digest, size };
     }
   }
 
   async #checkNew(
     file: ManifestFile,
-    digest: Digest,
-    size: number,
+    { digest, size }: UnknownChunk,
   ): Promise<FileFault | undefined> {
     try {
       const chunk = await this.#readChunk(digest, size);
@@ -271,37 +275,6 @@ class VerifyRun {
     const { backend, blobs } = this.#parts;
     return seal !== undefined && !backend.isReadOnly && (await blobs.seal(digest, blob, seal));
   }
-}
-
-/** What a stored chunk turned out to be. */
-export interface SoundChunk {
-  readonly isEncrypted: boolean;
-  readonly proof: ChunkProof;
-  /** `needless` for a chunk that is not encrypted: its name is its proof. */
-  readonly seal: "needless" | "fits" | "none";
-}
-
-/**
- * Fails unless a stored blob is the chunk that it should be.
- *
- * An encrypted one is compared with the digest that was recorded of it, if there is one; without, its checksum is all there is.
- *
- * @throws {FormatError} When it is not.
- */
-export async function requireSoundChunk(
-  { verifier, blobs }: { readonly verifier: ChunkVerifier; readonly blobs: BlobStore },
-  blob: Uint8Array,
-  { digest, size }: { readonly digest: Digest; readonly size: number },
-): Promise<SoundChunk> {
-  const what = `chunk ${digest}`;
-  const { kind, crc32 } = parseBlobHeader(blob, what);
-  const proof = await verifier.verify(blob, digest, size);
-  if (proof.crc32 !== crc32) throw new FormatError("FORMAT_BAD_CHECKSUM", what);
-  if (!proof.seal) return { isEncrypted: kind.isEncrypted, proof, seal: "needless" };
-  const recorded = await blobs.readSeal(digest);
-  if (!recorded) return { isEncrypted: true, proof, seal: "none" };
-  if (Buffer.compare(recorded, proof.seal) === 0) return { isEncrypted: true, proof, seal: "fits" };
-  throw new FormatError("FORMAT_BAD_CHECKSUM", what, "its bytes are not those that were recorded");
 }
 
 function compare(

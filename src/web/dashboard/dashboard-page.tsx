@@ -6,6 +6,7 @@ import { type ReactElement } from "react";
 import { usageQuery } from "../api/datastore-api.ts";
 import { overdueQuery } from "../api/overdue-api.ts";
 import { runningTasksQuery, tasksQuery } from "../api/task-api.ts";
+import { ErrorNotice } from "../parts/error-notice.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { PageHead } from "../parts/page-head.tsx";
 import { nowSec } from "../parts/time-text.ts";
@@ -29,6 +30,7 @@ export function DashboardPage(): ReactElement {
   return (
     <Stack>
       <PageHead title={words.title} />
+      {watched.error && <ErrorNotice error={watched.error} retry={watched.refetch} />}
       <Loaded query={usage}>
         {(stores) => (
           <Loaded query={health}>

@@ -39,6 +39,22 @@ async function* members(saved: SavedFolder): AsyncGenerator<ZipMember, void, voi
     const known = { name, lastModified, mode: entry.mode };
     if (entry.type === "d") yield { ...known, name: `${name}/` };
     else if (entry.target !== undefined) yield { ...known, input: entry.target };
-    else if (entry.size !== undefined) yield { ...known, input: saved.contentOf(entry) };
+    else if (entry.size !== undefined) {
+      yield { ...known, input: exactly(saved.contentOf(entry), entry.size, path) };
+    }
   }
+}
+
+/** Fails when content is shorter or longer than was said: the zip file alone would not tell. */
+async function* exactly(
+  pieces: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  size: number,
+  path: string,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+  let done = 0;
+  for await (const piece of pieces) {
+    done += piece.length;
+    yield piece;
+  }
+  if (done !== size) throw new Error(`${path} has ${done} bytes and should have ${size}`);
 }

@@ -16,6 +16,7 @@ case "$1" in
   domuuid|list) echo 5c3f ;;
   dumpxml) echo "<domain><on_poweroff>$(cat on_poweroff)</on_poweroff></domain>" ;;
   domstats) cat state ;;
+  shutdown) if [ -e cut-off ]; then echo "end of file" >&2; exit 1; fi ;;
   start) case "$*" in
       *--paused) cat paused > state; echo "broke off" >&2; exit 1 ;;
       *) echo "state.state=1" > state ;;
@@ -25,6 +26,7 @@ esac
 `;
 
 const OFF = "Domain: 'web'\n  state.state=5\n  state.reason=1\n";
+const RUNNING = "Domain: 'web'\n  state.state=1\n  state.reason=1\n";
 const DESTROYED = "Domain: 'web'\n  state.state=5\n  state.reason=2\n";
 const PAUSED = "Domain: 'web'\n  state.state=3\n  state.reason=11\n";
 
@@ -84,6 +86,21 @@ describe("client/vm/domain-restart", () => {
     expect(error).to.have.property("code", "VM_LEFT_OFF");
     expect(error).to.have.property("message").that.contains('"virsh start web" starts it');
     expect(web.calls().join()).to.not.contain("start");
+  });
+
+  it("goes by the state of a domain when libvirt breaks off after it was told to shut down", async () => {
+    await using off = await makeDomain({ state: OFF });
+    off.write("cut-off", "");
+    await new DomainRestart(off.domain).shutDown({ timeoutMs: 60_000, ...going });
+    await using on = await makeDomain({ state: RUNNING });
+    on.write("cut-off", "");
+
+    const error = await rejection(
+      new DomainRestart(on.domain).shutDown({ timeoutMs: 60_000, ...going }),
+    );
+
+    expect(String(error)).to.contain("end of file");
+    expect(infos.join()).to.contain('"virsh start web" starts it');
   });
 
   it("starts the guest again when the user interrupts as it has just shut down", async () => {
