@@ -6,6 +6,9 @@ import { toolError } from "./run-tool.ts";
 /** How `virsh` is started: in a session of its own, so that Ctrl-C at the terminal reaches only this process, which ends in order. */
 export const VIRSH_SPAWN = { detached: true } as const;
 
+/** Longest output in bytes; ours, QEMU's schema, the longest that is asked for, is below 1 MiB. */
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+
 /** How a command of {@link virsh} is run. */
 export interface VirshOptions {
   /** Domain that it is about, for errors. */
@@ -32,12 +35,21 @@ export async function virsh(
   });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
-  child.stdout.on("data", (piece: Buffer) => stdout.push(piece));
-  child.stderr.on("data", (piece: Buffer) => stderr.push(piece));
+  let roomBytes = OUTPUT_BYTES_MAX;
+  const keepIn = (kept: Buffer[]) => (piece: Buffer) => {
+    roomBytes -= piece.length;
+    if (roomBytes >= 0) kept.push(piece);
+    else child.kill();
+  };
+  child.stdout.on("data", keepIn(stdout));
+  child.stderr.on("data", keepIn(stderr));
   try {
     await once(child, "close");
-    if (child.exitCode !== 0) {
-      const told = Buffer.concat(stderr).toString();
+    const isTooLong = roomBytes < 0;
+    if (isTooLong || child.exitCode !== 0) {
+      const told = isTooLong
+        ? `it writes more than ${OUTPUT_BYTES_MAX} bytes`
+        : Buffer.concat(stderr).toString();
       throw Object.assign(new Error("it failed"), { stderr: told });
     }
   } catch (cause) {
