@@ -100,3 +100,6 @@ try {
   await server.stop();
   rmSync(home, { recursive: true, force: true });
 }
+// Threads of the loader outlive the proxies, which run from source, and would keep the process alive.
+// eslint-disable-next-line n/no-process-exit -- everything of this program has ended
+process.exit();
