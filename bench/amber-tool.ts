@@ -4,11 +4,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 
 import { amberProgram } from "../test/support/amber-program.ts";
-import { backgroundMount, rssMiB, type Sample, timed, unmount, until } from "./timed-run.ts";
-import { type Places, type Tool } from "./tool.ts";
-
-/** Amber, and the peak memory of its server. */
-export type AmberTool = Tool & { rssMiB(): number };
+import { backgroundMount, type Sample, timed, unmount, until } from "./timed-run.ts";
+import { type ImageUse, type Places, type Tool } from "./tool.ts";
 
 /** How Amber is used. */
 export interface AmberUse {
@@ -18,14 +15,16 @@ export interface AmberUse {
   readonly mounts: "datastore" | "archives";
   /** From where mounts read: the server, or the datastore's folder, as the others read theirs. */
   readonly reads: "server" | "folder";
+  /** Whether it takes the steps with the image of a disk. */
+  readonly takesImages: boolean;
 }
 
-/** Amber with a server of its own, whose peak memory it tells. */
+/** Amber with a server of its own. */
 export function amberTool(
   name: string,
-  { tree, big, work }: Places,
-  { encryption, mounts, reads }: AmberUse,
-): AmberTool {
+  { tree, big, image, work }: Places,
+  { encryption, mounts, reads, takesImages }: AmberUse,
+): Tool {
   const home = join(work, name);
   const keyFile = join(home, "key.json");
   const crypt = encryption === "none" ? [] : ["--keyfile", keyFile];
@@ -33,12 +32,28 @@ export function amberTool(
   let env: NodeJS.ProcessEnv = {};
   const run = (...args: readonly string[]): Sample =>
     timed(process.execPath, [amberProgram, ...args, ...crypt], env);
+  const close = async (): Promise<void> => {
+    server?.kill();
+    if (server)
+      await until(
+        () => server?.exitCode !== null || server.signalCode !== null,
+        "end of the server",
+      );
+    server = undefined;
+  };
+  const images: ImageUse = {
+    backup: () => run("backup", `disk.img:${join(image, "disk.img")}`, "--backup-id", "image"),
+    restore(target) {
+      const path = join(target, "disk.img");
+      return { ...run("restore", "host/image", "disk.img", path), path };
+    },
+  };
   return {
     name,
-    rssMiB: () => rssMiB(server?.pid),
+    ...(takesImages ? { images } : {}),
+    pids: () => (server?.pid === undefined ? [] : [server.pid]),
     async prepare() {
-      server?.kill();
-      if (server) await until(() => server?.exitCode !== null, "end of the server");
+      await close();
       rmSync(home, { recursive: true, force: true });
       mkdirSync(home);
       const password = join(home, "password");
@@ -87,7 +102,8 @@ export function amberTool(
         return {
           tree: join(point, "host/tree/latest/tree.pxar"),
           big: join(point, "host/big/latest/big.pxar/big.bin"),
-          rssMiB: () => rssMiB(child.pid),
+          image: join(point, "host/image/latest/disk.img"),
+          pids: [child.pid ?? 0],
           unmount: async () => {
             await unmount(point, child);
           },
@@ -101,16 +117,14 @@ export function amberTool(
       return {
         tree: point,
         big: join(other, "big.bin"),
-        rssMiB: () => Math.max(...children.map((child) => rssMiB(child.pid))),
+        image: "",
+        pids: children.map(({ pid = 0 }) => pid),
         unmount: async () => {
           await unmount(point, children[0]);
           await unmount(other, children[1]);
         },
       };
     },
-    async close() {
-      server?.kill();
-      await Promise.resolve();
-    },
+    close,
   };
 }

@@ -28,11 +28,12 @@ const style = `
   .whisker { stroke: var(--whisker) }
 `;
 
-/** The times of one run: for each step a bar a tool, as long as its median; a thin line from the fastest round to the slowest. */
-export function drawTimes(line: HistoryLine): string {
+/** The times of one run at some steps: for each step a bar a tool, as long as its median; a thin line from the fastest round to the slowest. */
+export function drawTimes(line: HistoryLine, wanted: readonly string[]): string {
   const tools = line.tools.map(({ name }) => name);
-  const steps = [...new Set(line.measurements.map(({ step }) => step))];
-  const longest = Math.max(...line.measurements.flatMap(({ seconds }) => seconds));
+  const measured = line.measurements.filter(({ step }) => wanted.includes(step));
+  const steps = [...new Set(measured.map(({ step }) => step))];
+  const longest = Math.max(...measured.flatMap(({ seconds }) => seconds));
   const start = MARGIN + NAME_WIDTH + 8;
   const scale = (WIDTH - start - VALUE_WIDTH - MARGIN) / longest;
   const parts: string[] = [];

@@ -1,18 +1,19 @@
 /**
  * Question: how does Amber compare, on one machine and in one run, with restic, borg and casync as Debian ships them?
  *
- * Usage: `npm run bench` (root, Debian 12), or with `-- --rounds 3 --tools amber,restic --data DIR --keep`.
+ * Usage: `npm run bench` (root, Debian 12), or with `-- --rounds 3 --tools amber,restic --steps image --data DIR --keep`.
  * Installs what it needs from Debian, prepares the data once, runs every step of every tool in turn, round by round,
- * and prints a table of medians, spreads and ratios to the best peer and of encrypted to not encrypted; each run is a line in
- * bench/history.jsonl; `--write` also puts the table into bench/results.md and draws the charts.
+ * and prints a table of medians, spreads, CPU seconds and ratios to the best peer and of encrypted to not encrypted; each run is a line in
+ * bench/history.jsonl; `--write` also puts the table into bench/results.md and draws the charts. `--steps` chooses groups of
+ * steps: `tree` (many files, and one big one), `image` (of a disk, and its mount). `--keep` keeps what was stored, to look at.
  * Everything is warm in the page cache. Amber is measured with its server and client on the same cores.
  */
 import { spawnSync } from "node:child_process";
-import { appendFileSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-import { type AmberTool, amberTool } from "./amber-tool.ts";
+import { amberTool } from "./amber-tool.ts";
 import { prepareData } from "./comparison-data.ts";
 import { resultsTable } from "./results-table.ts";
 import { drawCharts } from "./draw-charts.ts";
@@ -23,14 +24,18 @@ import {
   type Measurement,
   thisMachine,
 } from "./history.ts";
+import { measureImage } from "./image-steps.ts";
 import { borgTool, casyncTool, resticTool } from "./peer-tools.ts";
-import { type Sample, timed } from "./timed-run.ts";
-import { type Places, type Step, steps, type Tool } from "./tool.ts";
+import { type StepSample } from "./step-samples.ts";
+import { rssMiB } from "./timed-run.ts";
+import { type Places, type Step, type StepGroup, stepGroups, type Tool } from "./tool.ts";
+import { measureTree } from "./tree-steps.ts";
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
     tools: { type: "string", default: "amber,amber-one,amber-dir,amber-enc,restic,borg,casync" },
+    steps: { type: "string", default: Object.keys(stepGroups).join(",") },
     data: { type: "string", default: "/var/tmp/amber-bench" },
     write: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
@@ -38,19 +43,21 @@ const { values: options } = parseArgs({
 });
 
 const rounds = Number(options.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds: a whole number from 1 on");
 const data = resolve(options.data);
 const places: Places = {
   tree: join(data, "linux-source-6.1"),
   big: join(data, "big"),
+  image: join(data, "image"),
   work: join(data, "work"),
 };
-const SUBTREE = "drivers/gpu";
 
-const known: readonly (Tool | AmberTool)[] = [
-  amberTool("amber", places, { encryption: "none", mounts: "datastore", reads: "server" }),
-  amberTool("amber-one", places, { encryption: "none", mounts: "archives", reads: "server" }),
-  amberTool("amber-dir", places, { encryption: "none", mounts: "datastore", reads: "folder" }),
-  amberTool("amber-enc", places, { encryption: "encrypt", mounts: "datastore", reads: "server" }),
+const plain = { encryption: "none", mounts: "datastore", reads: "server" } as const;
+const known: readonly Tool[] = [
+  amberTool("amber", places, { ...plain, takesImages: true }),
+  amberTool("amber-one", places, { ...plain, mounts: "archives", takesImages: false }),
+  amberTool("amber-dir", places, { ...plain, reads: "folder", takesImages: true }),
+  amberTool("amber-enc", places, { ...plain, encryption: "encrypt", takesImages: false }),
   resticTool(places),
   borgTool(places),
   casyncTool(places),
@@ -60,50 +67,54 @@ const tools = options.tools.split(",").map((name) => {
   if (!tool) throw new Error(`unknown tool "${name}"`);
   return tool;
 });
+const groups = options.steps.split(",").map((name) => {
+  if (!isGroup(name)) throw new Error(`unknown group of steps "${name}"`);
+  return name;
+});
 
-const samples = new Map<string, Sample[]>();
-function record(tool: Tool, step: Step, sample: Sample): void {
-  const key = `${tool.name}/${step}`;
-  samples.set(key, [...(samples.get(key) ?? []), sample]);
-  console.log(
-    `${tool.name.padEnd(9)} ${step.padEnd(26)} ${sample.seconds.toFixed(2).padStart(7)} s ${sample.maxRssMiB.toFixed(0).padStart(5)} MiB`,
-  );
+function isGroup(name: string): name is StepGroup {
+  return Object.hasOwn(stepGroups, name);
 }
 
-async function measure(tool: Tool | AmberTool): Promise<void> {
+const samples = new Map<string, StepSample[]>();
+const notes: string[] = [];
+
+function recordFor(tool: Tool): (step: Step, sample: StepSample) => void {
+  return (step, sample) => {
+    const key = `${tool.name}/${step}`;
+    samples.set(key, [...(samples.get(key) ?? []), sample]);
+    const { seconds, cpuSeconds, maxRssMiB, p50Ms, p99Ms } = sample;
+    const each =
+      p50Ms === undefined || p99Ms === undefined
+        ? ""
+        : `  p50 ${p50Ms.toFixed(3)} ms, p99 ${p99Ms.toFixed(3)} ms`;
+    console.log(
+      `${tool.name.padEnd(9)} ${step.padEnd(35)} ${seconds.toFixed(2).padStart(7)} s ${cpuSeconds.toFixed(2).padStart(7)} CPU s ${maxRssMiB.toFixed(0).padStart(5)} MiB${each}`,
+    );
+  };
+}
+
+/** Takes one tool through all steps that were chosen, and removes what it stored unless that is to be kept. */
+async function measure(tool: Tool): Promise<void> {
+  const { images } = tool;
+  if (!groups.includes("tree") && !images) return;
   await tool.prepare();
-  record(tool, "first backup", tool.backup());
-  await new Promise((wake) => setTimeout(wake, 1100)); // snapshots are named by the second
-  record(tool, "unchanged backup", tool.backup());
-  const target = join(places.work, "restored");
-  rmSync(target, { recursive: true, force: true });
-  mkdirSync(target);
-  record(tool, "restore", tool.restore(target));
-  rmSync(target, { recursive: true, force: true });
-  tool.backupBig();
-  const mounted = await tool.mount();
-  const within = (sample: Sample): Sample => ({
-    seconds: sample.seconds,
-    maxRssMiB: mounted.rssMiB(),
-  });
-  record(
-    tool,
-    "mount, find -ls",
-    within(timed("bash", ["-c", `find '${mounted.tree}/' -ls > /dev/null`])),
-  );
-  record(
-    tool,
-    "mount, cp -a drivers/gpu",
-    within(timed("cp", ["-a", join(mounted.tree, SUBTREE), target])),
-  );
-  rmSync(target, { recursive: true, force: true });
-  record(
-    tool,
-    "mount, read 1 GiB file",
-    within(timed("dd", [`if=${mounted.big}`, "of=/dev/null", "bs=1M"])),
-  );
-  await mounted.unmount();
-  if ("rssMiB" in tool) console.log(`${tool.name} server peak ${tool.rssMiB().toFixed(0)} MiB`);
+  if (groups.includes("tree")) await measureTree(tool, places, recordFor(tool));
+  if (groups.includes("image") && images) {
+    const { source, restored, copied } = await measureImage(tool, images, places, recordFor(tool));
+    const note = `${tool.name}: the image takes up ${source} MiB, restored ${restored}, copied out of the mount ${copied}.`;
+    if (!notes.includes(note)) notes.push(note);
+  }
+  for (const pid of tool.pids())
+    console.log(`${tool.name} server peak ${rssMiB(pid).toFixed(0)} MiB`);
+  await tool.close();
+  if (!options.keep) emptyWork();
+}
+
+/** Removes what a tool stored: all of them together would take tens of GiB. */
+function emptyWork(): void {
+  rmSync(places.work, { recursive: true, force: true });
+  mkdirSync(places.work);
 }
 
 /** Version of the Debian package that a tool is from; Amber's is the commit. */
@@ -114,15 +125,28 @@ function versionOf(name: string): { readonly version?: string } {
   return run.status === 0 ? { version: run.stdout } : {};
 }
 
+/** The numbers of one tool at one step; `undefined` if it did not take that step. */
+function measurementOf(tool: string, step: Step): Measurement | undefined {
+  const own = samples.get(`${tool}/${step}`);
+  if (!own) return undefined;
+  const defined = (values: readonly (number | undefined)[]): readonly number[] =>
+    values.flatMap((value) => (value === undefined ? [] : [Number(value.toFixed(4))]));
+  const p50Ms = defined(own.map((sample) => sample.p50Ms));
+  const p99Ms = defined(own.map((sample) => sample.p99Ms));
+  return {
+    step,
+    tool,
+    seconds: defined(own.map(({ seconds }) => seconds)),
+    cpuSeconds: own.map(({ cpuSeconds }) => Number(cpuSeconds.toFixed(2))),
+    peakMiB: own.map(({ maxRssMiB }) => Math.round(maxRssMiB)),
+    ...(p50Ms.length > 0 ? { p50Ms, p99Ms } : {}),
+  };
+}
+
 /** The run as a line of the history. */
 function historyLine(): HistoryLine {
-  const measurements = steps.flatMap((step) =>
-    tools.map(({ name }): Measurement => {
-      const own = samples.get(`${name}/${step}`) ?? [];
-      const peakMiB = own.map(({ maxRssMiB }) => Math.round(maxRssMiB));
-      return { step, tool: name, seconds: own.map(({ seconds }) => seconds), peakMiB };
-    }),
-  );
+  const steps = groups.flatMap((group): readonly Step[] => stepGroups[group]);
+  const taken = tools.filter(({ name }) => steps.some((step) => samples.has(`${name}/${step}`)));
   return {
     date: new Date().toISOString().slice(0, 10),
     source: "bench",
@@ -130,30 +154,29 @@ function historyLine(): HistoryLine {
     machine: thisMachine(),
     node: process.version,
     rounds,
-    tools: tools.map(({ name }) => ({ name, ...versionOf(name) })),
-    measurements,
+    tools: taken.map(({ name }) => ({ name, ...versionOf(name) })),
+    measurements: steps.flatMap((step) =>
+      taken.flatMap(({ name }) => measurementOf(name, step) ?? []),
+    ),
   };
 }
 
 const commit = checkedOutCommit();
-prepareData({ data, ...places });
 try {
+  prepareData({ data, ...places }, groups);
   for (let round = 1; round <= rounds; round++) {
     for (const tool of tools) await measure(tool);
   }
 } finally {
   for (const tool of tools) await tool.close();
+  if (!options.keep) rmSync(places.work, { recursive: true, force: true });
 }
 const line = historyLine();
-const result = resultsTable(line);
+const result = [resultsTable(line), ...notes].join("\n\n");
 console.log(`\n${result}`);
 appendHistory(line);
 if (options.write) {
   const file = resolve(import.meta.dirname, "results.md");
-  appendFileSync(
-    file,
-    `\n## ${line.date}: side by side, ${statSync(join(places.big, "big.bin")).size / 2 ** 20} MiB file and Linux 6.1 tree\n\n${result}\n`,
-  );
+  appendFileSync(file, `\n## ${line.date}: side by side, ${groups.join(" and ")}\n\n${result}\n`);
   drawCharts();
 }
-if (!options.keep) rmSync(places.work, { recursive: true, force: true });

@@ -21,8 +21,13 @@ export interface Measurement {
   readonly step: string;
   readonly tool: string;
   readonly seconds: readonly number[];
+  /** User and system time of client, server and mount together; absent in runs that did not count it. */
+  readonly cpuSeconds?: readonly number[];
   /** Peak memory of the client or mount process; empty where it was not kept. */
   readonly peakMiB: readonly number[];
+  /** How long one of many reads took: the value in the middle, and that which one in a hundred exceeds. */
+  readonly p50Ms?: readonly number[];
+  readonly p99Ms?: readonly number[];
 }
 
 /** One run. */
@@ -80,13 +85,19 @@ function isMeasurement(one: Partial<Measurement>): boolean {
     typeof one.tool === "string" &&
     numbers(one.seconds) &&
     one.seconds?.length !== 0 &&
-    numbers(one.peakMiB)
+    numbers(one.peakMiB) &&
+    [one.cpuSeconds, one.p50Ms, one.p99Ms].every((list) => list === undefined || numbers(list))
   );
 }
 
-/** The newest run with more than Amber in it; `undefined` if there is none. */
-export function newestComparison(lines: readonly HistoryLine[]): HistoryLine | undefined {
-  return lines.findLast(({ tools }) => tools.some(({ name }) => !isAmber(name)));
+/** The newest run in which a peer took one of these steps; `undefined` if there is none. */
+export function newestComparison(
+  lines: readonly HistoryLine[],
+  steps: readonly string[],
+): HistoryLine | undefined {
+  return lines.findLast(({ measurements }) =>
+    measurements.some(({ step, tool }) => steps.includes(step) && !isAmber(tool)),
+  );
 }
 
 /** Is this one of Amber's ways of being used? */

@@ -90,7 +90,7 @@ export function perfCount(report: string): number | undefined {
 }
 
 /** User and system time of a process with all its threads, the ended ones too. */
-function cpuSecondsOf(pid: number): number {
+export function cpuSecondsOf(pid: number): number {
   return cpuSecondsIn(readFileSync(`/proc/${pid}/stat`, "utf8"));
 }
 

@@ -1,20 +1,31 @@
 /** restic, borg and casync, as Debian ships them. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { backgroundMount, rssMiB, timed, unmount } from "./timed-run.ts";
-import { type Places, type Tool } from "./tool.ts";
+import { backgroundMount, type Sample, timed, unmount } from "./timed-run.ts";
+import { type ImageUse, type Places, type Tool } from "./tool.ts";
 
 /** restic, with the compression it has by default. */
-export function resticTool({ tree, big, work }: Places): Tool {
+export function resticTool({ tree, big, image, work }: Places): Tool {
   const resticEnv = {
     RESTIC_PASSWORD: "bench",
     RESTIC_CACHE_DIR: join(work, "restic-cache"),
     RESTIC_REPOSITORY: join(work, "restic"),
   };
+  const images: ImageUse = {
+    backup: () => timed("restic", ["backup", "--quiet", image], resticEnv),
+    restore(target) {
+      // Debian 12's version cannot make holes yet.
+      const sparse = helpOf("restic", "restore").includes("--sparse") ? ["--sparse"] : [];
+      const args = ["restore", "--quiet", "latest", "--path", image, "--target", target, ...sparse];
+      return { ...timed("restic", args, resticEnv), path: join(target, image, "disk.img") };
+    },
+  };
   return {
     name: "restic",
+    images,
+    pids: () => [],
     async prepare() {
       await Promise.resolve();
       rmSync(join(work, "restic"), { recursive: true, force: true });
@@ -41,7 +52,8 @@ export function resticTool({ tree, big, work }: Places): Tool {
       return {
         tree: latest(tree),
         big: latest(join(big, "big.bin")),
-        rssMiB: () => rssMiB(child.pid),
+        image: latest(join(image, "disk.img")),
+        pids: [child.pid ?? 0],
         unmount: async () => {
           await unmount(point, child);
         },
@@ -53,16 +65,38 @@ export function resticTool({ tree, big, work }: Places): Tool {
   };
 }
 
-/** borg, with zstd at level 1 and without encryption. */
-export function borgTool({ tree, big, work }: Places): Tool {
+/** borg, with zstd at level 1 and without encryption; images are cut as its manual says, in fixed chunks and without reading holes. */
+export function borgTool({ tree, big, image, work }: Places): Tool {
   const borgEnv = {
     BORG_BASE_DIR: join(work, "borg-base"),
     BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "yes",
     BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes",
   };
+  const extract = (archives: string, target: string, options: readonly string[]): Sample => {
+    const name = execFileSync(
+      "borg",
+      ["list", "--short", "--last", "1", "-a", archives, join(work, "borg")],
+      { env: { ...process.env, ...borgEnv }, encoding: "utf8" },
+    ).trim();
+    const command = ["borg", "extract", ...options, `'${join(work, "borg")}::${name}'`].join(" ");
+    return timed("bash", ["-c", `cd '${target}' && ${command}`], borgEnv);
+  };
+  const images: ImageUse = {
+    backup() {
+      const cuts = ["--sparse", "--chunker-params", "fixed,4194304"];
+      const archive = `${join(work, "borg")}::image-{now:%s%f}`;
+      return timed("borg", ["create", "-C", "zstd,1", ...cuts, archive, image], borgEnv);
+    },
+    restore: (target) => ({
+      ...extract("image-*", target, ["--sparse"]),
+      path: join(target, image, "disk.img"),
+    }),
+  };
 
   return {
     name: "borg",
+    images,
+    pids: () => [],
     async prepare() {
       await Promise.resolve();
       rmSync(join(work, "borg"), { recursive: true, force: true });
@@ -77,18 +111,7 @@ export function borgTool({ tree, big, work }: Places): Tool {
       ),
     backupBig: () =>
       timed("borg", ["create", "-C", "zstd,1", `${join(work, "borg")}::big`, big], borgEnv),
-    restore(target) {
-      const name = execFileSync(
-        "borg",
-        ["list", "--short", "--last", "1", "-a", "tree-*", join(work, "borg")],
-        { env: { ...process.env, ...borgEnv }, encoding: "utf8" },
-      ).trim();
-      return timed(
-        "bash",
-        ["-c", `cd '${target}' && borg extract '${join(work, "borg")}::${name}'`],
-        borgEnv,
-      );
-    },
+    restore: (target) => extract("tree-*", target, []),
     async mount() {
       const point = join(work, "mnt-borg");
       const child = await backgroundMount(
@@ -97,14 +120,15 @@ export function borgTool({ tree, big, work }: Places): Tool {
         borgEnv,
         point,
       );
-      const name =
+      const latest = (prefix: string): string =>
         readdirSync(point)
-          .filter((entry) => entry.startsWith("tree-"))
+          .filter((entry) => entry.startsWith(prefix))
           .at(-1) ?? "";
       return {
-        tree: join(point, name, tree),
+        tree: join(point, latest("tree-"), tree),
         big: join(point, "big", big, "big.bin"),
-        rssMiB: () => rssMiB(child.pid),
+        image: join(point, latest("image-"), image, "disk.img"),
+        pids: [child.pid ?? 0],
         unmount: async () => {
           await unmount(point, child);
         },
@@ -120,6 +144,7 @@ export function borgTool({ tree, big, work }: Places): Tool {
 export function casyncTool({ tree, big, work }: Places): Tool {
   return {
     name: "casync",
+    pids: () => [],
     async prepare() {
       await Promise.resolve();
       rmSync(join(work, "casync"), { recursive: true, force: true });
@@ -147,7 +172,8 @@ export function casyncTool({ tree, big, work }: Places): Tool {
       return {
         tree: one,
         big: join(two, "big.bin"),
-        rssMiB: () => Math.max(rssMiB(first.pid), rssMiB(second.pid)),
+        image: "",
+        pids: [first.pid ?? 0, second.pid ?? 0],
         unmount: async () => {
           await unmount(one, first);
           await unmount(two, second);
@@ -158,4 +184,9 @@ export function casyncTool({ tree, big, work }: Places): Tool {
       await Promise.resolve();
     },
   };
+}
+
+/** What a program says it can do. */
+function helpOf(program: string, command: string): string {
+  return spawnSync(program, [command, "--help"], { encoding: "utf8" }).stdout;
 }

@@ -9,7 +9,7 @@ const ratioColumns = [
   ["amber-enc", "encrypted ÷ not"],
 ] as const;
 
-/** Medians and spreads in seconds, peak memory, and ratios; a sentence about the machine above. Only tools of the run have columns. */
+/** Medians and spreads in seconds, CPU seconds, peak memory, and ratios; a sentence about the machine above. Only tools of the run have columns. */
 export function resultsTable(line: HistoryLine): string {
   const { machine, node, rounds } = line;
   const tools = line.tools.map(({ name }) => name);
@@ -17,7 +17,7 @@ export function resultsTable(line: HistoryLine): string {
   const steps = [...new Set(line.measurements.map(({ step }) => step))];
   const titles = ["step", ...tools, ...ratios.map(([, title]) => title)];
   return [
-    `Machine: ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, Node ${node}. Seconds: median (minimum–maximum) of ${rounds} rounds; peak memory of the client or mount process in MiB.`,
+    `Machine: ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, Node ${node}. Seconds: median (minimum–maximum) of ${rounds} rounds; CPU seconds of client, server and mount together; peak memory of the client or mount process in MiB; p50/p99 of single reads in ms.`,
     "",
     `| ${titles.join(" | ")} |`,
     `|${titles.map(() => "---|").join("")}`,
@@ -30,11 +30,15 @@ export function resultsTable(line: HistoryLine): string {
 }
 
 function cell(line: HistoryLine, step: string, tool: string): string {
-  const { seconds, peakMiB } = measurementOf(line, step, tool) ?? { seconds: [], peakMiB: [] };
-  if (seconds.length === 0) return "–";
+  const found = measurementOf(line, step, tool);
+  if (!found || found.seconds.length === 0) return "–";
+  const { seconds, peakMiB, cpuSeconds = [], p50Ms = [], p99Ms = [] } = found;
   const [low, high] = [Math.min(...seconds), Math.max(...seconds)];
+  const cpu = cpuSeconds.length === 0 ? "" : `, ${median(cpuSeconds).toFixed(2)} CPU`;
   const peak = peakMiB.length === 0 ? "" : `, ${Math.max(...peakMiB)} MiB`;
-  return `${median(seconds).toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})${peak}`;
+  const each =
+    p50Ms.length === 0 ? "" : `, ${median(p50Ms).toFixed(3)}/${median(p99Ms).toFixed(3)} ms`;
+  return `${median(seconds).toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})${cpu}${peak}${each}`;
 }
 
 function ratio(line: HistoryLine, step: string, tool: string): string {

@@ -7,8 +7,13 @@ import { join } from "node:path";
 /** One timed run. */
 export interface Sample {
   readonly seconds: number;
+  /** User and system time. */
+  readonly cpuSeconds: number;
   readonly maxRssMiB: number;
 }
+
+/** Longest that one command may take, in seconds. */
+const RUN_SEC_MAX = 1200;
 
 export function sh(command: string): void {
   execFileSync("bash", ["-c", command], { stdio: ["ignore", "ignore", "inherit"] });
@@ -20,15 +25,33 @@ export function timed(
   env: NodeJS.ProcessEnv = {},
 ): Sample {
   const report = join(tmpdir(), `amber-bench-time-${process.pid}`);
-  const run = spawnSync("/usr/bin/time", ["-o", report, "-f", "%e %M", command, ...args], {
+  const time = ["-o", report, "-f", "%e %M %U %S"];
+  const bounded = [
+    "timeout",
+    "--foreground",
+    "--signal=KILL",
+    String(RUN_SEC_MAX),
+    command,
+    ...args,
+  ];
+  const run = spawnSync("/usr/bin/time", [...time, ...bounded], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "pipe"],
     encoding: "utf8",
   });
   if (run.status !== 0) throw new Error(`${command} ${args.join(" ")}: ${run.stderr}`);
-  const [seconds = "0", kib = "0"] = readFileSync(report, "utf8").trim().split(/\s+/).slice(-2);
+  const [seconds = 0, kib = 0, user = 0, system = 0] = readFileSync(report, "utf8")
+    .trim()
+    .split(/\s+/)
+    .slice(-4)
+    .map(Number);
   rmSync(report);
-  return { seconds: Number(seconds), maxRssMiB: Number(kib) / 1024 };
+  return { seconds, cpuSeconds: user + system, maxRssMiB: kib / 1024 };
+}
+
+/** Snapshots are named by the second: waits until the next has another name. */
+export async function nextSecond(): Promise<void> {
+  await new Promise((wake) => setTimeout(wake, 1100));
 }
 
 export function rssMiB(pid: number | undefined): number {

@@ -17,6 +17,8 @@ const line: HistoryLine = {
   ],
 };
 
+const steps = ["restore", "find"];
+
 /** Lengths of the bars, in the order of the drawing. */
 function barsOf(svg: string): number[] {
   return [...svg.matchAll(/<rect class="(?:ours|peer)"[^>]* width="([\d.]+)"/g)].map((bar) =>
@@ -26,22 +28,30 @@ function barsOf(svg: string): number[] {
 
 describe("bench/chart", () => {
   it("draws a bar for every tool that took the step, as long as its median", () => {
-    const [amber = 0, borg = 0, find = 0, ...more] = barsOf(drawTimes(line));
+    const [amber = 0, borg = 0, find = 0, ...more] = barsOf(drawTimes(line, steps));
 
     expect(more).to.deep.equal([]);
     expect(borg / amber).to.be.closeTo(4, 0.01);
     expect(find / amber).to.be.closeTo(2, 0.01);
   });
 
+  it("draws only the steps that are wanted, to the scale of the longest of these", () => {
+    const [amber = 0, ...more] = barsOf(drawTimes(line, ["find"]));
+    const [first = 0] = barsOf(drawTimes(line, ["restore"]));
+
+    expect(more).to.deep.equal([]);
+    expect(amber).to.be.greaterThan(first);
+  });
+
   it("shows the spread where rounds differ, and nowhere else", () => {
-    const svg = drawTimes(line);
+    const svg = drawTimes(line, steps);
 
     expect(svg.match(/class="whisker"/g)).to.have.length(1);
     expect(svg).to.contain("amber: 2.00 s (1.00–4.00 s)").and.to.contain("borg: 8.00 s<");
   });
 
   it("says in words what it shows, and on what it was measured", () => {
-    const description = /<desc id="desc">(.*)<\/desc>/.exec(drawTimes(line))?.[1];
+    const description = /<desc id="desc">(.*)<\/desc>/.exec(drawTimes(line, steps))?.[1];
 
     expect(description)
       .to.contain("restore: amber 2.00, borg 8.00. find: amber 4.00.")
@@ -50,7 +60,7 @@ describe("bench/chart", () => {
   });
 
   it("has colours for light and for dark, and refers to nothing outside", () => {
-    const svg = drawTimes(line);
+    const svg = drawTimes(line, steps);
 
     expect(svg).to.contain("prefers-color-scheme: dark");
     expect(svg.replace('xmlns="http://www.w3.org/2000/svg"', "")).not.to.match(

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 
 import { expect } from "chai";
 
-import { drawTimes } from "../../bench/chart.ts";
+import { chartsOf } from "../../bench/draw-charts.ts";
 import {
   type HistoryLine,
   median,
@@ -50,11 +50,21 @@ describe("bench/history", () => {
     expect(() => parseHistory(withSeconds(["1"]))).to.throw(/"measurements"/);
   });
 
-  it("takes the newest run that has a peer in it for the charts", () => {
-    const alone = { ...line, tools: [{ name: "amber" }, { name: "amber-dir" }] };
+  it("refuses CPU seconds that are none", () => {
+    const text = JSON.stringify({
+      ...line,
+      measurements: [{ ...line.measurements[0], cpuSeconds: ["1"] }],
+    });
 
-    expect(newestComparison([{ ...line, rounds: 1 }, line, alone])).to.equal(line);
-    expect(newestComparison([alone])).to.equal(undefined);
+    expect(() => parseHistory(text)).to.throw(/"measurements"/);
+  });
+
+  it("takes the newest run in which a peer took one of the steps for a chart", () => {
+    const alone = { ...line, measurements: line.measurements.slice(0, 1) };
+
+    expect(newestComparison([{ ...line, rounds: 1 }, line, alone], ["restore"])).to.equal(line);
+    expect(newestComparison([alone], ["restore"])).to.equal(undefined);
+    expect(newestComparison([line], ["find"])).to.equal(undefined);
   });
 
   it("takes what lies between two for the median", () => {
@@ -63,10 +73,14 @@ describe("bench/history", () => {
     expect(median([])).to.be.NaN;
   });
 
-  it("keeps a history that can be read, and the chart that it draws", () => {
-    const newest = newestComparison(readHistory());
-    const drawn = readFileSync(resolve(import.meta.dirname, "../../docs/charts/times.svg"), "utf8");
+  it("keeps a history that can be read, and the charts that it draws", () => {
+    const folder = resolve(import.meta.dirname, "../../docs/charts");
 
-    expect(newest && drawTimes(newest)).to.equal(drawn);
+    const charts = chartsOf(readHistory());
+
+    expect(charts).not.to.have.property("size", 0);
+    for (const [name, chart] of charts) {
+      expect(readFileSync(resolve(folder, name), "utf8")).to.equal(chart);
+    }
   });
 });

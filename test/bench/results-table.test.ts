@@ -29,6 +29,23 @@ describe("bench/results-table", () => {
     ]);
   });
 
+  it("shows CPU seconds, and how long single reads took, where they were counted", () => {
+    const counted = {
+      ...line,
+      tools: [{ name: "amber" }],
+      measurements: [
+        {
+          ...{ step: "random reads", tool: "amber", seconds: [2], peakMiB: [] },
+          ...{ cpuSeconds: [1.5], p50Ms: [0.25], p99Ms: [8] },
+        },
+      ],
+    };
+
+    expect(resultsTable(counted).split("\n").at(-1)).to.contain(
+      "| 2.00 (2.00–2.00), 1.50 CPU, 0.250/8.000 ms |",
+    );
+  });
+
   it("has no ratio where there is nothing to compare with", () => {
     const alone = { ...line, tools: [{ name: "amber" }] };
 
