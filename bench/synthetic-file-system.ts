@@ -64,7 +64,6 @@ export function makeFileSystem(): FileSystem {
     listings.set(ino, entries);
   }
   return {
-    isImmutable: false,
     lookup: (parent, name) => {
       const level = levelOf(parent);
       const position = Number(Buffer.from(name).subarray(1).toString());

@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
+
 import { LRUCache } from "lru-cache";
 
 import { type FileSystemHost } from "./file-system.ts";
 import { FsError } from "./fs-error.ts";
-import { type FsAnswers, type FsNeed, type FsNeedKind, needKey } from "./fs-need.ts";
+import { type FsAnswers, type FsNeed, isOfListing, needKey } from "./fs-need.ts";
 import { HeldChunk } from "./held-chunk.ts";
 import { restartWith } from "./restart-with.ts";
 
@@ -115,7 +117,11 @@ export class AnswerMemory {
     this.#host.prefetch(need);
   }
 
-  /** Takes an answer or the `Error` that came instead. */
+  /**
+   * Takes an answer or the `Error` that came instead.
+   *
+   * A listing that is equal to the one before it keeps being the same object, so that who made something of it can tell.
+   */
   accept(need: FsNeed, answer: unknown): void {
     const key = needKey(need);
     this.#underWay.delete(key);
@@ -129,11 +135,18 @@ export class AnswerMemory {
       return;
     }
     this.#failures.delete(key);
-    const untilMs = listingKinds.has(need.kind) ? nowMs + LISTING_MS : Number.POSITIVE_INFINITY;
-    const { value, size } = remembered(need, answer);
+    const untilMs = isOfListing(need) ? nowMs + LISTING_MS : Number.POSITIVE_INFINITY;
+    const { value, size } = this.#sameListing(need, answer) ?? remembered(need, answer);
     this.#answers.set(key, { value, untilMs, size });
     // Longer than all the memory, and so not kept.
     if (size > this.bytesMax) this.#drop(value);
+  }
+
+  /** The listing that is remembered, if this is an equal one: then it stays the same object. */
+  #sameListing(need: FsNeed, answer: unknown): Answer | undefined {
+    if (!isOfListing(need)) return undefined;
+    const known = this.#answers.peek(needKey(need));
+    return known && isDeepStrictEqual(known.value, answer) ? known : undefined;
   }
 
   #drop(value: unknown): void {
@@ -159,8 +172,6 @@ function remembered(need: FsNeed, answer: unknown): { value: unknown; size: numb
   }
   return { value: answer, size: LISTING_BYTES };
 }
-
-const listingKinds: ReadonlySet<FsNeedKind> = new Set(["namespaces", "groups", "snapshots"]);
 
 function errnoOf(error: Error): "EACCES" | "EIO" {
   const isLocked = hasCode(error, "FORMAT_KEY_REQUIRED") || hasCode(error, "FORMAT_WRONG_KEY");

@@ -1,3 +1,4 @@
+import { type Clock } from "../format/clock.ts";
 import { FormatError } from "../format/format-error.ts";
 import { sameBytes } from "../format/pxar/metadata.ts";
 import { timeText } from "../format/snapshot/time-text.ts";
@@ -14,6 +15,7 @@ import {
 import { FsError } from "./fs-error.ts";
 import { type ChunkedBytes } from "./chunked-bytes.ts";
 import { type FsNeed, type GroupKey, type SnapshotFile, type SnapshotKey } from "./fs-need.ts";
+import { ListingVersions } from "./listing-versions.ts";
 import { type ShownFile, shownFiles } from "./shown-file.ts";
 import {
   prefetchAttributes,
@@ -41,10 +43,15 @@ export interface DatastoreTreeParts {
   readonly root: MountRoot;
   readonly memory: AnswerMemory;
   readonly zeros: ZeroChunks;
+  /** Tells when directories above archives change. */
+  readonly clock: Clock;
   /** Owner of what has none in the backup: directories above archives, images, blobs. */
   readonly uid: number;
   readonly gid: number;
 }
+
+/** How long the kernel may show the listing of a directory above archives before it asks whether it still holds. */
+const DIRECTORY_MS = 1000;
 
 /** Why attributes are wanted: because a directory is listed, or for their own sake. */
 type Occasion = "listed" | "asked for";
@@ -64,22 +71,19 @@ export class DatastoreTree implements FileSystem {
   readonly #memory: AnswerMemory;
   readonly #owner: { readonly uid: number; readonly gid: number };
   readonly #slots: ArchiveSlots;
+  readonly #versions: ListingVersions;
   /** Virtual nodes by inode number, with the references that the kernel holds. */
-  readonly #nodes = new Map<number, { readonly node: VirtualNode; references: number }>();
+  readonly #nodes = new Map<number, { node: VirtualNode; references: number }>();
 
   /** The slot of the archive that is all that is mounted, once it is known. */
   #only: ArchiveSlot | undefined;
 
-  constructor({ root, memory, uid, gid, zeros }: DatastoreTreeParts) {
+  constructor({ root, memory, uid, gid, zeros, clock }: DatastoreTreeParts) {
     this.#root = root;
     this.#memory = memory;
     this.#owner = { uid, gid };
     this.#slots = new ArchiveSlots(memory, zeros);
-  }
-
-  /** Directories above archives follow the datastore. */
-  get isImmutable(): boolean {
-    return this.#root.kind === "archive";
+    this.#versions = new ListingVersions(memory, clock);
   }
 
   lookup(parent: number, name: Uint8Array): Attributes {
@@ -97,7 +101,9 @@ export class DatastoreTree implements FileSystem {
     const held = this.#nodes.get(ino);
     if (!held) return;
     held.references -= count;
-    if (held.references <= 0) this.#nodes.delete(ino);
+    if (held.references > 0) return;
+    this.#nodes.delete(ino);
+    this.#versions.forget(ino);
   }
 
   getAttributes(ino: number): Attributes {
@@ -110,7 +116,7 @@ export class DatastoreTree implements FileSystem {
     const archive = this.#archiveAt(ino);
     if (archive) return archive.readDirectory(ino);
     const node = this.#nodeAt(ino);
-    const children = virtualChildren(node, this.#memory);
+    const children = this.#versions.make(ino, (memory) => virtualChildren(node, memory));
     prefetchAttributes(children, this.#memory);
     const entries = children.map((child) => ({
       name: encoder.encode(child.name),
@@ -277,8 +283,10 @@ export class DatastoreTree implements FileSystem {
     const ino = this.#inodeOf(child.node);
     const attributes = this.#attributes(child.node, ino, occasion);
     const held = this.#nodes.get(ino);
-    if (held) held.references++;
-    else this.#nodes.set(ino, { node: child.node, references: 1 });
+    if (held) {
+      held.references++;
+      held.node = child.node;
+    } else this.#nodes.set(ino, { node: child.node, references: 1 });
     return attributes;
   }
 
@@ -301,13 +309,9 @@ export class DatastoreTree implements FileSystem {
       case "namespace":
       case "namespaces":
       case "type":
-        return this.#synthetic(ino, { kind: "directory", mode: 0o40555, mtimeSec: 0 });
+        return this.#changingDirectory(ino, 0, occasion);
       case "group":
-        return this.#synthetic(ino, {
-          kind: "directory",
-          mode: 0o40555,
-          mtimeSec: node.lastTimeSec,
-        });
+        return this.#changingDirectory(ino, node.lastTimeSec, occasion);
       case "snapshot":
         return this.#synthetic(ino, {
           kind: "directory",
@@ -324,6 +328,20 @@ export class DatastoreTree implements FileSystem {
       case "file":
         return this.#attributesOfFile(node, ino, occasion);
     }
+  }
+
+  /** The modification time of a directory is when it was noticed to have changed; before that, `mtimeSec`. */
+  #changingDirectory(ino: number, mtimeSec: number, occasion: Occasion): Attributes {
+    const changedMs =
+      occasion === "listed" ? this.#versions.changedMs(ino) : this.#versions.reviewedChangedMs(ino);
+    const attributes = this.#synthetic(ino, { kind: "directory", mode: 0o40555, mtimeSec });
+    if (changedMs === undefined) return { ...attributes, timeoutMs: DIRECTORY_MS };
+    return {
+      ...attributes,
+      mtimeSec: Math.floor(changedMs / 1000),
+      mtimeNanos: (changedMs % 1000) * 1_000_000,
+      timeoutMs: DIRECTORY_MS,
+    };
   }
 
   #attributesOfFile(

@@ -28,7 +28,8 @@ export interface Attributes {
    *
    * Absent: as long as the mount lives, which is right for everything inside an archive. Directories that gain and
    * lose entries (groups, snapshots), their entries and links that move (`latest`) carry one. A link whose target
-   * changes, and a file whose content does, must become a new inode: the kernel keeps both by inode number.
+   * changes, and a file whose content does, must become a new inode: the kernel keeps both by inode number. A directory
+   * whose entries change must show another modification time: the kernel keeps its listing as long as that is the same.
    */
   readonly timeoutMs?: number;
 }
@@ -60,8 +61,6 @@ export const ROOT_INODE = 1;
  * Checked, through both transports, by `test/contract/transport.contract.ts`.
  */
 export interface FileSystem {
-  /** Whether nothing in it changes, no directory and no name: no attributes carry a `timeoutMs`. */
-  readonly isImmutable: boolean;
   /** Attributes of `name` in the directory `parent`. Fails with ENOENT, ENOTDIR, EIO. */
   lookup(parent: number, name: Uint8Array): Attributes;
   /** The kernel dropped `count` references that lookups and directory reads gave it. */

@@ -79,6 +79,11 @@ export interface FsAnswers {
 /** Kind of a {@link FsNeed}. */
 export type FsNeedKind = FsNeed["kind"];
 
+/** Whether the answer may be another one later: what the datastore holds. Everything else is immutable. */
+export function isOfListing({ kind }: FsNeed): boolean {
+  return kind === "namespaces" || kind === "groups" || kind === "snapshots";
+}
+
 /** A text that is equal for equal needs. */
 export function needKey(need: FsNeed): string {
   switch (need.kind) {

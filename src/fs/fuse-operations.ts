@@ -140,21 +140,22 @@ export class FuseOperations {
    * @throws {FormatError} `FORMAT_UNSUPPORTED` for a kernel that is too old.
    */
   answerInit(unique: number, offer: FuseOperation & { readonly kind: "init" }): number {
-    const { encoder, enforcesAccessLists, fileSystem } = this.#parts;
+    const { encoder, enforcesAccessLists } = this.#parts;
     if (offer.major < FUSE_MAJOR || (offer.major === FUSE_MAJOR && offer.minor < FUSE_MINOR_MIN)) {
       const detail = `the kernel speaks FUSE ${offer.major}.${offer.minor}, which is too old`;
       throw new FormatError("FORMAT_UNSUPPORTED", "FUSE request", detail);
     }
     let wanted =
       fuseInitFlags.asyncRead |
+      fuseInitFlags.autoInvalData |
       fuseInitFlags.doReaddirplus |
       fuseInitFlags.asyncDirectIo |
       fuseInitFlags.noOpenSupport |
       fuseInitFlags.parallelDirops |
       fuseInitFlags.maxPages |
-      fuseInitFlags.cacheSymlinks;
+      fuseInitFlags.cacheSymlinks |
+      fuseInitFlags.noOpendirSupport;
     if (enforcesAccessLists) wanted |= fuseInitFlags.posixAcl;
-    if (fileSystem.isImmutable) wanted |= fuseInitFlags.noOpendirSupport;
     const flags = (wanted & offer.flags) >>> 0;
     this.#mayRefuseOpenDirectory = (flags & fuseInitFlags.noOpendirSupport) !== 0;
     this.#mayRefuseOpen = (flags & fuseInitFlags.noOpenSupport) !== 0;

@@ -64,6 +64,7 @@ export const fuseOpcodes = {
 /** Flags of the INIT exchange that this program knows. */
 export const fuseInitFlags = {
   asyncRead: 2 ** 0,
+  autoInvalData: 2 ** 12,
   doReaddirplus: 2 ** 13,
   asyncDirectIo: 2 ** 15,
   noOpenSupport: 2 ** 17,

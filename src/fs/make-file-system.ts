@@ -1,3 +1,4 @@
+import { systemClock } from "../format/clock.ts";
 import { AnswerMemory } from "./answer-memory.ts";
 import { DatastoreTree, type MountRoot } from "./datastore-tree.ts";
 import { type ZeroChunkName, ZeroChunks } from "./zero-chunks.ts";
@@ -32,5 +33,12 @@ export function makeFileSystem(argument: unknown, host: FileSystemHost): FileSys
     host,
     monotonicMs: () => performance.now(),
   });
-  return new DatastoreTree({ root, memory, uid, gid, zeros: new ZeroChunks(zeroChunks) });
+  return new DatastoreTree({
+    root,
+    memory,
+    uid,
+    gid,
+    zeros: new ZeroChunks(zeroChunks),
+    clock: systemClock,
+  });
 }

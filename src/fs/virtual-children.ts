@@ -1,7 +1,7 @@
 import { timeText } from "../format/snapshot/time-text.ts";
-import { type AnswerMemory } from "./answer-memory.ts";
 import { FsError } from "./fs-error.ts";
 import { type GroupKey, type SnapshotKey } from "./fs-need.ts";
+import { type ListingMemory } from "./listing-versions.ts";
 import { type ShownFile, shownFiles } from "./shown-file.ts";
 import { type VirtualNode } from "./virtual-node.ts";
 
@@ -25,7 +25,7 @@ const types = ["ct", "host", "vm"];
  *
  * @throws {FsError} ENOTDIR for a node that is no directory.
  */
-export function virtualChildren(node: VirtualNode, memory: AnswerMemory): readonly VirtualChild[] {
+export function virtualChildren(node: VirtualNode, memory: ListingMemory): readonly VirtualChild[] {
   switch (node.kind) {
     case "namespace":
       return childrenOfNamespace(node.namespace, memory);
@@ -63,12 +63,12 @@ export function virtualChildren(node: VirtualNode, memory: AnswerMemory): readon
 }
 
 /** Names in the directory of a snapshot; restartable. */
-export function shownFilesOf(snapshot: SnapshotKey, memory: AnswerMemory): readonly ShownFile[] {
+export function shownFilesOf(snapshot: SnapshotKey, memory: ListingMemory): readonly ShownFile[] {
   return shownFiles(memory.get({ kind: "open-snapshot", snapshot }).files);
 }
 
 /** Asks at once for all that the attributes of these children will be made from, one after another. */
-export function prefetchAttributes(children: readonly VirtualChild[], memory: AnswerMemory): void {
+export function prefetchAttributes(children: readonly VirtualChild[], memory: ListingMemory): void {
   for (const child of children) {
     if ("archive" in child) {
       const { snapshot, archive } = child;
@@ -80,7 +80,7 @@ export function prefetchAttributes(children: readonly VirtualChild[], memory: An
   }
 }
 
-function childrenOfNamespace(namespace: string, memory: AnswerMemory): readonly VirtualChild[] {
+function childrenOfNamespace(namespace: string, memory: ListingMemory): readonly VirtualChild[] {
   memory.prefetch({ kind: "namespaces", namespace });
   const groups = memory.get({ kind: "groups", namespace });
   const present = types.filter((type) => groups.some((group) => group.type === type));
@@ -96,7 +96,7 @@ function childrenOfNamespace(namespace: string, memory: AnswerMemory): readonly 
 
 function childrenOfGroup(
   { namespace, type, id }: GroupKey,
-  memory: AnswerMemory,
+  memory: ListingMemory,
 ): readonly VirtualChild[] {
   const group = { namespace, type, id };
   const times = memory

@@ -50,7 +50,7 @@ export class MemoryFileSystem implements FileSystem {
   readonly #parents = new Map<number, number>([[ROOT_INODE, ROOT_INODE]]);
   readonly #names = new Map<MemoryNode, number>();
   readonly #accept: (need: unknown, answer: unknown) => void;
-  readonly isImmutable: boolean;
+  readonly #isImmutable: boolean;
 
   /** `isImmutable`: the caller's word that no directory changes and that all nodes with attributes were listed. */
   constructor(
@@ -64,7 +64,7 @@ export class MemoryFileSystem implements FileSystem {
     } = {},
   ) {
     this.#accept = accept;
-    this.isImmutable = isImmutable;
+    this.#isImmutable = isImmutable;
     this.#inoOf(root);
   }
 
@@ -132,7 +132,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   lacksExtendedAttributes(): boolean {
-    return this.isImmutable && this.#nodes.every(({ attributes }) => attributes === undefined);
+    return this.#isImmutable && this.#nodes.every(({ attributes }) => attributes === undefined);
   }
 
   status(): { totalBytes: number; inodeCount: number } {
@@ -412,6 +412,9 @@ function makeTree(host: FileSystemHost, blocks: Map<string, Uint8Array | Error>)
       changing: {
         kind: "directory",
         timeoutMs: 0,
+        get mtimeNanos() {
+          return generation;
+        },
         children: () => ({ [`generation-${++generation}`]: memoryFile(text("now")) }),
       },
       "delayed.bin": fetched("delayed"),
