@@ -71,6 +71,7 @@ export function makeFileSystem(): FileSystem {
       return attributesOf(level.firstChild + position);
     },
     forget: () => undefined,
+    prepare: () => false,
     getAttributes: attributesOf,
     readDirectory: (ino) => ({ parent: ROOT_INODE, entries: listings.get(ino) ?? [] }),
     readLink: () => {

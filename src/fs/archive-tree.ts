@@ -20,6 +20,7 @@ import { type Attributes, type DirectoryEntry } from "./file-system.ts";
 import { type FileContent } from "./file-content.ts";
 import { FilePaths } from "./file-paths.ts";
 import { FsError } from "./fs-error.ts";
+import { WalkAhead } from "./walk-ahead.ts";
 
 /** Entries of all listings that are kept: the kernel keeps its own, so few ask for one twice. */
 const LISTED_ENTRIES_MAX = 2000;
@@ -56,6 +57,8 @@ interface Reading {
 
 interface Listing {
   readonly entries: readonly DirectoryEntry[];
+  /** Inode numbers of the directories among them. */
+  readonly directories: readonly number[];
 }
 
 /** Inode numbers that an archive of this many metadata bytes takes up, from its base on. */
@@ -79,6 +82,7 @@ export class ArchiveTree {
   readonly #nodes: LRUCache<number, PxarOwnNode>;
   readonly #paths: FilePaths;
   readonly #readings = new LRUCache<number, Reading>({ max: READINGS_MAX });
+  readonly #walk = new WalkAhead();
 
   constructor(parts: ArchiveTreeParts) {
     this.#parts = parts;
@@ -121,15 +125,24 @@ export class ArchiveTree {
       ino === this.#parts.rootInode
         ? this.#parts.parentInode
         : (this.#parents.get(ino) ?? this.#parts.rootInode);
-    const known = this.#listings.get(ino);
-    if (known) return { parent, entries: known.entries };
-    const entries = this.#readEntries(ino);
-    for (const { attributes } of entries) {
-      if (attributes.kind === "directory") this.#parents.set(attributes.ino, ino);
-    }
-    // A listing too large to be kept is simply not kept.
-    this.#listings.set(ino, { entries });
+    const { entries, directories } = this.#listing(ino);
+    for (const directory of directories) this.#parents.set(directory, ino);
+    this.#walk.listed(ino, directories);
     return { parent, entries };
+  }
+
+  /**
+   * Reads the listing that is likely to be wanted next, if there is one that is not there.
+   *
+   * @returns Whether there was something to do.
+   */
+  prepare(): boolean {
+    const ino = this.#walk.next;
+    if (ino === undefined || this.#listings.has(ino)) return false;
+    // If it does not work, whoever asks for the directory learns why.
+    this.#walk.giveUp();
+    this.#listing(ino);
+    return true;
   }
 
   readLink(ino: number): Uint8Array {
@@ -176,6 +189,20 @@ export class ArchiveTree {
   #extendedAttributes(ino: number): readonly ExtendedAttribute[] {
     if (this.#parts.census?.lacksAttributes(this.#localInode(ino)) === true) return NO_ATTRIBUTES;
     return extendedAttributesOf(this.#node(ino).metadata);
+  }
+
+  #listing(ino: number): Listing {
+    const known = this.#listings.get(ino);
+    if (known) return known;
+    const entries = this.#readEntries(ino);
+    const directories: number[] = [];
+    for (const { attributes } of entries) {
+      if (attributes.kind === "directory") directories.push(attributes.ino);
+    }
+    const listing = { entries, directories };
+    // A listing too large to be kept is simply not kept.
+    this.#listings.set(ino, listing);
+    return listing;
   }
 
   /**

@@ -75,6 +75,9 @@ export class DatastoreTree implements FileSystem {
   /** Virtual nodes by inode number, with the references that the kernel holds. */
   readonly #nodes = new Map<number, { node: VirtualNode; references: number }>();
 
+  /** The archive in which a directory was listed last, if that was in one. */
+  #walked: ArchiveTree | undefined;
+
   /** The slot of the archive that is all that is mounted, once it is known. */
   #only: ArchiveSlot | undefined;
 
@@ -114,6 +117,7 @@ export class DatastoreTree implements FileSystem {
 
   readDirectory(ino: number): { parent: number; entries: readonly DirectoryEntry[] } {
     const archive = this.#archiveAt(ino);
+    this.#walked = archive;
     if (archive) return archive.readDirectory(ino);
     const node = this.#nodeAt(ino);
     const children = this.#versions.make(ino, (memory) => virtualChildren(node, memory));
@@ -184,6 +188,11 @@ export class DatastoreTree implements FileSystem {
       const slot = this.#slots.shownSlot(root.snapshot, shown);
       return slot !== undefined && this.#slots.isWithoutAttributes(slot);
     });
+  }
+
+  /** Only for those who walk through an archive. */
+  prepare(): boolean {
+    return this.#walked?.prepare() ?? false;
   }
 
   status(): FileSystemStatus {

@@ -101,6 +101,12 @@ export interface FileSystem {
    * Called for every request for a value until it says yes; false while that is not known.
    */
   lacksExtendedAttributes(): boolean;
+  /**
+   * Does a little of what will probably be asked for next; called while nobody asks for anything.
+   *
+   * @returns Whether there was something to do, so that calling again may be of use.
+   */
+  prepare(): boolean;
   /** Figures for `df`. */
   status(): FileSystemStatus;
   /**

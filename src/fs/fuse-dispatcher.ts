@@ -73,6 +73,21 @@ export class FuseDispatcher {
     return false;
   }
 
+  /**
+   * Lets the file system work ahead while the kernel asks for nothing.
+   *
+   * @returns Whether it did something.
+   */
+  prepare(): boolean {
+    try {
+      return this.#parts.fileSystem.prepare();
+    } catch (error) {
+      // What fails will fail again for whoever asks for it, and be reported then.
+      if (error instanceof NotResident) this.#parts.needs.want(error.need);
+      return false;
+    }
+  }
+
   /** Answers EINTR to those of the interrupted requests whose process is being killed by now. */
   reviewInterrupted(): void {
     for (const parked of [...this.#parkedByUnique.values()]) {

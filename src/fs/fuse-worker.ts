@@ -164,6 +164,7 @@ function serve(): void {
     }
     switch (-size) {
       case again:
+        if (dispatcher.prepare()) break;
         if (++readsInVain > READS_IN_VAIN_MAX || dispatcher.hasInterrupted) rest(poller);
         break;
       case interrupted:

@@ -61,6 +61,35 @@ function mountedSplit(
 }
 
 describe("fs/archive-tree", () => {
+  it("reads the next directory of a walk before it is asked for, and only that", async () => {
+    const metadata = memorySink();
+    const payload = memorySink();
+    const encoder = new PxarEncoder({ metadata, payload });
+    const directory = metadataOf({ mode: 0o40755 });
+    encoder.startRoot(directory);
+    for (const name of ["a", "b", "c"]) {
+      encoder.startDirectory(Buffer.from(name), directory);
+      encoder.endDirectory();
+    }
+    encoder.endDirectory();
+    encoder.finish();
+    const datastore = new MemoryDatastore();
+    datastore.addSnapshot(snapshot);
+    datastore.addArchive(snapshot, "root.mpxar.didx", metadata.take());
+    datastore.addArchive(snapshot, "root.ppxar.didx", payload.take());
+    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    const prepare = async (): Promise<boolean> => await mount.run((fs) => fs.prepare());
+
+    const beforeAnything = await prepare();
+    await mount.list("");
+    const afterRoot = await prepare();
+    await mount.list("a");
+    const afterFirst = [await prepare(), await prepare()];
+
+    expect([beforeAnything, afterRoot, ...afterFirst]).to.deep.equal([false, false, true, false]);
+    expect(await mount.list("b")).to.deep.equal([]);
+  });
+
   it("shows mode, owner, size, time and device numbers of every entry", async () => {
     const { source_entries_in_archive_order: expected } = JSON.parse(
       pxarFixtureText("v1/special.json"),

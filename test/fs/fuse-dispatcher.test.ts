@@ -6,6 +6,7 @@ import { FuseDispatcher } from "../../src/fs/fuse-dispatcher.ts";
 import { FuseReplyEncoder } from "../../src/fs/fuse-reply.ts";
 import { type FuseOperation } from "../../src/fs/fuse-request.ts";
 import { NeedBook } from "../../src/fs/need-book.ts";
+import { restartWith } from "../../src/fs/restart-with.ts";
 import { fuseField } from "../support/fuse-layout.ts";
 import {
   memoryDirectory,
@@ -90,7 +91,7 @@ function makeDispatcher(
     dispatcher.handle({ unique: ++unique, ino, thread: 77, operation });
     return unique;
   };
-  return { dispatcher, sent, posted, errors, ask, isReady: () => isReady };
+  return { dispatcher, fileSystem, sent, posted, errors, ask, isReady: () => isReady };
 }
 
 const read = { kind: "read", offset: 0, size: 100 } as const;
@@ -102,6 +103,28 @@ describe("fs/fuse-dispatcher", () => {
     ask(read);
 
     expect(sent).to.deep.equal([{ unique: 1, error: 0, body: content }]);
+  });
+
+  it("lets the file system work ahead, asks for what that needs, and keeps its failures to itself", () => {
+    const { dispatcher, fileSystem, posted, errors } = makeDispatcher({
+      file: memoryFile(content),
+    });
+    const outcomes: boolean[] = [];
+
+    for (const work of [
+      () => true,
+      () => restartWith("chunk"),
+      () => {
+        throw new Error("damaged");
+      },
+    ]) {
+      fileSystem.prepare = work;
+      outcomes.push(dispatcher.prepare());
+    }
+
+    expect(outcomes).to.deep.equal([true, false, false]);
+    expect(posted).to.deep.equal([{ id: 1, need: "chunk" }]);
+    expect(errors).to.deep.equal([]);
   });
 
   it("parks a request until what it needs has come, and answers others meanwhile", () => {

@@ -135,6 +135,10 @@ export class MemoryFileSystem implements FileSystem {
     return this.#isImmutable && this.#nodes.every(({ attributes }) => attributes === undefined);
   }
 
+  prepare(): boolean {
+    return false;
+  }
+
   status(): { totalBytes: number; inodeCount: number } {
     return { totalBytes: 123 * 4096, inodeCount: this.#nodes.length };
   }
