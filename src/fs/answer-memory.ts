@@ -31,6 +31,12 @@ const CONTENT_OVERHEAD_BYTES = 256;
 /** Bytes that an answer counts which is no content: listings, and indexes, which open archives hold anyway. */
 const LISTING_BYTES = 4096;
 
+/**
+ * Bytes of chunks of trees that are kept, or two of the longest if these are more: the entry on their border needs both. The
+ * kernel keeps names and attributes itself, so more would seldom be of use.
+ */
+const TREE_BYTES = 16 * 1024 * 1024;
+
 interface Answer {
   readonly value: unknown;
   readonly untilMs: number;
@@ -59,6 +65,10 @@ export class AnswerMemory {
   readonly #host: FileSystemHost;
   readonly #monotonicMs: () => number;
   readonly #answers: LRUCache<string, Answer>;
+  /** Sizes of the chunks of trees among the answers, in the order of their last use. */
+  readonly #treeSizes = new Map<string, number>();
+  #treeBytes = 0;
+  #longestTreeChunk = 0;
   readonly #failures = new Map<string, { readonly error: Error; readonly untilMs: number }>();
   readonly #underWay = new Set<string>();
   /** Most bytes it keeps. */
@@ -71,7 +81,8 @@ export class AnswerMemory {
     this.#answers = new LRUCache({
       maxSize: bytesMax,
       sizeCalculation: ({ size }) => size,
-      dispose: ({ value }) => {
+      dispose: ({ value }, key) => {
+        this.#forgetTreeChunk(key);
         this.#drop(value);
       },
     });
@@ -87,6 +98,7 @@ export class AnswerMemory {
     const key = needKey(need);
     const known = this.#answers.get(key);
     if (known && known.untilMs > this.#monotonicMs()) {
+      if (isOfTree(need)) this.#useTreeChunk(key, known.size);
       // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- NeedResolver answers each kind with its type
       return known.value as RememberedAnswers[Need["kind"]];
     }
@@ -140,6 +152,28 @@ export class AnswerMemory {
     this.#answers.set(key, { value, untilMs, size });
     // Longer than all the memory, and so not kept.
     if (size > this.bytesMax) this.#drop(value);
+    else if (isOfTree(need)) this.#keepTreeChunk(key, size);
+  }
+
+  #keepTreeChunk(key: string, size: number): void {
+    this.#longestTreeChunk = Math.max(this.#longestTreeChunk, size);
+    this.#useTreeChunk(key, size);
+    const bytesMax = Math.max(TREE_BYTES, 2 * this.#longestTreeChunk);
+    for (const oldest of this.#treeSizes.keys()) {
+      if (this.#treeBytes <= bytesMax) return;
+      this.#answers.delete(oldest);
+    }
+  }
+
+  #useTreeChunk(key: string, size: number): void {
+    this.#forgetTreeChunk(key);
+    this.#treeSizes.set(key, size);
+    this.#treeBytes += size;
+  }
+
+  #forgetTreeChunk(key: string): void {
+    this.#treeBytes -= this.#treeSizes.get(key) ?? 0;
+    this.#treeSizes.delete(key);
   }
 
   /** The listing that is remembered, if this is an equal one: then it stays the same object. */
@@ -159,6 +193,10 @@ export class AnswerMemory {
       if (untilMs <= nowMs) this.#failures.delete(key);
     }
   }
+}
+
+function isOfTree(need: FsNeed): boolean {
+  return need.kind === "chunk" && need.holds === "tree";
 }
 
 function remembered(need: FsNeed, answer: unknown): { value: unknown; size: number } {

@@ -26,7 +26,7 @@ export function localInodeOfDirectory(end: number): number {
  * What no entry of an archive states by itself: how often a file is named, how many directories a directory holds, and
  * which entries have extended attributes at all.
  *
- * It comes from one pass over all entries, made before the first count is given out; restartable, it goes on where it
+ * It comes from one pass over all entries, made before the first count is given out as certain; restartable, it goes on where it
  * was interrupted. Only what differs from the ordinary is kept: files with several names, directories that
  * hold directories, entries with attributes.
  */
@@ -42,13 +42,11 @@ export class ArchiveCensus {
   #state: "running" | "whole" | "broken" = "running";
   #entryCount = 0;
 
-  readonly #prepare: () => void;
-  #isPrepared = false;
   #failureCount = 0;
   #lastCause: unknown = NOTHING_YET;
 
-  /** Reads nothing yet; `prepare` is called once, right before the whole archive will be read. */
-  constructor(archive: ResidentSource, prepare: () => void) {
+  /** Reads nothing yet. */
+  constructor(archive: ResidentSource) {
     this.#scanner = new PxarScanner(archive, {
       leaf: (nameOffset, hasAttributes) => {
         this.#entryCount++;
@@ -68,7 +66,6 @@ export class ArchiveCensus {
         this.#endDirectory(end);
       },
     });
-    this.#prepare = prepare;
   }
 
   /** Whether the archive has been read as far as it will be. */
@@ -96,10 +93,6 @@ export class ArchiveCensus {
    */
   complete(): void {
     if (this.#state !== "running") return;
-    if (!this.#isPrepared) {
-      this.#isPrepared = true;
-      this.#prepare();
-    }
     try {
       this.#scanner.run();
       this.#state = "whole";

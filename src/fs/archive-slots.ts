@@ -118,12 +118,13 @@ export class ArchiveSlots {
     if (known) return known;
     const { snapshot, shown } = slot;
     const isSplit = shown.tree !== shown.content;
-    const bytes = this.#openBytes(snapshot, shown.tree, { mayBeLent: !isSplit });
+    const bytes = this.#openBytes(snapshot, shown.tree, isSplit ? "tree" : "content");
     const openContent = isSplit
       ? (): ChunkedBytes => this.bytesOf(snapshot, shown.content)
       : (): ChunkedBytes => bytes;
     const tree = new ArchiveTree({
       tree: new PxarTree(bytes),
+      archiveBytes: bytes.size,
       content: fileContent(openContent),
       census: this.#censusOf(slot, bytes, isSplit),
       inodeBase: slot.base,
@@ -139,7 +140,7 @@ export class ArchiveSlots {
     const path = `${snapshotPath(snapshot)}/${file.name}`;
     const known = this.#images.get(path);
     if (known) return known;
-    const bytes = this.#openBytes(snapshot, file, { mayBeLent: true });
+    const bytes = this.#openBytes(snapshot, file, "content");
     this.#images.set(path, bytes);
     return bytes;
   }
@@ -157,7 +158,7 @@ export class ArchiveSlots {
   #openBytes(
     snapshot: SnapshotKey,
     { name }: SnapshotFile,
-    { mayBeLent }: { readonly mayBeLent: boolean },
+    holds: "tree" | "content",
   ): ChunkedBytes {
     const file = this.#memory.get({ kind: "open-archive", snapshot, archive: name });
     const index = name.endsWith(".fidx") ? parseFixedIndex(file) : parseDynamicIndex(file);
@@ -165,9 +166,9 @@ export class ArchiveSlots {
       index,
       snapshot,
       archive: name,
+      holds,
       memory: this.#memory,
       zeros: this.#zeros,
-      mayBeLent,
     });
   }
 
@@ -176,11 +177,7 @@ export class ArchiveSlots {
     if (bytes.size > bytesMax) return undefined;
     const known = this.#censuses.get(slot);
     if (known) return known;
-    const census = isSplit
-      ? new ArchiveCensus(bytes, () => {
-          bytes.prefetchAll();
-        })
-      : new ArchiveCensus(bytes.limited(WHOLE_FETCHED_BYTES_MAX), () => undefined);
+    const census = new ArchiveCensus(isSplit ? bytes : bytes.limited(WHOLE_FETCHED_BYTES_MAX));
     this.#censuses.set(slot, census);
     return census;
   }

@@ -22,6 +22,12 @@ import { FilePaths } from "./file-paths.ts";
 import { FsError } from "./fs-error.ts";
 import { WalkAhead } from "./walk-ahead.ts";
 
+/**
+ * Longest archive that is read whole before anything of it is shown, some 50 ms of work. In longer ones link counts are
+ * provisional until somebody asks for the attributes of a file.
+ */
+const COUNTED_FIRST_BYTES_MAX = 8 * 1024 * 1024;
+
 /** Entries of all listings that are kept: the kernel keeps its own, so few ask for one twice. */
 const LISTED_ENTRIES_MAX = 2000;
 
@@ -37,6 +43,8 @@ const NODES_MAX = 2048;
 /** What an {@link ArchiveTree} is made of. */
 export interface ArchiveTreeParts {
   readonly tree: PxarTree;
+  /** Bytes of the archive that the tree is in. */
+  readonly archiveBytes: number;
   readonly content: FileContent;
   /** Counts to show; without them files have one link and directories say that theirs is not known. */
   readonly census: ArchiveCensus | undefined;
@@ -98,26 +106,26 @@ export class ArchiveTree {
   /**
    * Attributes of the root directory without reading more of the archive than its beginning.
    *
-   * Its link count is known only once something in the archive was used; until then they are not to be kept.
+   * Its link count is known only once something in the archive was used; until then they are provisional.
    */
   rootAttributes(): Attributes {
-    const { tree, census, rootInode } = this.#parts;
-    const root = tree.root();
-    if (census?.isComplete !== false) return this.#attributes(root);
-    return { ...attributesOf(root, rootInode, 1), timeoutMs: 0 };
+    return this.#attributes(this.#parts.tree.root());
   }
 
   lookup(parent: number, name: Uint8Array): Attributes {
     const directory = this.#directory(parent, "look up a name");
-    this.#parts.census?.complete();
+    this.#count("small archives");
     const node = this.#parts.tree.lookup(directory, name);
     if (!node) throw new FsError("ENOENT", "find a name");
+    if (node.kind !== "directory") this.#count("all archives");
     return this.#attributes(node);
   }
 
   getAttributes(ino: number): Attributes {
-    this.#parts.census?.complete();
-    return this.#attributes(this.#node(ino));
+    this.#count("small archives");
+    const node = this.#node(ino);
+    if (node.kind !== "directory") this.#count("all archives");
+    return this.#attributes(node);
   }
 
   readDirectory(ino: number): { parent: number; entries: readonly DirectoryEntry[] } {
@@ -211,7 +219,7 @@ export class ArchiveTree {
    */
   #readEntries(ino: number): readonly DirectoryEntry[] {
     const directory = this.#directory(ino, "list");
-    this.#parts.census?.complete();
+    this.#count("small archives");
     let reading = this.#readings.get(ino);
     if (!reading) {
       reading = { listing: this.#parts.tree.list(directory), nodes: [], entries: [] };
@@ -239,7 +247,21 @@ export class ArchiveTree {
     return entries;
   }
 
+  /** Completes the census: of a long archive only where no provisional answer will do. */
+  #count(which: "small archives" | "all archives"): void {
+    const { census, archiveBytes } = this.#parts;
+    if (which === "all archives" || archiveBytes <= COUNTED_FIRST_BYTES_MAX) census?.complete();
+  }
+
   #attributes(node: PxarNode): Attributes {
+    const attributes = this.#countedAttributes(node);
+    if (this.#parts.census?.isComplete !== false) return attributes;
+    // Programs take directories with one link for such whose count is not known.
+    const nlink = node.kind === "directory" ? 1 : attributes.nlink;
+    return { ...attributes, nlink, isProvisional: true };
+  }
+
+  #countedAttributes(node: PxarNode): Attributes {
     const { tree, census, inodeBase } = this.#parts;
     if (node.kind === "hardlink") {
       const target = tree.resolveHardLink(node);

@@ -13,11 +13,11 @@ export interface ChunkedBytesParts {
   readonly snapshot: SnapshotKey;
   /** Name of the archive on the server. */
   readonly archive: string;
+  /** Names and attributes alone, or content as well. */
+  readonly holds: "tree" | "content";
   readonly memory: AnswerMemory;
   /** Chunks that need not be fetched. */
   readonly zeros: ZeroChunks;
-  /** Whether its chunks may come in lent memory: for content. {@link ChunkedBytes.read} then has to copy. */
-  readonly mayBeLent: boolean;
 }
 
 /** The part of a read that says what it belongs to. */
@@ -28,8 +28,21 @@ export interface ReadContext {
   readonly isStart: boolean;
 }
 
+/** Longest range that is put together from what is in memory at one moment. */
+const LONG_READ_BYTES = 1024 * 1024;
+
+/** A read that goes on where it was interrupted. */
+interface PartialRead {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  filled: number;
+}
+
 /** Fraction of the memory that may be filled ahead of one reader. */
 const READ_AHEAD_SHARE = 4;
+
+/** Bytes fetched ahead of a reader of a tree, so that what is read now is not dropped for it. */
+const TREE_READ_AHEAD_BYTES = 8 * 1024 * 1024;
 
 /** Most bytes fetched ahead of one reader. */
 const READ_AHEAD_BYTES_MAX = 64 * 1024 * 1024;
@@ -42,12 +55,16 @@ export class ChunkedBytes implements ResidentSource {
   #lastStart = 0;
   #lastEnd = 0;
   #last = new HeldChunk({ bytes: new Uint8Array(0) });
+  /** The long read that was interrupted last. */
+  #part: PartialRead | undefined;
 
   constructor(parts: ChunkedBytesParts) {
     this.#parts = parts;
     this.#readAhead = new ReadAhead(
       parts.index,
-      Math.min(READ_AHEAD_BYTES_MAX, parts.memory.bytesMax / READ_AHEAD_SHARE),
+      parts.holds === "tree"
+        ? TREE_READ_AHEAD_BYTES
+        : Math.min(READ_AHEAD_BYTES_MAX, parts.memory.bytesMax / READ_AHEAD_SHARE),
     );
   }
 
@@ -56,12 +73,40 @@ export class ChunkedBytes implements ResidentSource {
     return this.#parts.index.size;
   }
 
-  /** Bytes that stay what they are, unlike those of {@link pieces}: readers of trees keep views of them. */
+  /**
+   * The same as {@link pieces} in one piece: copied where the range lies in several chunks.
+   *
+   * A long range is put together chunk by chunk: what has been copied is kept when the call is interrupted, so the memory
+   * need not hold all of them at once.
+   */
   read(offset: number, size: number): Uint8Array {
+    const part = this.#part;
+    if (part?.offset === offset && part.bytes.length === size) return this.#complete(part);
+    const { index } = this.#parts;
+    const isLong = size > LONG_READ_BYTES && offset >= 0 && offset + size <= index.size;
+    if (isLong && index.endOf(index.findIndex(offset)) < offset + size) {
+      return this.#complete({ offset, bytes: new Uint8Array(size), filled: 0 });
+    }
     const pieces = this.pieces(offset, size, { end: this.size, isStart: false });
     const [first] = pieces;
-    if (first && pieces.length === 1 && !this.#parts.mayBeLent) return first;
+    if (first && pieces.length === 1) return first;
     return joined(pieces, size);
+  }
+
+  #complete(part: PartialRead): Uint8Array {
+    this.#part = part;
+    const { index } = this.#parts;
+    const { offset, bytes } = part;
+    while (part.filled < bytes.length) {
+      const at = offset + part.filled;
+      const size = Math.min(bytes.length - part.filled, index.endOf(index.findIndex(at)) - at);
+      for (const piece of this.pieces(at, size, { end: offset + bytes.length, isStart: false })) {
+        bytes.set(piece, part.filled);
+        part.filled += piece.length;
+      }
+    }
+    this.#part = undefined;
+    return bytes;
   }
 
   /**
@@ -144,12 +189,6 @@ export class ChunkedBytes implements ResidentSource {
     return bytes;
   }
 
-  /** Asks for all chunks, as far as they are not there: for those who will read everything. */
-  prefetchAll(): void {
-    const { index, memory } = this.#parts;
-    for (let i = 0; i < index.count; i++) memory.prefetch(this.#need(i));
-  }
-
   #fetchAhead(first: number, last: number, context: ReadContext): void {
     const { memory, zeros, index } = this.#parts;
     let stop = last + 1;
@@ -183,9 +222,9 @@ export class ChunkedBytes implements ResidentSource {
   }
 
   #need(i: number): FsNeed & { readonly kind: "chunk" } {
-    const { index, snapshot, archive, mayBeLent } = this.#parts;
+    const { index, snapshot, archive, holds } = this.#parts;
     const size = index.endOf(i) - index.startOf(i);
-    return { kind: "chunk", snapshot, archive, digest: index.digestAt(i), size, mayBeLent };
+    return { kind: "chunk", snapshot, archive, digest: index.digestAt(i), size, holds };
   }
 
   #name(): string {

@@ -32,6 +32,12 @@ export interface Attributes {
    * whose entries change must show another modification time: the kernel keeps its listing as long as that is the same.
    */
   readonly timeoutMs?: number;
+  /**
+   * Whether the link count is not known yet: the kernel must ask again for attributes when somebody wants them, while the
+   * name stays. Asked for by {@link FileSystem.getAttributes} or a lookup, those of a file are only where something cannot be
+   * read for now.
+   */
+  readonly isProvisional?: boolean;
 }
 
 /** One name in a directory. */

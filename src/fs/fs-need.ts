@@ -39,8 +39,8 @@ export type FsNeed =
       readonly digest: string;
       /** Bytes that the index says it has. */
       readonly size: number;
-      /** Whether it may come in memory that is given back through the host. */
-      readonly mayBeLent: boolean;
+      /** What the archive holds: names and attributes alone, or content as well. */
+      readonly holds: "tree" | "content";
     };
 
 /** One group of a namespace. */

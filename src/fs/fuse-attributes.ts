@@ -33,24 +33,38 @@ export function writeAttributes(view: DataView, at: number, attributes: Attribut
 }
 
 /**
- * Writes `struct fuse_entry_out`: name and attributes are valid equally long.
+ * Writes `struct fuse_entry_out`: name and attributes are valid equally long, unless the latter are provisional.
  *
  * @see linux/fuse.h, struct fuse_entry_out
  */
 export function writeEntry(view: DataView, at: number, attributes: Attributes): void {
-  const { seconds, nanos } = validity(attributes.timeoutMs);
+  const name = validity(attributes.timeoutMs);
+  const kept = attributeValidity(attributes);
   writeU64(view, at, attributes.ino);
   writeU64(view, at + 8, 0);
-  writeU64(view, at + 16, seconds);
-  writeU64(view, at + 24, seconds);
-  view.setUint32(at + 32, nanos, true);
-  view.setUint32(at + 36, nanos, true);
+  writeU64(view, at + 16, name.seconds);
+  writeU64(view, at + 24, kept.seconds);
+  view.setUint32(at + 32, name.nanos, true);
+  view.setUint32(at + 36, kept.nanos, true);
   writeAttributes(view, at + 40, attributes);
 }
 
+/** How long the kernel may keep attributes. */
+export function attributeValidity({ timeoutMs, isProvisional }: Attributes): Validity {
+  return isProvisional === true ? AT_ONCE_OVER : validity(timeoutMs);
+}
+
+interface Validity {
+  readonly seconds: number;
+  readonly nanos: number;
+}
+
+const FOREVER: Validity = { seconds: FOREVER_SEC, nanos: 0 };
+const AT_ONCE_OVER: Validity = { seconds: 0, nanos: 0 };
+
 /** Seconds and nanoseconds for which the kernel may keep something with this `timeoutMs`. */
-export function validity(timeoutMs: number | undefined): { seconds: number; nanos: number } {
-  if (timeoutMs === undefined) return { seconds: FOREVER_SEC, nanos: 0 };
+export function validity(timeoutMs: number | undefined): Validity {
+  if (timeoutMs === undefined) return FOREVER;
   return { seconds: Math.floor(timeoutMs / 1000), nanos: (timeoutMs % 1000) * 1_000_000 };
 }
 

@@ -1,6 +1,12 @@
 import { type Attributes, type FileSystemStatus } from "./file-system.ts";
 import { type ErrnoName, errnoNumbers } from "./fs-error.ts";
-import { validity, writeAttributes, writeEntry, writeU64 } from "./fuse-attributes.ts";
+import {
+  attributeValidity,
+  validity,
+  writeAttributes,
+  writeEntry,
+  writeU64,
+} from "./fuse-attributes.ts";
 import { type DirectoryListing, type DirectoryPage, writeDirectoryPage } from "./fuse-directory.ts";
 import {
   FUSE_ATTRIBUTES_BYTES,
@@ -78,7 +84,7 @@ export class FuseReplyEncoder {
 
   /** Attributes of an inode. */
   encodeAttributes(unique: number, attributes: Attributes): number {
-    const { seconds, nanos } = validity(attributes.timeoutMs);
+    const { seconds, nanos } = attributeValidity(attributes);
     writeU64(this.#view, BODY, seconds);
     this.#view.setUint32(BODY + 8, nanos, true);
     this.#view.setUint32(BODY + 12, 0, true);

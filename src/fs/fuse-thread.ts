@@ -15,6 +15,12 @@ import { describeError, rebuildError } from "./thread-error.ts";
 /** How long a thread that was told to stop may take before it is ended by force. */
 const STOP_MS_MAX = 3000;
 
+/**
+ * Heap for what is new in the thread: half of what V8 takes by itself, measured with `find` over 5,000,000 files to cost nothing. With
+ * less the heap for old things grows by more than is saved.
+ */
+const YOUNG_MEBIBYTES = 24;
+
 /** What a thread needs of its mount. */
 export interface FuseThreadOptions {
   readonly recipe: FileSystemRecipe;
@@ -54,7 +60,10 @@ export class FuseThread {
       control: this.#control.buffer,
       enforcesAccessLists: options.enforcesAccessLists,
     };
-    this.#worker = startWorker("fuse-worker", import.meta.url, { workerData });
+    this.#worker = startWorker("fuse-worker", import.meta.url, {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEBIBYTES },
+    });
     this.ended = new Promise((resolve) => {
       this.#worker.on("error", (error) => {
         this.#failure = error;

@@ -98,12 +98,11 @@ export class NeedResolver implements AsyncDisposable {
 
   async #readChunk(
     session: Session,
-    { archive, digest, size, mayBeLent }: FsNeed & { readonly kind: "chunk" },
+    { archive, digest, size }: FsNeed & { readonly kind: "chunk" },
   ): Promise<ChunkAnswer> {
     await readIndex(session, archive);
     const { chunks } = await session.opened;
-    const options = mayBeLent ? { loanBytes: size } : {};
-    const bytes = await chunks.readChunk(parseDigest(digest), options);
+    const bytes = await chunks.readChunk(parseDigest(digest), { loanBytes: size });
     const loan = this.#loanOf(bytes);
     return loan === undefined ? { bytes: movableAnswer(compact(bytes)) } : { bytes, loan };
   }

@@ -12,7 +12,7 @@ const chunk = (i: number): FsNeed & { kind: "chunk" } => ({
   archive: "root.ppxar.didx",
   digest: String(i).padStart(64, "0"),
   size: 400,
-  mayBeLent: true,
+  holds: "content",
 });
 const groups: FsNeed & { kind: "groups" } = { kind: "groups", namespace: "" };
 
@@ -102,6 +102,28 @@ describe("fs/answer-memory", () => {
 
     expect(memory.get(chunk(1)).bytes.length).to.equal(400);
     expect(thrown(() => memory.get(chunk(2)))).to.be.instanceOf(NotResident);
+  });
+
+  it("keeps two of the longest chunks of trees beside the others, and more of them only while they are short", () => {
+    const mebibyte = 1024 * 1024;
+    const { memory } = made(64 * mebibyte);
+    const treeChunk = (i: number): FsNeed => ({ ...chunk(i), holds: "tree" });
+    const accept = (i: number, mebibytes: number): void => {
+      memory.accept(treeChunk(i), { bytes: new Uint8Array(mebibytes * mebibyte) });
+    };
+    const kept = (): number[] =>
+      [1, 2, 3, 4, 5, 6].filter((i) => memory.peek(treeChunk(i)) !== undefined);
+    memory.accept(chunk(0), { bytes: new Uint8Array(400) });
+    for (const i of [1, 2, 3]) accept(i, 5);
+    memory.get(treeChunk(1));
+
+    accept(4, 5);
+    const whileShort = kept();
+    for (const i of [5, 6]) accept(i, 15);
+
+    expect(whileShort).to.deep.equal([1, 3, 4]);
+    expect(kept()).to.deep.equal([5, 6]);
+    expect(memory.peek(chunk(0))).to.not.equal(undefined);
   });
 
   it("gives lent memory back when a chunk is dropped, replaced or too long to be kept", () => {

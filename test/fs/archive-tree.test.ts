@@ -4,6 +4,7 @@ import { PxarEncoder } from "../../src/format/pxar/encoder.ts";
 import { type SnapshotKey } from "../../src/fs/fs-need.ts";
 import { CHUNK_BYTES_MAX } from "../../src/format/limits.ts";
 import { fromHex } from "../../src/format/bytes/hex.ts";
+import { type Attributes, ROOT_INODE } from "../../src/fs/file-system.ts";
 import { DrivenFileSystem } from "../support/driven-file-system.ts";
 import { MemoryDatastore } from "../support/memory-datastore.ts";
 import { memorySink, metadataOf, pxarFixture, pxarFixtureText } from "../support/pxar-fixtures.ts";
@@ -43,6 +44,27 @@ function splitArchive(content: Uint8Array): { metadata: Uint8Array; payload: Uin
     payload.write(bytes);
     encoder.endFile();
   }
+  encoder.endDirectory();
+  encoder.finish();
+  return { metadata: metadata.take(), payload: payload.take() };
+}
+
+/** A split archive with so many MiB of metadata: a directory of many files, and a file with two names behind it. */
+function longArchive(mebibytes: number): { metadata: Uint8Array; payload: Uint8Array } {
+  const metadata = memorySink();
+  const payload = memorySink();
+  const encoder = new PxarEncoder({ metadata, payload });
+  const file = metadataOf({ mode: 0o100644 });
+  encoder.startRoot(metadataOf({ mode: 0o40755 }));
+  encoder.startDirectory(Buffer.from("d0"), metadataOf({ mode: 0o40755 }));
+  for (let i = 0; metadata.position < mebibytes * 2 ** 20; i++) {
+    encoder.startFile(Buffer.from(String(i).padEnd(250, "x")), file, 0);
+    encoder.endFile();
+  }
+  encoder.endDirectory();
+  const target = encoder.startFile(Buffer.from("first"), file, 0);
+  encoder.endFile();
+  encoder.addHardLink(Buffer.from("second"), Buffer.from("first"), target);
   encoder.endDirectory();
   encoder.finish();
   return { metadata: metadata.take(), payload: payload.take() };
@@ -153,6 +175,41 @@ describe("fs/archive-tree", () => {
       ([path, { kind }]) => kind === "directory" && !path.includes("/"),
     );
     expect((await mount.stat("")).nlink).to.equal(2 + inRoot.length);
+  });
+
+  it("lists a long archive without reading the rest of it, and counts links when a file is asked for", async () => {
+    const datastore = new MemoryDatastore();
+    const { metadata, payload } = longArchive(10);
+    const chunkBytes = 1024 * 1024;
+    datastore.addSnapshot(snapshot);
+    datastore.addArchive(snapshot, "root.mpxar.didx", metadata, chunkBytes);
+    datastore.addArchive(snapshot, "root.ppxar.didx", payload, chunkBytes);
+    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    const seen = (path: string, { nlink, isProvisional }: Attributes): unknown[] => [
+      path,
+      nlink,
+      isProvisional === true,
+    ];
+
+    const directory = seen("d0", await mount.stat("d0"));
+    const listed = await mount.run((fs) => fs.readDirectory(ROOT_INODE));
+    await mount.settled();
+    const chunksForListing = mount.needs.filter(({ kind }) => kind === "chunk").length;
+    const file = seen("first", await mount.stat("first"));
+    const counted = seen("d0", await mount.stat("d0"));
+
+    expect(listed.entries.map(({ name }) => Buffer.from(name).toString())).to.deep.equal([
+      "d0",
+      "first",
+      "second",
+    ]);
+    expect(metadata.length / chunkBytes).to.be.greaterThan(9);
+    expect(chunksForListing).to.be.lessThan(5);
+    expect([directory, file, counted]).to.deep.equal([
+      ["d0", 1, true],
+      ["first", 2, false],
+      ["d0", 2, false],
+    ]);
   });
 
   it("gives an inode the same attributes by name, by listing and by number", async () => {

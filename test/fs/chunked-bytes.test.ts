@@ -10,21 +10,24 @@ import { thrown } from "../support/thrown.ts";
 
 const snapshot = { namespace: "", type: "host", id: "elsa", timeSec: 1 };
 
-function made(bytesMax: number): { memory: AnswerMemory; bytes: ChunkedBytes; back: number[] } {
+function made(
+  bytesMax: number,
+  sizes = [1000, 1000],
+): { memory: AnswerMemory; bytes: ChunkedBytes; back: number[] } {
   const back: number[] = [];
   const memory = new AnswerMemory({
     bytesMax,
     host: { prefetch: () => undefined, giveBack: (loan) => back.push(loan) },
     monotonicMs: () => 0,
   });
-  const { index } = indexedSample([1000, 1000]);
+  const { index } = indexedSample(sizes);
   const bytes = new ChunkedBytes({
     index,
     snapshot,
     archive: "a.ppxar.didx",
+    holds: "content",
     memory,
     zeros: new ZeroChunks([]),
-    mayBeLent: true,
   });
   return { memory, bytes, back };
 }
@@ -53,14 +56,28 @@ describe("fs/chunked-bytes", () => {
     expect(thrown(() => bytes.pieces(0, 2, context))).to.be.instanceOf(NotResident);
   });
 
-  it("gives readers of trees bytes that stay, though the memory is used again", () => {
-    const { memory, bytes } = made(1500);
-    const asked = thrown(() => bytes.read(0, 10)) as NotResident;
-    const lent = answer(memory, asked.need, 1, 11);
+  it("puts a long range together from chunks of which the memory holds only one", () => {
+    const chunkBytes = 1_000_000;
+    const { memory, bytes } = made(1_500_000, [chunkBytes, chunkBytes, chunkBytes]);
+    const asked: number[] = [];
+    const reading = (): Uint8Array => {
+      for (;;) {
+        try {
+          return bytes.read(10, 2_500_000);
+        } catch (error) {
+          if (!(error instanceof NotResident)) throw error;
+          asked.push(asked.length + 1);
+          const chunk = new Uint8Array(chunkBytes).fill(asked.length);
+          memory.accept(error.need as FsNeed, { bytes: chunk });
+        }
+      }
+    };
 
-    const kept = bytes.read(5, 3);
-    lent.fill(9);
+    const read = reading();
 
-    expect([...kept]).to.deep.equal([1, 1, 1]);
+    expect(asked).to.deep.equal([1, 2, 3]);
+    expect(
+      [0, 999_989, 999_990, 1_999_989, 1_999_990, 2_499_999].map((i) => read[i]),
+    ).to.deep.equal([1, 1, 2, 2, 3, 3]);
   });
 });

@@ -96,6 +96,16 @@ describe("fs/fuse-reply", () => {
     expect(field("fuse_attr", "mode", HEADER + 40)).to.equal(0o104755n);
   });
 
+  it("lets the kernel keep a name whose attributes are provisional, but not them", () => {
+    const field = reply((encoder) =>
+      encoder.encodeEntry(UNIQUE, { ...attributes, isProvisional: true }),
+    );
+    const entry = (name: string): bigint => field("fuse_entry_out", name);
+
+    expect(entry("entry_valid") > 1_000_000_000n).to.equal(true);
+    expect([entry("attr_valid"), entry("attr_valid_nsec")]).to.deep.equal([0n, 0n]);
+  });
+
   it("says that there is no entry with inode 0 and a validity", () => {
     const field = reply((encoder) => encoder.encodeNoEntry(UNIQUE));
 

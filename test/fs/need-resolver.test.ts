@@ -15,7 +15,7 @@ const chunk = (i: number): FsNeed => ({
   archive: "root.ppxar.didx",
   digest: digestOf(i),
   size: 4,
-  mayBeLent: false,
+  holds: "content",
 });
 
 /** A view whose sessions are counted, and read as `readChunk` says. */

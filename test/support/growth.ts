@@ -38,8 +38,8 @@ function sample(work: () => unknown): number {
   return elapsed / count;
 }
 
-/** Least squares. */
-function slope(xs: readonly number[], ys: readonly number[]): number {
+/** Slope of the straight line that fits best, by least squares. */
+export function slope(xs: readonly number[], ys: readonly number[]): number {
   const mean = (values: readonly number[]): number =>
     values.reduce((sum, value) => sum + value, 0) / values.length;
   const [meanX, meanY] = [mean(xs), mean(ys)];
