@@ -109,21 +109,22 @@ export class CodecTaskRunner {
     return { digest, blob, plain: undefined, size: task.plain.length };
   }
 
-  #digest(plain: Uint8Array, key: CryptKey | undefined, zeros: ZeroAnswers): Digest {
-    zeros.digest ??= chunkDigest(this.#provider, plain, key);
-    return zeros.digest;
+  #digest(plain: Uint8Array, key: CryptKey | undefined, zeros: ZeroAnswers | undefined): Digest {
+    const digest = zeros?.digest ?? chunkDigest(this.#provider, plain, key);
+    if (zeros) zeros.digest = digest;
+    return digest;
   }
 
   #encode(
     plain: Uint8Array,
     compress: boolean,
     key: CryptKey | undefined,
-    zeros: ZeroAnswers,
+    zeros: ZeroAnswers | undefined,
   ): Uint8Array {
-    if (compress && zeros.blob) return zeros.blob.slice();
+    if (compress && zeros?.blob) return zeros.blob.slice();
     const blob = ownBuffer(encodeBlob(this.#provider, plain, { compress, key }));
     // An encrypted blob is never used twice: that would be one initialisation vector for two blobs.
-    if (!key && compress) zeros.blob = blob.slice();
+    if (zeros && !key && compress) zeros.blob = blob.slice();
     return blob;
   }
 
@@ -186,11 +187,11 @@ export class CodecTaskRunner {
     return this.#scratch;
   }
 
-  /** Where answers about this plaintext are kept: for good if it is all zeros, otherwise for this task. */
+  /** Where answers about this plaintext are kept if it is all zeros; `undefined` for any other, whose blob must not be copied. */
   #zeroAnswers(
     task: CodecTask & { readonly op: "digest" | "encode" | "digestAndEncode" },
-  ): ZeroAnswers {
-    if (!isAllZero(task.plain)) return {};
+  ): ZeroAnswers | undefined {
+    if (!isAllZero(task.plain)) return undefined;
     const name = `${task.plain.length} ${task.keyId ?? "plain"}`;
     let answers = this.#zeros.get(name);
     if (!answers) {

@@ -154,6 +154,14 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
     expect(first).to.deep.equal(copy);
   });
 
+  it("lends the same frame that it would give", () => {
+    const owned = provider.zstdCompress(letters);
+
+    const lent = provider.zstdCompress(letters, "borrowed");
+
+    expect(lent).to.deep.equal(owned);
+  });
+
   it("decompresses frames with and without content size", () => {
     expect(provider.zstdDecompress(streamFrame, 64)).to.deep.equal(letters);
     expect(provider.zstdDecompress(sizedFrame, 64)).to.deep.equal(letters);

@@ -34,8 +34,8 @@ export class MemoryUpload implements CutUpload {
     if ("blob" in entry && !this.#store.has(entry.digest)) {
       this.#store.set(entry.digest, { blob: await entry.blob, size: entry.size });
       this.uploadedBytes += entry.size;
-      entry.onSettled?.();
     }
+    if ("blob" in entry) entry.onSettled?.();
     const stored = this.#store.get(entry.digest);
     if (stored?.size !== entry.size) throw new Error("a chunk was added that nobody uploaded");
     this.#index.append(entry.size, entry.digest);

@@ -10,7 +10,7 @@ import { type ArchiveEntry } from "../session/archive-upload.ts";
 export interface CutUpload {
   /** Whether a chunk can be added without its blob. */
   isKnown(digest: ArchiveEntry["digest"]): boolean;
-  /** Adds the next chunk. */
+  /** Adds the next chunk; a blob is `onSettled` once it is acknowledged or has failed. */
   add(entry: ArchiveEntry): Promise<void>;
 }
 
@@ -25,11 +25,15 @@ export interface UploadCutsOptions {
   readonly expected: "new" | "known";
 }
 
+/** Bytes of blobs that are handed to the upload and not acknowledged; one blob may always go. */
+const BLOB_BYTES_MAX = 24 * 1024 * 1024;
+
 /**
  * Names, encodes and uploads the pieces of a stream in order, until it ends.
  *
  * A chunk's slot is free again as soon as its blob is made, or as soon as it is known to the server. While chunks turn out
- * to be new, the next are digested and encoded in one go. Memory besides the arena: what the upload holds.
+ * to be new, the next are digested and encoded in one go. Memory besides the arena: blobs that are not acknowledged, of
+ * {@link BLOB_BYTES_MAX} bytes at most, and those that wait for this, one for each slot.
  */
 export async function uploadCuts(
   cuts: AsyncIterable<Cut>,
@@ -42,8 +46,46 @@ export async function uploadCuts(
     arena.slotCount,
     async (cut) => await preparation.prepare(cut),
   );
+  const underWay = new BytesUnderWay(BLOB_BYTES_MAX);
   for await (const entries of prepared) {
-    for (const entry of entries) await upload.add(entry);
+    for (const entry of entries) {
+      if ("blob" in entry) {
+        const { length } = await entry.blob;
+        await underWay.take(length);
+        await upload.add({
+          ...entry,
+          onSettled: () => {
+            underWay.giveBack(length);
+          },
+        });
+      } else await upload.add(entry);
+    }
+  }
+}
+
+/** Counts bytes that are being uploaded, for one who takes at a time. */
+class BytesUnderWay {
+  readonly #bytesMax: number;
+  #bytes = 0;
+  #wake: () => void = () => undefined;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Waits until these bytes fit beside the others, or there are no others. */
+  async take(size: number): Promise<void> {
+    while (this.#bytes > 0 && this.#bytes + size > this.#bytesMax) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#bytes += size;
+  }
+
+  giveBack(size: number): void {
+    this.#bytes -= size;
+    this.#wake();
   }
 }
 

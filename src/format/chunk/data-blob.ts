@@ -132,7 +132,7 @@ export function encodeBlob(
     throw new RangeError(`a blob of ${plain.length} bytes, at most ${BLOB_PLAIN_BYTES_MAX}`);
   }
   const compressed =
-    options.compress && plain.length > 0 ? provider.zstdCompress(plain) : undefined;
+    options.compress && plain.length > 0 ? provider.zstdCompress(plain, "borrowed") : undefined;
   const isCompressed = compressed !== undefined && compressed.length <= plain.length;
   const body = isCompressed ? compressed : plain;
   if (!options.key) {

@@ -12,8 +12,8 @@ import { zstdFrames } from "./zstd-frames.ts";
 export interface ZstdCodec {
   /** Library and zstd version, for example `zstd-napi (zstd 1.5.7)`. */
   readonly name: string;
-  /** Compresses to one frame at level 1; the result is owned. */
-  compress(plain: Uint8Array): Uint8Array;
+  /** Compresses to one frame at level 1; the result is owned, or valid until the next call when it may be `borrowed`. */
+  compress(plain: Uint8Array, result?: "borrowed"): Uint8Array;
   /**
    * Decompresses whole frames; the result is owned, or the front of `into` where that was given and is large enough.
    *
@@ -73,10 +73,11 @@ function loadZstdNapi(): ZstdCodec | undefined {
   };
   return {
     name: `zstd-napi (zstd ${binding.versionString()})`,
-    compress(plain) {
+    compress(plain, result) {
       const bound = binding.compressBound(plain.length);
       if (scratch.length < bound) scratch = new Uint8Array(bound);
-      return scratch.slice(0, compressor.compress(scratch, plain, LEVEL));
+      const size = compressor.compress(scratch, plain, LEVEL);
+      return result === "borrowed" ? scratch.subarray(0, size) : scratch.slice(0, size);
     },
     decompress: (compressed, sizeMax, into) =>
       boundedDecompress(compressed, { sizeMax, into }, decodeInto),

@@ -21,7 +21,7 @@ export interface ScryptCost {
  *
  * Two implementations pass `test/contract/codec-provider.contract.ts`: native (node:crypto and a zstd binding) and
  * portable (the noble libraries and fzstd), which runs in a browser. Every method is synchronous and borrows
- * its inputs; results are owned by the caller. Inputs and results may lie in shared memory.
+ * its inputs; results are owned by the caller unless it asks to borrow them. Inputs and results may lie in shared memory.
  */
 export interface CodecProvider {
   /** What is behind it, for `amber version --verbose`, for example `node:crypto, zstd-napi 0.0.13`. */
@@ -68,8 +68,12 @@ export interface CodecProvider {
     ciphertext: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined;
-  /** Compresses to one zstd frame at level 1; `undefined` when this provider cannot compress. */
-  zstdCompress(plain: Uint8Array): Uint8Array | undefined;
+  /**
+   * Compresses to one zstd frame at level 1; `undefined` when this provider cannot compress.
+   *
+   * @param result `borrowed`: valid until the next call, so that nothing new has to be allocated; owned when absent.
+   */
+  zstdCompress(plain: Uint8Array, result?: "borrowed"): Uint8Array | undefined;
   /**
    * Decompresses one or more concatenated zstd frames that must fill `compressed` exactly.
    *

@@ -69,7 +69,7 @@ export function createNativeProviderWith(zstd: ZstdCodec | undefined): CodecProv
       }
       return plain;
     },
-    zstdCompress: (plain) => zstd?.compress(plain),
+    zstdCompress: (plain, result) => zstd?.compress(plain, result),
     zstdDecompress: (compressed, sizeMax, into) =>
       zstd
         ? zstd.decompress(compressed, sizeMax, into)
