@@ -115,6 +115,7 @@ function describe(line: HistoryLine, steps: readonly string[], tools: readonly s
   return `${subtitles(line).join("; ")}. ${sentences.join(" ")}`;
 }
 
-function escaped(content: string): string {
+/** Text as it may stand in an SVG. */
+export function escaped(content: string): string {
   return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -62,12 +62,14 @@ export async function startServerProcess(
   home: string,
   storePath = join(home, "store"),
   args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
 ): Promise<ServerProcess> {
   const ready = join(home, "ready.json");
   writeFileSync(join(home, "password"), "test-password\n", { mode: 0o600 });
   const child = spawn(
     process.execPath,
     [
+      ...nodeArgs,
       amberProgram,
       "server",
       ...["--config", join(home, "config")],
@@ -120,9 +122,11 @@ export async function startMountProcess(
   args: readonly string[],
   point: string,
   env: NodeJS.ProcessEnv = {},
+  nodeArgs: readonly string[] = [],
 ): Promise<MountProcess> {
   mkdirSync(point, { recursive: true });
-  const child = spawn(process.execPath, [amberProgram, "mount", "--foreground", ...args, point], {
+  const command = [...nodeArgs, amberProgram, "mount", "--foreground", ...args, point];
+  const child = spawn(process.execPath, command, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
