@@ -1,8 +1,7 @@
-import { CodecPool } from "../chunks/codec-pool.ts";
 import { type RestorePlan, runRestore } from "../client/restore/run-restore.ts";
 import { type LoadedKey } from "../client/keys/load-key.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
-import { codecThreadCount } from "./backup-tools.ts";
+import { startCodecPool } from "./start-codec-pool.ts";
 import { usingKeyLine } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
 import { commandLog } from "./log.ts";
@@ -25,7 +24,7 @@ export async function restoreArchive(
   if (typeof plan.target !== "string" && plan.patterns.length > 0) {
     throw new CliError("CLI_USAGE", "Cannot use --pattern when the target is standard output");
   }
-  await using pool = CodecPool.create({ workerCount: codecThreadCount() });
+  await using pool = startCodecPool();
   const { key } = plan;
   if (key) commandLog.line("info", usingKeyLine(key));
   const { snapshot, archive } = plan;

@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 
 import { bounded } from "../chunks/bounded.ts";
-import { CodecPool } from "../chunks/codec-pool.ts";
 import { type BlobSource } from "../chunks/blob-source.ts";
 import { type ChunkSource } from "../chunks/chunk-source.ts";
 import { type ExpectedEncryption } from "../chunks/decoded.ts";
@@ -23,10 +22,9 @@ import { CACHE_BYTES_MIN, datastoreRecipe } from "../fs/make-file-system.ts";
 import { NeedResolver } from "../fs/need-resolver.ts";
 import { shownFiles } from "../fs/shown-file.ts";
 import { zeroChunkNames } from "../fs/zero-chunks.ts";
-import { returnAllocationsFrom } from "../linux/large-allocations.ts";
 import { chooseReadKey, usingKeyLine } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
-import { codecThreadCount } from "./backup-tools.ts";
+import { startCodecPool } from "./start-codec-pool.ts";
 import { type NamespaceOption, namingNamespace } from "./connection-options.ts";
 import { unsignedPolicy } from "./crypt-options.ts";
 import { type MountCommandOptions } from "./mount-options.ts";
@@ -40,9 +38,6 @@ const READ_BOUNDS = { readsMax: 24, bytesMax: 32 * 1024 * 1024 };
 
 /** Bytes for chunks that are being received and decoded, and for those on their way back from the cache. */
 const UNDER_WAY_BYTES = 48 * 1024 * 1024;
-
-/** Buffers of this size are not kept by the C library once they are freed: 40 MiB less at the peak, at no cost in time. */
-const RETURNED_BYTES_MIN = 1024 * 1024;
 
 /** One run of a mount, from start to unmount. */
 export interface MountRun {
@@ -67,13 +62,12 @@ export interface MountRun {
  */
 export async function runMount(run: MountRun): Promise<void> {
   const { options, signal, log } = run;
-  returnAllocationsFrom(RETURNED_BYTES_MIN);
   const provider = createNativeProvider();
   const loaded = await chooseReadKey(options, run.prompts);
   if (loaded) log.line("info", usingKeyLine(loaded));
   const key = loaded?.key;
   const unsigned = unsignedPolicy(options, loaded);
-  await using pool = CodecPool.create({ workerCount: codecThreadCount() });
+  await using pool = startCodecPool();
   const diskCache = await openDiskCache(options);
   const cacheBytes = Math.max(
     CACHE_BYTES_MIN,

@@ -1,4 +1,3 @@
-import { CodecPool } from "../chunks/codec-pool.ts";
 import { keyPassphrase } from "../client/keys/key-passphrase.ts";
 import { loadKey } from "../client/keys/load-key.ts";
 import { openWrappedKey } from "../client/keys/make-key.ts";
@@ -8,7 +7,7 @@ import { type SessionSnapshot } from "../client/session/session-snapshot.ts";
 import { type CryptKey, keyFingerprint } from "../format/crypto/crypt-key.ts";
 import { type Fingerprint } from "../format/crypto/fingerprint.ts";
 import { snapshotIdText } from "../format/snapshot/snapshot-id.ts";
-import { codecThreadCount } from "./backup-tools.ts";
+import { startCodecPool } from "./start-codec-pool.ts";
 import { byteText } from "../format/bytes/byte-text.ts";
 import { CliError } from "./cli-error.ts";
 import { keyTools } from "./key-tools.ts";
@@ -65,7 +64,7 @@ export async function verifyRecovery(options: VerifyRecoveryOptions): Promise<vo
   const say = (line: string): void => {
     if (isText) process.stdout.write(shownOn(process.stdout, `${line}\n`));
   };
-  await using pool = CodecPool.create({ workerCount: codecThreadCount() });
+  await using pool = startCodecPool();
   const tools = keyTools();
   let fingerprint: Fingerprint | undefined;
   const recoverKey = async (readWrappedKey: () => Promise<Uint8Array>): Promise<CryptKey> => {

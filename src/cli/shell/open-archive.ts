@@ -1,4 +1,3 @@
-import { CodecPool } from "../../chunks/codec-pool.ts";
 import { coalesced } from "../../chunks/coalesced.ts";
 import { decoded } from "../../chunks/decoded.ts";
 import { readIndexedChunk } from "../../chunks/indexed-byte-source.ts";
@@ -17,7 +16,7 @@ import { type MountRoot } from "../../fs/datastore-tree.ts";
 import { type OpenSnapshot } from "../../fs/datastore-view.ts";
 import { snapshotPath } from "../../fs/fs-need.ts";
 import { type ShownFile, shownFiles } from "../../fs/shown-file.ts";
-import { codecThreadCount } from "../backup-tools.ts";
+import { startCodecPool } from "../start-codec-pool.ts";
 import { archiveRoot, type BrowsedEntry, catalogRoot } from "../browsed-entry.ts";
 import { chooseReadKey, usingKeyLine } from "../choose-crypt.ts";
 import { CliError } from "../cli-error.ts";
@@ -65,7 +64,7 @@ export async function withShellArchive(
   const provider = createNativeProvider();
   const key = await chooseReadKey(options);
   if (key) commandLog.line("info", usingKeyLine(key));
-  await using pool = CodecPool.create({ workerCount: codecThreadCount() });
+  await using pool = startCodecPool();
   const decode = pooledDecode(pool, key?.key);
   using opened = await openDatastoreView(
     { options, log: commandLog },

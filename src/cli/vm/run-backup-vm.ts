@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 
-import { CodecPool } from "../../chunks/codec-pool.ts";
 import { SharedArena } from "../../chunks/shared-arena.ts";
 import { type RateLimit } from "../../chunks/rate-limit.ts";
 import { type BackupServer } from "../../client/session/backup-server.ts";
@@ -14,7 +13,7 @@ import { FIXED_CHUNK_BYTES } from "../../format/limits.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { parseBackupId } from "../../format/snapshot/snapshot-id.ts";
 import { BackupReport } from "../backup-report.ts";
-import { codecThreadCount } from "../backup-tools.ts";
+import { startCodecPool } from "../start-codec-pool.ts";
 import { type BackupCrypt, chooseBackupCrypt } from "../choose-crypt.ts";
 import { CliError } from "../cli-error.ts";
 import { type ConnectionOptions, type NamespaceOption } from "../connection-options.ts";
@@ -135,7 +134,7 @@ export async function runBackupVm(
     readonly signal: AbortSignal;
   },
 ): Promise<ExitCode> {
-  await using pool = CodecPool.create({ workerCount: codecThreadCount() });
+  await using pool = startCodecPool();
   const arena = SharedArena.create({ slotCount: ARENA_SLOTS, slotBytes: FIXED_CHUNK_BYTES });
   const report = new BackupReport({ ...prepared, namespace }, outputFormat);
   let missedCount = 0;

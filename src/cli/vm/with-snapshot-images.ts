@@ -1,9 +1,8 @@
-import { CodecPool } from "../../chunks/codec-pool.ts";
 import { type ReconnectPolicy } from "../../client/session/reader-session.ts";
 import { SnapshotImages } from "../../client/vm/snapshot-images.ts";
 import { createNativeProvider } from "../../format/crypto/native-provider.ts";
 import { FIXED_CHUNK_BYTES } from "../../format/limits.ts";
-import { codecThreadCount } from "../backup-tools.ts";
+import { startCodecPool } from "../start-codec-pool.ts";
 import { chooseReadKey, usingKeyLine } from "../choose-crypt.ts";
 import {
   chooseNamespace,
@@ -45,7 +44,7 @@ export async function withSnapshotImages<Result>(
   const namespace = await chooseNamespace(options);
   const rateLimit = await chooseRateLimit(options, signal);
   const cacheBytesMax = parseSize("--cache-size", options.cacheSize, FIXED_CHUNK_BYTES);
-  await using pool = CodecPool.create({ workerCount: codecThreadCount() });
+  await using pool = startCodecPool();
   return await withServer(options, async (server) => {
     const plan = {
       server,
