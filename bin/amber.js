@@ -1,5 +1,13 @@
 #!/usr/bin/env node
-const entry = new URL("../dist/cli/main.js", import.meta.url);
+import { statSync } from "node:fs";
+
+/** When a file was written, in milliseconds since the epoch; 0 if it is not there. */
+const writtenMs = (url) => statSync(url, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+const compiled = new URL("../dist/cli/main.js", import.meta.url);
+// The same in fewer files, which start sooner; not if the compiler has run since.
+const bundle = new URL("../dist/program/main.js", import.meta.url);
+const entry = writtenMs(bundle) >= writtenMs(compiled) ? bundle : compiled;
 try {
   const { main } = await import(entry.href);
   await main(process.argv);

@@ -19,9 +19,14 @@ export interface DatastoreMountArgument {
 /** Least memory with which every request can be answered: a few chunks of the greatest length. */
 export const CACHE_BYTES_MIN: number = 64 * 1024 * 1024;
 
-/** The recipe that makes this file system in the thread of a transport. */
+/**
+ * The recipe that makes this file system in the thread of a transport.
+ *
+ * Names this file, also where what is in it was bundled into another one beside it.
+ */
 export function datastoreRecipe(argument: DatastoreMountArgument): FileSystemRecipe {
-  return { moduleUrl: import.meta.url, argument };
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return { moduleUrl: new URL(`make-file-system.${extension}`, import.meta.url).href, argument };
 }
 
 /** Makes the file system of {@link datastoreRecipe}: see `MakeFileSystem`. */
