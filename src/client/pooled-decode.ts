@@ -6,7 +6,7 @@ import { CHUNK_BYTES_MAX } from "../format/limits.ts";
 /**
  * A {@link DecodeChunk} that works in the pool's threads; plaintext is in shared memory.
  *
- * @param into Shared memory of `CHUNK_BYTES_MAX` bytes for one chunk; new memory for each when absent.
+ * @param into Shared memory for one chunk, which a longer one does not fit; new memory for each when absent.
  */
 export function pooledDecode(
   pool: CodecPool,
@@ -16,7 +16,7 @@ export function pooledDecode(
   return async (blob, digest, { signal } = {}) => {
     const options = {
       digest,
-      sizeMax: CHUNK_BYTES_MAX,
+      sizeMax: into?.length ?? CHUNK_BYTES_MAX,
       key,
       ownership: "given",
       checksum: "left",

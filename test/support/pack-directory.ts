@@ -87,6 +87,7 @@ export async function packDirectory(
               payloadIndex: previous.payload.file(),
               asking: answering.asking,
               arena: previousArena.handle,
+              keptMax: 2,
             }
           : undefined,
     },

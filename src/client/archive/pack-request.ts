@@ -47,12 +47,6 @@ export type WalkRequest = Pick<
   "source" | "mode" | "excludes" | "lostAndFound" | "mounts" | "entriesMax" | "oversizedAttributes"
 >;
 
-/**
- * Chunks of the previous metadata archive that the packing thread holds: tables of the directories on the path, and what
- * is being read.
- */
-export const PREVIOUS_CHUNKS_KEPT = 2;
-
 /** The previous split archive as the packing thread sees it. */
 export interface PreviousArchive {
   /** `.didx` file of the metadata archive. */
@@ -63,6 +57,8 @@ export interface PreviousArchive {
   readonly asking: ChunkAsking;
   /** What they lie in. */
   readonly arena: SharedArenaHandle;
+  /** Chunks that the packing thread may hold. */
+  readonly keptMax: number;
 }
 
 /** What the packing thread is started with. */

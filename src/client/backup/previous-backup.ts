@@ -6,7 +6,7 @@ import { decodeBlob } from "../../format/chunk/data-blob.ts";
 import { type CodecProvider } from "../../format/crypto/codec-provider.ts";
 import { type CryptKey } from "../../format/crypto/crypt-key.ts";
 import { FormatError } from "../../format/format-error.ts";
-import { BLOB_PLAIN_BYTES_MAX, CHUNK_BYTES_MAX } from "../../format/limits.ts";
+import { BLOB_PLAIN_BYTES_MAX } from "../../format/limits.ts";
 import { encodeIndexHeader } from "../../format/index/index-header.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
@@ -25,8 +25,9 @@ import {
 } from "../../format/snapshot/archive-name.ts";
 import { snapshotIdText } from "../../format/snapshot/snapshot-id.ts";
 import { answerChunks, type ChunkAnswering } from "../archive/chunk-answering.ts";
-import { PREVIOUS_CHUNKS_KEPT, type PreviousArchive } from "../archive/pack-request.ts";
+import { type PreviousArchive } from "../archive/pack-request.ts";
 import { pooledDecode } from "../pooled-decode.ts";
+import { previousSlots } from "./previous-slots.ts";
 import { ApiError } from "../session/api-error.ts";
 import { type BackupServer } from "../session/backup-server.ts";
 import { type BackupSession } from "../session/backup-session.ts";
@@ -59,12 +60,6 @@ export interface OpenPreviousArchive extends Disposable {
 
 /** What cannot be read, when a previous backup cannot be used. */
 const WHAT = "manifest";
-
-/** Chunks of the previous metadata archive read ahead. */
-const AHEAD_MAX = 1;
-
-/** Chunks of it in memory: kept by the packing thread, read ahead, asked for, and the one at the other end. */
-const SLOT_COUNT = PREVIOUS_CHUNKS_KEPT + AHEAD_MAX + 2;
 
 /**
  * The newest finished backup of the same group, as a base for the new one (spec metadata-change-detection.md §2).
@@ -173,6 +168,7 @@ export class PreviousBackup {
         payloadIndex: indexFile(payloadIndex),
         asking: reader.answering.asking,
         arena: reader.arena,
+        keptMax: reader.keptMax,
       },
       [Symbol.dispose]() {
         reader[Symbol.dispose]();
@@ -189,6 +185,7 @@ export class PreviousBackup {
     | (Disposable & {
         readonly indexFile: Uint8Array;
         readonly arena: SharedArenaHandle;
+        readonly keptMax: number;
         readonly answering: ChunkAnswering;
       })
     | undefined
@@ -207,11 +204,12 @@ export class PreviousBackup {
       const index = parseDynamicIndex(bytes);
       const blobs = new RemoteBlobSource(opened);
       const expected = cryptMode === "encrypt" ? "encrypted" : "unencrypted";
-      const arena = SharedArena.create({ slotCount: SLOT_COUNT, slotBytes: CHUNK_BYTES_MAX });
+      const slots = previousSlots(index);
+      const arena = SharedArena.create(slots);
       let isReported = false;
       const answering = answerChunks({
         chunkCount: index.count,
-        aheadMax: AHEAD_MAX,
+        aheadMax: slots.aheadMax,
         start: "both ends",
         arena,
         readChunk: async (i, into) => {
@@ -227,6 +225,7 @@ export class PreviousBackup {
       return {
         indexFile: bytes,
         arena: arena.handle,
+        keptMax: slots.keptMax,
         answering,
         [Symbol.dispose]() {
           answering[Symbol.dispose]();
