@@ -1,12 +1,7 @@
 import { LRUCache } from "lru-cache";
 
 import { FormatError } from "../format/format-error.ts";
-import { type PxarMetadata, sameBytes } from "../format/pxar/metadata.ts";
-import {
-  ACCESS_ACL_ATTRIBUTE,
-  DEFAULT_ACL_ATTRIBUTE,
-  posixAclValuesOf,
-} from "../format/pxar/posix-acl.ts";
+import { sameBytes } from "../format/pxar/metadata.ts";
 import {
   type PxarDirectory,
   type PxarFile,
@@ -18,6 +13,7 @@ import { NotResident } from "../format/bytes/resident-source.ts";
 import { type ArchiveCensus, localInodeOfDirectory, localInodeOfLeaf } from "./archive-census.ts";
 import { type Attributes, type DirectoryEntry } from "./file-system.ts";
 import { type FileContent } from "./file-content.ts";
+import { type ExtendedAttribute, extendedAttributesOf } from "./extended-attributes.ts";
 import { FilePaths } from "./file-paths.ts";
 import { FsError } from "./fs-error.ts";
 import { WalkAhead } from "./walk-ahead.ts";
@@ -30,6 +26,9 @@ const COUNTED_FIRST_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Entries of all listings that are kept: the kernel keeps its own, so few ask for one twice. */
 const LISTED_ENTRIES_MAX = 2000;
+
+/** Entries that a listing counts besides its own. */
+const LISTING_OVERHEAD_ENTRIES = 16;
 
 /** Directories whose parents are remembered. */
 const PARENTS_MAX = 20_000;
@@ -97,7 +96,7 @@ export class ArchiveTree {
     this.#paths = new FilePaths(parts.tree);
     this.#listings = new LRUCache({
       maxSize: LISTED_ENTRIES_MAX,
-      sizeCalculation: ({ entries }) => entries.length + 16,
+      sizeCalculation: ({ entries }) => entries.length + LISTING_OVERHEAD_ENTRIES,
     });
     this.#parents = new LRUCache({ max: PARENTS_MAX });
     this.#nodes = new LRUCache({ max: NODES_MAX });
@@ -140,17 +139,30 @@ export class ArchiveTree {
   }
 
   /**
-   * Reads the listing that is likely to be wanted next, if there is one that is not there.
+   * Reads a piece of the listing that is likely to be wanted next, if there is one that is not there.
+   *
+   * Stops in one that is too large to be kept: whoever asks for that goes on where this has stopped.
    *
    * @returns Whether there was something to do.
    */
   prepare(): boolean {
     const ino = this.#walk.next;
     if (ino === undefined || this.#listings.has(ino)) return false;
-    // If it does not work, whoever asks for the directory learns why.
-    this.#walk.giveUp();
-    this.#listing(ino);
-    return true;
+    try {
+      const reading = this.#readingOf(ino);
+      if (this.#readPiece(ino, reading)) {
+        const counted = reading.entries.length + LISTING_OVERHEAD_ENTRIES;
+        if (counted > LISTED_ENTRIES_MAX) this.#walk.giveUp();
+        return true;
+      }
+      this.#listing(ino);
+      this.#walk.giveUp();
+      return true;
+    } catch (error) {
+      // If it does not work, whoever asks for the directory learns why.
+      this.#walk.giveUp();
+      throw error;
+    }
   }
 
   readLink(ino: number): Uint8Array {
@@ -213,38 +225,46 @@ export class ArchiveTree {
     return listing;
   }
 
-  /**
-   * Reads a directory piece by piece and keeps what it has when it is interrupted: the entries of one directory may lie
-   * in more chunks than the memory can hold.
-   */
   #readEntries(ino: number): readonly DirectoryEntry[] {
+    const reading = this.#readingOf(ino);
+    while (this.#readPiece(ino, reading));
+    this.#readings.delete(ino);
+    return reading.entries;
+  }
+
+  #readingOf(ino: number): Reading {
     const directory = this.#directory(ino, "list");
     this.#count("small archives");
-    let reading = this.#readings.get(ino);
-    if (!reading) {
-      reading = { listing: this.#parts.tree.list(directory), nodes: [], entries: [] };
-      this.#readings.set(ino, reading);
-    }
-    const { listing, entries } = reading;
+    const known = this.#readings.get(ino);
+    if (known) return known;
+    const reading = { listing: this.#parts.tree.list(directory), nodes: [], entries: [] };
+    this.#readings.set(ino, reading);
+    return reading;
+  }
+
+  /**
+   * Reads a piece of a directory, `false` behind the last, and keeps what it has when it is interrupted: the entries of one
+   * directory may lie in more chunks than the memory can hold.
+   */
+  #readPiece(ino: number, reading: Reading): boolean {
     try {
-      for (;;) {
-        for (let node = reading.nodes[0]; node; node = reading.nodes[0]) {
-          const attributes = this.#attributes(node);
-          entries.push({ name: node.name, attributes });
-          // Who walks a tree opens them next.
-          if (node.kind === "directory") this.#nodes.set(attributes.ino, node);
-          reading.nodes.shift();
-        }
-        const nodes = listing.next();
-        if (!nodes) break;
+      if (reading.nodes.length === 0) {
+        const nodes = reading.listing.next();
+        if (!nodes) return false;
         reading.nodes = nodes;
       }
+      for (let node = reading.nodes[0]; node; node = reading.nodes[0]) {
+        const attributes = this.#attributes(node);
+        reading.entries.push({ name: node.name, attributes });
+        // Who walks a tree opens them next.
+        if (node.kind === "directory") this.#nodes.set(attributes.ino, node);
+        reading.nodes.shift();
+      }
+      return true;
     } catch (error) {
       if (!(error instanceof NotResident)) this.#readings.delete(ino);
       throw error;
     }
-    this.#readings.delete(ino);
-    return entries;
   }
 
   /** Completes the census: of a long archive only where no provisional answer will do. */
@@ -360,31 +380,4 @@ function sizeOf(node: PxarOwnNode): number {
   return node.kind === "symlink" ? node.target.length : 0;
 }
 
-interface ExtendedAttribute {
-  readonly name: Uint8Array;
-  readonly value: Uint8Array;
-}
-
 const NO_ATTRIBUTES: readonly ExtendedAttribute[] = [];
-
-/** What `getxattr(2)` shows of an entry: its own attributes, capabilities and access control lists. */
-function extendedAttributesOf(metadata: PxarMetadata): readonly ExtendedAttribute[] {
-  const { xattrs, fcaps, acl, mode } = metadata;
-  const { access, defaults } = acl ? posixAclValuesOf(acl, mode) : NO_ACLS;
-  return [
-    ...xattrs,
-    ...(fcaps ? [{ name: attributeNames.capability, value: fcaps }] : []),
-    ...(access ? [{ name: attributeNames.access, value: access }] : []),
-    ...(defaults ? [{ name: attributeNames.defaults, value: defaults }] : []),
-  ];
-}
-
-const NO_ACLS = { access: undefined, defaults: undefined };
-
-const encoder = new TextEncoder();
-
-const attributeNames = {
-  capability: encoder.encode("security.capability"),
-  access: encoder.encode(ACCESS_ACL_ATTRIBUTE),
-  defaults: encoder.encode(DEFAULT_ACL_ATTRIBUTE),
-} as const;

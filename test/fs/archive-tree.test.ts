@@ -112,6 +112,49 @@ describe("fs/archive-tree", () => {
     expect(await mount.list("b")).to.deep.equal([]);
   });
 
+  it("reads a large directory ahead in pieces, and only the beginning of one that is too large to be kept", async () => {
+    const metadata = memorySink();
+    const payload = memorySink();
+    const encoder = new PxarEncoder({ metadata, payload });
+    const directory = metadataOf({ mode: 0o40755 });
+    encoder.startRoot(directory);
+    for (const [name, files] of [
+      ["a", 0],
+      ["b", 1500],
+      ["c", 20_000],
+    ] as const) {
+      encoder.startDirectory(Buffer.from(name), directory);
+      for (let i = 0; i < files; i++) {
+        encoder.startFile(Buffer.from(`file ${i}`), metadataOf({ mode: 0o100644 }), 0);
+        encoder.endFile();
+      }
+      encoder.endDirectory();
+    }
+    encoder.endDirectory();
+    encoder.finish();
+    const datastore = new MemoryDatastore();
+    datastore.addSnapshot(snapshot);
+    datastore.addArchive(snapshot, "root.mpxar.didx", metadata.take(), CHUNK_BYTES_MAX);
+    datastore.addArchive(snapshot, "root.ppxar.didx", payload.take());
+    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    const pieces = async (): Promise<number> => {
+      let count = 0;
+      while (await mount.run((fs) => fs.prepare())) count++;
+      return count;
+    };
+    await mount.list("");
+
+    await mount.list("a");
+    const ofB = await pieces();
+    const inB = (await mount.list("b")).length;
+    const ofC = await pieces();
+    const inC = (await mount.list("c")).length;
+
+    expect(ofB).to.be.greaterThan(2);
+    expect(ofC).to.be.within(2, 2 * ofB);
+    expect([inB, inC]).to.deep.equal([1500, 20_000]);
+  });
+
   it("shows mode, owner, size, time and device numbers of every entry", async () => {
     const { source_entries_in_archive_order: expected } = JSON.parse(
       pxarFixtureText("v1/special.json"),
