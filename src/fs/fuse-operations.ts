@@ -46,8 +46,8 @@ export interface FuseOperationsParts {
 /**
  * The meaning of each request: which call of the file system answers it, and how the reply is made.
  *
- * Files are not opened at all (the kernel is told that it need not ask). Directories are, unless nothing in the file system
- * changes: the listing taken at the first page serves the later ones, so it does not change while it is read.
+ * Neither files nor directories are opened (the kernel is told that it need not ask), except by kernels that insist on it:
+ * then the listing taken at the first page of a directory serves all later ones of that reader.
  */
 export class FuseOperations {
   readonly #parts: FuseOperationsParts;
@@ -217,9 +217,9 @@ export class FuseOperations {
   ): number {
     const { encoder } = this.#parts;
     if (this.#mayRefuseOpenDirectory) {
-      const listing = this.#listings.get(ino) ?? this.#list(ino);
+      const listing = this.#listingUnderWay(ino, page.offset) ?? this.#list(ino);
       const size = encoder.encodeDirectory(unique, listing, page);
-      // The end has been reached; whoever is still on the way gets an equal one.
+      // The end has been reached; whoever is still on the way gets the one of then.
       if (size === FUSE_REPLY_HEADER_BYTES) this.#listings.delete(ino);
       else this.#listings.set(ino, listing);
       return size;
@@ -228,6 +228,16 @@ export class FuseOperations {
     if (!directory) throw new FsError("EINVAL", "read a directory that is not open");
     directory.listing ??= this.#list(directory.ino);
     return encoder.encodeDirectory(unique, directory.listing, page);
+  }
+
+  /**
+   * The listing that a reader without a handle goes on with. Not every reader comes to the end: where entries change, who
+   * starts anew must not get what somebody left behind long ago.
+   */
+  #listingUnderWay(ino: number, offset: number): DirectoryListing | undefined {
+    const known = this.#listings.get(ino);
+    if (!known || offset > 0) return known;
+    return this.#parts.fileSystem.getAttributes(ino).timeoutMs === undefined ? known : undefined;
   }
 
   #list(ino: number): DirectoryListing {

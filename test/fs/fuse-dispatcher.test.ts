@@ -372,6 +372,28 @@ describe("fs/fuse-dispatcher", () => {
     expect(found).to.deep.equal([".", "..", ...names]);
   });
 
+  it("lists a directory that changes anew for who starts to read it, whatever others have left behind", () => {
+    let generation = 0;
+    const children = (): Record<string, MemoryNode> => ({
+      [`entry ${++generation}`]: memoryFile(content),
+    });
+    const { ask, sent } = makeDispatcher({
+      changing: { kind: "directory", timeoutMs: 1000, children },
+      lasting: { kind: "directory", children },
+    });
+    ask({ kind: "init", major: 7, minor: 45, maxReadahead: 131_072, flags: 0xffff_ffff });
+    const firstEntry = (ino: number, offset: number): string => {
+      ask({ kind: "readdir", handle: 0, offset, size: 100 }, ino);
+      return sent.at(-1)!.body.subarray(-8).toString().replace(/\0+$/, "");
+    };
+
+    const changing = [0, 0, 2].map((offset) => firstEntry(2, offset));
+    const lasting = [0, 0, 2].map((offset) => firstEntry(3, offset));
+
+    expect(changing).to.deep.equal(["entry 1", "entry 2", "entry 2"]);
+    expect(lasting).to.deep.equal(["entry 3", "entry 3", "entry 3"]);
+  });
+
   it("opens directories for a kernel that insists on it", () => {
     const { ask, sent } = makeDispatcher({ folder: memoryDirectory({}) });
     ask({ kind: "init", major: 7, minor: 23, maxReadahead: 131_072, flags: 0 });
