@@ -76,9 +76,6 @@ export interface FsAnswers {
   readonly chunk: ChunkAnswer;
 }
 
-/** Kind of a {@link FsNeed}. */
-export type FsNeedKind = FsNeed["kind"];
-
 /** Whether the answer may be another one later: what the datastore holds. Everything else is immutable. */
 export function isOfListing({ kind }: FsNeed): boolean {
   return kind === "namespaces" || kind === "groups" || kind === "snapshots";
