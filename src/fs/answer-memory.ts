@@ -1,5 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
-
 import { LRUCache } from "lru-cache";
 
 import { type FileSystemHost } from "./file-system.ts";
@@ -121,6 +119,12 @@ export class AnswerMemory {
     return this.#answers.peek(needKey(need))?.value as RememberedAnswers[Need["kind"]] | undefined;
   }
 
+  /** The same unless {@link get} would ask for it again. */
+  fresh<Need extends FsNeed>(need: Need): RememberedAnswers[Need["kind"]] | undefined {
+    const known = this.#answers.peek(needKey(need));
+    return known && known.untilMs > this.#monotonicMs() ? this.peek(need) : undefined;
+  }
+
   /** Asks for something that will be needed soon, unless it is here, under way or known to fail. */
   prefetch(need: FsNeed): void {
     const key = needKey(need);
@@ -129,11 +133,7 @@ export class AnswerMemory {
     this.#host.prefetch(need);
   }
 
-  /**
-   * Takes an answer or the `Error` that came instead.
-   *
-   * A listing that is equal to the one before it keeps being the same object, so that who made something of it can tell.
-   */
+  /** Takes an answer or the `Error` that came instead. */
   accept(need: FsNeed, answer: unknown): void {
     const key = needKey(need);
     this.#underWay.delete(key);
@@ -148,7 +148,7 @@ export class AnswerMemory {
     }
     this.#failures.delete(key);
     const untilMs = isOfListing(need) ? nowMs + LISTING_MS : Number.POSITIVE_INFINITY;
-    const { value, size } = this.#sameListing(need, answer) ?? remembered(need, answer);
+    const { value, size } = remembered(need, answer);
     this.#answers.set(key, { value, untilMs, size });
     // Longer than all the memory, and so not kept.
     if (size > this.bytesMax) this.#drop(value);
@@ -174,13 +174,6 @@ export class AnswerMemory {
   #forgetTreeChunk(key: string): void {
     this.#treeBytes -= this.#treeSizes.get(key) ?? 0;
     this.#treeSizes.delete(key);
-  }
-
-  /** The listing that is remembered, if this is an equal one: then it stays the same object. */
-  #sameListing(need: FsNeed, answer: unknown): Answer | undefined {
-    if (!isOfListing(need)) return undefined;
-    const known = this.#answers.peek(needKey(need));
-    return known && isDeepStrictEqual(known.value, answer) ? known : undefined;
   }
 
   #drop(value: unknown): void {

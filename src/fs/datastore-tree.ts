@@ -1,4 +1,3 @@
-import { type Clock } from "../format/clock.ts";
 import { FormatError } from "../format/format-error.ts";
 import { sameBytes } from "../format/pxar/metadata.ts";
 import { timeText } from "../format/snapshot/time-text.ts";
@@ -43,14 +42,12 @@ export interface DatastoreTreeParts {
   readonly root: MountRoot;
   readonly memory: AnswerMemory;
   readonly zeros: ZeroChunks;
-  /** Tells when directories above archives change. */
-  readonly clock: Clock;
   /** Owner of what has none in the backup: directories above archives, images, blobs. */
   readonly uid: number;
   readonly gid: number;
 }
 
-/** How long the kernel may show the listing of a directory above archives before it asks whether it still holds. */
+/** How long the kernel may show the listing of a directory above archives, or follow `latest`, before it asks again. */
 const DIRECTORY_MS = 1000;
 
 /** Why attributes are wanted: because a directory is listed, or for their own sake. */
@@ -81,12 +78,12 @@ export class DatastoreTree implements FileSystem {
   /** The slot of the archive that is all that is mounted, once it is known. */
   #only: ArchiveSlot | undefined;
 
-  constructor({ root, memory, uid, gid, zeros, clock }: DatastoreTreeParts) {
+  constructor({ root, memory, uid, gid, zeros }: DatastoreTreeParts) {
     this.#root = root;
     this.#memory = memory;
     this.#owner = { uid, gid };
     this.#slots = new ArchiveSlots(memory, zeros);
-    this.#versions = new ListingVersions(memory, clock);
+    this.#versions = new ListingVersions(memory);
   }
 
   lookup(parent: number, name: Uint8Array): Attributes {
@@ -318,9 +315,9 @@ export class DatastoreTree implements FileSystem {
       case "namespace":
       case "namespaces":
       case "type":
-        return this.#changingDirectory(ino, 0, occasion);
+        return this.#changingDirectory(ino, 0);
       case "group":
-        return this.#changingDirectory(ino, node.lastTimeSec, occasion);
+        return this.#changingDirectory(ino, node.lastTimeSec);
       case "snapshot":
         return this.#synthetic(ino, {
           kind: "directory",
@@ -328,27 +325,25 @@ export class DatastoreTree implements FileSystem {
           mtimeSec: node.snapshot.timeSec,
         });
       case "latest":
-        return this.#synthetic(ino, {
-          kind: "symlink",
-          mode: 0o120777,
-          mtimeSec: node.timeSec,
-          size: timeText(node.timeSec).length,
-        });
+        return {
+          ...this.#synthetic(ino, {
+            kind: "symlink",
+            mode: 0o120777,
+            mtimeSec: node.timeSec,
+            size: timeText(node.timeSec).length,
+          }),
+          timeoutMs: DIRECTORY_MS,
+        };
       case "file":
         return this.#attributesOfFile(node, ino, occasion);
     }
   }
 
-  /** The modification time of a directory is when it was noticed to have changed; before that, `mtimeSec`. */
-  #changingDirectory(ino: number, mtimeSec: number, occasion: Occasion): Attributes {
-    const changedMs =
-      occasion === "listed" ? this.#versions.changedMs(ino) : this.#versions.reviewedChangedMs(ino);
-    const attributes = this.#synthetic(ino, { kind: "directory", mode: 0o40555, mtimeSec });
-    if (changedMs === undefined) return { ...attributes, timeoutMs: DIRECTORY_MS };
+  /** The nanoseconds of its modification time tell the kernel whether the listing that it keeps may be out of date. */
+  #changingDirectory(ino: number, mtimeSec: number): Attributes {
     return {
-      ...attributes,
-      mtimeSec: Math.floor(changedMs / 1000),
-      mtimeNanos: (changedMs % 1000) * 1_000_000,
+      ...this.#synthetic(ino, { kind: "directory", mode: 0o40555, mtimeSec }),
+      mtimeNanos: this.#versions.numberOf(ino),
       timeoutMs: DIRECTORY_MS,
     };
   }

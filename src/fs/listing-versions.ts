@@ -1,6 +1,4 @@
-import { type Clock } from "../format/clock.ts";
 import { type AnswerMemory, type RememberedAnswers } from "./answer-memory.ts";
-import { FsError } from "./fs-error.ts";
 import { type FsNeed, isOfListing } from "./fs-need.ts";
 
 /** The part of an {@link AnswerMemory} that listings are made with. */
@@ -12,27 +10,31 @@ interface MadeFrom {
 }
 
 interface Version {
-  /** What the listing that was handed out was made from; `undefined` once that is known to be out of date. */
+  /** What the listing that was handed out was made from; `undefined` once that may be out of date. */
   readonly madeFrom: readonly MadeFrom[] | undefined;
-  /** When it was noticed that there is another listing than before, in ms since the epoch; `undefined` until then. */
-  readonly changedMs: number | undefined;
+  readonly number: number;
 }
 
+/** Numbers start over here: they are shown as nanoseconds. */
+const NUMBERS = 1_000_000_000;
+
 /**
- * Notices when a directory that follows the datastore has other entries than those that were handed out.
+ * Numbers the listings of directories that follow the datastore: as long as the number of one stays the same, what was handed out
+ * still holds.
  *
- * The kernel keeps listings as long as a directory's modification time stays the same, so that has to change with them.
- * What a listing is made from is compared, not the listing: the memory keeps one object for answers that are equal.
+ * The kernel keeps listings as long as a directory's modification time stays the same, which this number is part of. It changes
+ * as soon as the answers that a listing was made from are too old, without asking anybody: a look at attributes is no reason to
+ * trouble the server, and whoever wants the listing asks for it then.
  */
 export class ListingVersions {
   readonly #memory: AnswerMemory;
-  readonly #clock: Clock;
   readonly #versions = new Map<number, Version>();
+  /** The last number that was given to any directory, so that one that was forgotten comes back with another number. */
+  #last = 0;
 
   /** Starts without any listing. */
-  constructor(memory: AnswerMemory, clock: Clock) {
+  constructor(memory: AnswerMemory) {
     this.#memory = memory;
-    this.#clock = clock;
   }
 
   /** Makes the listing of a directory that is about to be handed out; restartable. */
@@ -50,47 +52,37 @@ export class ListingVersions {
       },
     });
     const known = this.#versions.get(ino);
-    if (!known || !areSame(known.madeFrom, madeFrom)) {
-      const isNews = known?.madeFrom !== undefined;
-      const changedMs = isNews ? this.#clock.nowMs() : known?.changedMs;
-      this.#versions.set(ino, { madeFrom, changedMs });
-    }
+    const isNews = known?.madeFrom !== undefined && !areSame(known.madeFrom, madeFrom);
+    const number = isNews ? this.#next() : (known?.number ?? this.#last);
+    this.#versions.set(ino, { madeFrom, number });
     return listing;
   }
 
-  /** When the listing of a directory last changed, as far as that has been noticed, in ms since the epoch. */
-  changedMs(ino: number): number | undefined {
-    return this.#versions.get(ino)?.changedMs;
-  }
-
-  /**
-   * The same after a look whether the listing that was handed out still holds; restartable.
-   *
-   * What cannot be asked now counts as unchanged.
-   */
-  reviewedChangedMs(ino: number): number | undefined {
+  /** Number of the listing that the directory has now, or may have: below 10^9, asks nobody. */
+  numberOf(ino: number): number {
     const known = this.#versions.get(ino);
-    if (!known?.madeFrom || this.#holds(known.madeFrom)) return known?.changedMs;
-    const changedMs = this.#clock.nowMs();
-    this.#versions.set(ino, { madeFrom: undefined, changedMs });
-    return changedMs;
+    if (known && (!known.madeFrom || this.#holds(known.madeFrom))) return known.number;
+    const number = known ? this.#next() : this.#last;
+    this.#versions.set(ino, { madeFrom: undefined, number });
+    return number;
   }
 
   /** Forgets a directory that the kernel has forgotten. */
   forget(ino: number): void {
+    if (this.#versions.get(ino)?.madeFrom) this.#next();
     this.#versions.delete(ino);
   }
 
+  #next(): number {
+    this.#last = (this.#last + 1) % NUMBERS;
+    return this.#last;
+  }
+
   #holds(madeFrom: readonly MadeFrom[]): boolean {
-    try {
-      return madeFrom.every(({ need, value }) => this.#memory.get(need) === value);
-    } catch (error) {
-      if (error instanceof FsError) return true;
-      throw error;
-    }
+    return madeFrom.every(({ need, value }) => this.#memory.fresh(need) === value);
   }
 }
 
-function areSame(known: readonly MadeFrom[] | undefined, now: readonly MadeFrom[]): boolean {
-  return known?.length === now.length && known.every(({ value }, i) => value === now[i]?.value);
+function areSame(known: readonly MadeFrom[], now: readonly MadeFrom[]): boolean {
+  return known.length === now.length && known.every(({ value }, i) => value === now[i]?.value);
 }

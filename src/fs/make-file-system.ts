@@ -1,4 +1,3 @@
-import { systemClock } from "../format/clock.ts";
 import { AnswerMemory } from "./answer-memory.ts";
 import { DatastoreTree, type MountRoot } from "./datastore-tree.ts";
 import { type ZeroChunkName, ZeroChunks } from "./zero-chunks.ts";
@@ -44,6 +43,5 @@ export function makeFileSystem(argument: unknown, host: FileSystemHost): FileSys
     uid,
     gid,
     zeros: new ZeroChunks(zeroChunks),
-    clock: systemClock,
   });
 }

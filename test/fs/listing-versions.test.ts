@@ -1,10 +1,8 @@
 import { expect } from "chai";
 
-import { NotResident } from "../../src/format/bytes/resident-source.ts";
 import { AnswerMemory, LISTING_MS } from "../../src/fs/answer-memory.ts";
 import { type FsAnswers, type FsNeed } from "../../src/fs/fs-need.ts";
 import { ListingVersions } from "../../src/fs/listing-versions.ts";
-import { thrown } from "../support/thrown.ts";
 
 const INO = 7;
 const group = { namespace: "", type: "host", id: "elsa" };
@@ -14,13 +12,12 @@ const manifest: FsNeed & { kind: "open-snapshot" } = {
   snapshot: { ...group, timeSec: 1 },
 };
 
-/** A memory in which the host has answered, and time that passes for it and for the clock. */
+/** A memory in which the host has answered, and time that passes for it. */
 function made(): {
   versions: ListingVersions;
   answer: (...times: readonly number[]) => void;
-  fail: () => void;
   pass: (ms: number) => void;
-  list: () => FsAnswers["snapshots"];
+  list: (ino?: number) => FsAnswers["snapshots"];
   memory: AnswerMemory;
 } {
   let passedMs = 0;
@@ -29,9 +26,7 @@ function made(): {
     host: { prefetch: () => undefined, giveBack: () => undefined },
     monotonicMs: () => passedMs,
   });
-  const nowMs = (): number => 1_000_000 + passedMs;
-  const clock = { nowMs, nowSec: () => Math.floor(nowMs() / 1000) };
-  const versions = new ListingVersions(memory, clock);
+  const versions = new ListingVersions(memory);
   return {
     versions,
     memory,
@@ -41,96 +36,85 @@ function made(): {
         times.map((timeSec) => ({ timeSec, isFinished: true })),
       );
     },
-    fail: () => {
-      memory.accept(snapshots, new Error("connection refused"));
-    },
     pass: (ms) => (passedMs += ms),
-    list: () => versions.make(INO, ({ get }) => get(snapshots)),
+    list: (ino = INO) => versions.make(ino, ({ get }) => get(snapshots)),
   };
 }
 
 describe("fs/listing-versions", () => {
-  it("knows of no change before there was one, however often the datastore says the same", () => {
+  it("keeps the number while what a listing was made from is fresh", () => {
     const { versions, answer, pass, list } = made();
     answer(1, 2);
+    const before = versions.numberOf(INO);
     list();
 
-    pass(LISTING_MS);
-    answer(1, 2);
+    pass(LISTING_MS - 1);
+    list();
 
-    expect(versions.reviewedChangedMs(INO)).to.equal(undefined);
-    expect(list()).to.have.length(2);
-    expect(versions.changedMs(INO)).to.equal(undefined);
+    expect(versions.numberOf(INO)).to.equal(before);
   });
 
-  it("dates a change to the review that notices it, and keeps the date when the new listing is handed out", () => {
+  it("gives another number once when that is old, asking nobody, and keeps it for the listing that comes then", () => {
     const { versions, answer, pass, list } = made();
     answer(1);
     list();
+    const before = versions.numberOf(INO);
     pass(LISTING_MS);
-    answer(1, 2);
 
-    const noticed = versions.reviewedChangedMs(INO);
-    pass(10);
+    const noticed = versions.numberOf(INO);
+    answer(1, 2);
+    const unread = versions.numberOf(INO);
     list();
 
-    expect(noticed).to.equal(1_000_000 + LISTING_MS);
-    expect(versions.reviewedChangedMs(INO)).to.equal(noticed);
+    expect(noticed).not.to.equal(before);
+    expect([unread, versions.numberOf(INO)]).to.deep.equal([noticed, noticed]);
   });
 
-  it("dates a change to the listing that shows it, where no review came first", () => {
+  it("gives another number to a listing that is handed out before anybody has asked", () => {
     const { versions, answer, pass, list } = made();
     answer(1);
     list();
+    const before = versions.numberOf(INO);
     pass(LISTING_MS);
     answer();
 
     list();
 
-    expect(versions.changedMs(INO)).to.equal(1_000_000 + LISTING_MS);
-    expect(versions.reviewedChangedMs(INO)).to.equal(1_000_000 + LISTING_MS);
+    expect(versions.numberOf(INO)).not.to.equal(before);
   });
 
-  it("asks the datastore when what it knows is old", () => {
-    const { versions, answer, pass, list } = made();
-    answer(1);
-    list();
-
-    pass(LISTING_MS);
-
-    expect(thrown(() => versions.reviewedChangedMs(INO))).to.be.instanceOf(NotResident);
-  });
-
-  it("takes a listing for unchanged while the datastore cannot be asked", () => {
-    const { versions, answer, fail, pass, list } = made();
-    answer(1);
-    list();
-
-    pass(LISTING_MS);
-    fail();
-
-    expect(versions.reviewedChangedMs(INO)).to.equal(undefined);
-  });
-
-  it("does not ask again for what cannot change", () => {
-    const { versions, memory } = made();
+  it("keeps the number of what cannot change", () => {
+    const { versions, memory, pass } = made();
     memory.accept(manifest, { files: [], manifest: new Uint8Array(0) });
     versions.make(INO, ({ get }) => get(manifest));
+    const before = versions.numberOf(INO);
+
+    pass(LISTING_MS);
     memory.accept(manifest, { files: [], manifest: new Uint8Array(1) });
 
-    expect(versions.reviewedChangedMs(INO)).to.equal(undefined);
+    expect(versions.numberOf(INO)).to.equal(before);
   });
 
-  it("forgets what the kernel has forgotten", () => {
+  it("keeps the number of a directory nobody has listed, whatever becomes of others", () => {
     const { versions, answer, pass, list } = made();
     answer(1);
     list();
+    const before = versions.numberOf(8);
+
     pass(LISTING_MS);
-    answer(2);
+    versions.numberOf(INO);
+
+    expect(versions.numberOf(8)).to.equal(before);
+  });
+
+  it("brings a directory that was forgotten back with another number", () => {
+    const { versions, answer, list } = made();
+    answer(1);
     list();
+    const before = versions.numberOf(INO);
 
     versions.forget(INO);
 
-    expect(versions.changedMs(INO)).to.equal(undefined);
+    expect(versions.numberOf(INO)).not.to.equal(before);
   });
 });
