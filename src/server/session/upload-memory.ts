@@ -1,16 +1,8 @@
-import { BLOB_ENCRYPTED_HEADER_BYTES, BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
+import assert from "node:assert/strict";
+
+import { RegionPool } from "../../chunks/region-pool.ts";
+import { BLOB_UPLOAD_BYTES_MAX } from "../../format/limits.ts";
 import { MemoryBudget } from "./memory-budget.ts";
-
-const MIB = 1024 * 1024;
-
-/** Sizes of buffers in bytes: small chunks, chunks of the usual sizes with their header, the longest. */
-const BUFFER_BYTES: readonly number[] = [
-  64 * 1024,
-  MIB,
-  4 * MIB + BLOB_ENCRYPTED_HEADER_BYTES,
-  8 * MIB,
-  BLOB_UPLOAD_BYTES_MAX,
-];
 
 /** A place for one upload. */
 export interface UploadSlot {
@@ -26,6 +18,11 @@ export interface UploadPlaces {
   take(size: number): Promise<UploadSlot>;
 }
 
+interface Waiter {
+  readonly size: number;
+  readonly grant: (slot: UploadSlot) => void;
+}
+
 /** Part of all memory that one session may hold, so that one client alone cannot make all others wait. */
 const SESSION_SHARE = 1 / 4;
 
@@ -34,30 +31,31 @@ const SESSION_SHARE = 1 / 4;
  *
  * Fresh memory for every chunk is dear: the kernel has to clear 4 MiB, and each shared buffer that a thread is sent
  * for the first time makes work for the garbage collector. Measured with eight clients: 9 ms of the main thread per
- * chunk with fresh buffers, of which 6 go to that. Memory in use is bounded by the budget, memory kept by the same.
+ * chunk with fresh buffers, of which 6 go to that. All uploads lie in one pool, so that its size bounds the memory that they
+ * have ever touched, whatever lengths came first and last.
+ *
+ * First come, first served, also where a later and shorter upload would find room: it could keep a long one waiting for ever.
  */
 export class UploadMemory implements UploadPlaces {
-  readonly #budget: MemoryBudget;
-  /** Buffers that nobody uses, by size. */
-  readonly #spare = new Map<number, SharedArrayBuffer[]>();
-  #spareBytes = 0;
-  readonly #spareBytesMax: number;
+  readonly #regions: RegionPool;
+  readonly #sizeBytes: number;
+  readonly #waiting: Waiter[] = [];
 
   /** Starts without any memory; `sizeBytes` bounds what uploads may hold at once. */
   constructor(sizeBytes: number) {
-    this.#budget = new MemoryBudget(sizeBytes);
-    this.#spareBytesMax = sizeBytes;
+    this.#regions = new RegionPool({ bytes: sizeBytes });
+    this.#sizeBytes = sizeBytes;
   }
 
   /** Bytes nobody holds. */
   get freeBytes(): number {
-    return this.#budget.freeBytes;
+    return this.#regions.freeBytes;
   }
 
   /** The part of this memory that one session may hold; at least one upload of any length. */
   sessionShare(): UploadPlaces {
-    const share = Math.max(this.#spareBytesMax * SESSION_SHARE, BLOB_UPLOAD_BYTES_MAX);
-    const budget = new MemoryBudget(Math.min(share, this.#spareBytesMax));
+    const share = Math.max(this.#sizeBytes * SESSION_SHARE, BLOB_UPLOAD_BYTES_MAX);
+    const budget = new MemoryBudget(Math.min(share, this.#sizeBytes));
     return {
       take: async (size) => {
         const giveBack = await budget.take(size);
@@ -74,29 +72,31 @@ export class UploadMemory implements UploadPlaces {
   }
 
   async take(size: number): Promise<UploadSlot> {
-    const capacity = BUFFER_BYTES.find((bytes) => bytes >= size) ?? size;
-    const giveBack = await this.#budget.take(capacity);
-    const buffer = this.#takeSpare(capacity) ?? new SharedArrayBuffer(capacity);
+    const slot = this.#waiting.length === 0 ? this.#tryTake(size) : undefined;
+    if (slot) return slot;
+    return await new Promise((grant) => this.#waiting.push({ size, grant }));
+  }
+
+  #tryTake(size: number): UploadSlot | undefined {
+    const bytes = this.#regions.tryTake(Math.max(1, size));
+    if (!bytes) return undefined;
+    const loan = this.#regions.loanOf(bytes);
+    assert(loan !== undefined, "what was taken is of this pool");
     return {
-      bytes: new Uint8Array(buffer, 0, size),
+      bytes: bytes.subarray(0, size),
       release: () => {
-        this.#keep(buffer);
-        giveBack();
+        this.#regions.giveBack(loan);
+        this.#grantWaiting();
       },
     };
   }
 
-  #takeSpare(capacity: number): SharedArrayBuffer | undefined {
-    const buffer = this.#spare.get(capacity)?.pop();
-    if (buffer) this.#spareBytes -= capacity;
-    return buffer;
-  }
-
-  #keep(buffer: SharedArrayBuffer): void {
-    if (this.#spareBytes + buffer.byteLength > this.#spareBytesMax) return;
-    this.#spareBytes += buffer.byteLength;
-    const spare = this.#spare.get(buffer.byteLength);
-    if (spare) spare.push(buffer);
-    else this.#spare.set(buffer.byteLength, [buffer]);
+  #grantWaiting(): void {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      const slot = this.#tryTake(next.size);
+      if (!slot) return;
+      this.#waiting.shift();
+      next.grant(slot);
+    }
   }
 }

@@ -2,6 +2,8 @@ import { expect } from "chai";
 
 import { UploadMemory } from "../../../src/server/session/upload-memory.ts";
 
+const MIB = 1024 * 1024;
+
 describe("server/session/upload-memory", () => {
   it("hands the same memory out again", async () => {
     const memory = new UploadMemory(16 * 1024 * 1024);
@@ -11,7 +13,46 @@ describe("server/session/upload-memory", () => {
     const second = await memory.take(4_000_000);
 
     expect(second.bytes.buffer).to.equal(first.bytes.buffer);
+    expect(second.bytes.byteOffset).to.equal(first.bytes.byteOffset);
     expect(second.bytes).to.have.length(4_000_000);
+  });
+
+  it("has no more memory than it was given, whatever lengths came before", async () => {
+    const memory = new UploadMemory(16 * MIB);
+    const buffers = new Set<ArrayBufferLike>();
+
+    for (const size of [MIB, 4 * MIB, 16 * MIB, 100]) {
+      const slots = await Promise.all(
+        Array.from({ length: Math.floor((16 * MIB) / Math.max(size, MIB)) }, () =>
+          memory.take(size),
+        ),
+      );
+      for (const { bytes, release } of slots) {
+        buffers.add(bytes.buffer);
+        release();
+      }
+    }
+
+    expect([...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0)).to.equal(16 * MIB);
+  });
+
+  it("lets no short upload overtake a long one that waits", async () => {
+    const memory = new UploadMemory(8 * MIB);
+    const order: string[] = [];
+    const first = await memory.take(4 * MIB);
+    const long = memory.take(8 * MIB).then((slot) => {
+      order.push("long");
+      slot.release();
+    });
+    const short = memory.take(100).then((slot) => {
+      order.push("short");
+      slot.release();
+    });
+
+    first.release();
+    await Promise.all([long, short]);
+
+    expect(order).to.deep.equal(["long", "short"]);
   });
 
   it("never hands out what is in use", async () => {
@@ -19,7 +60,8 @@ describe("server/session/upload-memory", () => {
 
     const slots = await Promise.all([memory.take(100), memory.take(100)]);
 
-    expect(slots[0].bytes.buffer).to.not.equal(slots[1].bytes.buffer);
+    const [first, second] = slots.map(({ bytes }) => bytes.byteOffset);
+    expect(Math.abs((second ?? 0) - (first ?? 0))).to.be.at.least(100);
   });
 
   it("lets one session hold no more than a quarter", async () => {
@@ -43,7 +85,7 @@ describe("server/session/upload-memory", () => {
   });
 
   it("makes uploads wait that do not fit, and serves them in turn", async () => {
-    const memory = new UploadMemory(64 * 1024);
+    const memory = new UploadMemory(4096);
     const first = await memory.take(10);
     const order: string[] = [];
     const second = memory.take(10).then((slot) => {
@@ -56,6 +98,6 @@ describe("server/session/upload-memory", () => {
     first.release();
 
     (await second).release();
-    expect(memory.freeBytes).to.equal(64 * 1024);
+    expect(memory.freeBytes).to.equal(4096);
   });
 });
