@@ -1,6 +1,6 @@
 /** What a step costs all processes that take part in it. */
 import { cpuSecondsOf } from "./meter.ts";
-import { rssMiB, type Sample } from "./timed-run.ts";
+import { rssMiB, type Sample, sh } from "./timed-run.ts";
 import { type Mounted, type Step, type Tool } from "./tool.ts";
 
 /** A sample, and how long single reads took where the step consists of many. */
@@ -12,12 +12,16 @@ export interface StepSample extends Sample {
 /** Takes the sample of one step. */
 export type Record = (step: Step, sample: StepSample) => void;
 
-/** Runs something and counts the CPU seconds that processes spend meanwhile. */
+/**
+ * Runs something and counts the CPU seconds that processes spend meanwhile. What was written before is on the disk then, so that no
+ * step waits for what another has left behind.
+ */
 function spentBy<T>(
   pids: readonly number[],
   run: () => T,
 ): { readonly value: T; readonly cpuSeconds: number } {
   const spent = (): number => pids.map(cpuSecondsOf).reduce((sum, one) => sum + one, 0);
+  sh("sync");
   const before = spent();
   const value = run();
   return { value, cpuSeconds: spent() - before };

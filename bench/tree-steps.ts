@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { onMount, type Record, withServer } from "./step-samples.ts";
-import { nextSecond, timed } from "./timed-run.ts";
+import { nextSecond, sh, timed } from "./timed-run.ts";
 import { type Places, type Tool } from "./tool.ts";
 
 const SUBTREE = "drivers/gpu";
@@ -27,6 +27,7 @@ export async function measureTree(tool: Tool, { work }: Places, record: Record):
     withServer(tool, () => tool.restore(target)),
   );
   rmSync(target, { recursive: true, force: true });
+  sh("sync");
   tool.backupBig();
   const mounted = await tool.mount();
   const use = (command: string, args: readonly string[]): ReturnType<typeof timed> =>
