@@ -76,11 +76,16 @@ function isGroup(name: string): name is StepGroup {
   return Object.hasOwn(stepGroups, name);
 }
 
+/** Whoever interrupts this wants it to end, but not to leave servers, mounts and gigabytes behind. */
+let isInterrupted = false;
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => (isInterrupted = true));
+
 const samples = new Map<string, StepSample[]>();
 const notes: string[] = [];
 
 function recordFor(tool: Tool): (step: Step, sample: StepSample) => void {
   return (step, sample) => {
+    if (isInterrupted) throw new Error("interrupted");
     const key = `${tool.name}/${step}`;
     samples.set(key, [...(samples.get(key) ?? []), sample]);
     const { seconds, cpuSeconds, maxRssMiB, p50Ms, p99Ms } = sample;
