@@ -3,7 +3,8 @@
  * everything is looked at?
  *
  * Usage: `npm run --silent build && npx tsx bench/many-files-mount.ts 50000 500000 5000000` (root, FUSE). Encodes snapshots of so many files
- * that never were on a disk below `/dev/shm` (14 MB per million), and mounts each: the archive alone and the whole datastore, from a server of its
+ * that never were on a disk below `/dev/shm` (14 MB per million), their metadata in chunks as this program makes them, or with `long` in front of the
+ * numbers as others do, and mounts each: the archive alone and the whole datastore, from a server of its
  * own and from the folder. Prints the median of five mounts, then CPU seconds and peak memory of the mount process
  * under `find` and `find -ls`; at the end the exponents k of the power laws that fit: cost ~ files^k. `find` fills the kernel with
  * 1 KiB an entry, which it gives back when it needs it.
@@ -18,7 +19,7 @@ import { eventually, runAmber, startServerProcess } from "../test/support/amber-
 import { slope } from "../test/support/growth.ts";
 import { snapshotAt } from "../test/support/make-backup.ts";
 import { cpuSecondsIn } from "./meter.ts";
-import { makeSyntheticSnapshot } from "./synthetic-snapshot.ts";
+import { makeSyntheticSnapshot, METADATA_CHUNK_BYTES } from "./synthetic-snapshot.ts";
 import { rssMiB } from "./timed-run.ts";
 
 const MOUNTS = 5;
@@ -66,12 +67,14 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-const counts = process.argv.slice(2).map(Number);
+const words = process.argv.slice(2);
+const chunkBytes = METADATA_CHUNK_BYTES[words[0] === "long" ? "long" : "short"];
+const counts = words.filter((word) => word !== "long").map(Number);
 const home = mkdtempSync("/dev/shm/amber-many-");
 const store = join(home, "store");
 await createLocalDatastore(store, { chunkFolders: "on-demand" });
 for (const count of counts)
-  await makeSyntheticSnapshot(store, snapshotAt(0, `host/many-${count}`), count);
+  await makeSyntheticSnapshot(store, snapshotAt(0, `host/many-${count}`), count, chunkBytes);
 const server = await startServerProcess(home, store);
 const point = join(home, "mnt");
 const program = join(import.meta.dirname, "../bin/amber.js");

@@ -19,13 +19,15 @@ import { metadataOf } from "../test/support/pxar-fixtures.ts";
 export const FILES_PER_FOLDER = 200;
 export const TOP_FOLDERS = 97;
 
-const AVERAGE_CHUNK_BYTES = 4 * 2 ** 20;
+/** Average lengths of chunks: of content, and what this program and others make of metadata. */
+const CONTENT_CHUNK_BYTES = 4 * 2 ** 20;
+export const METADATA_CHUNK_BYTES = { short: 512 * 1024, long: 4 * 2 ** 20 } as const;
 const BLOCK_BYTES = 2 ** 20;
 const codec = createNativeProvider();
 
 /** Cuts a stream into chunks and stores them: what is full waits until {@link ChunkedUpload.drain} is called. */
 class ChunkedUpload implements ByteSink {
-  readonly #chunker = new BuzhashChunker({ averageBytes: AVERAGE_CHUNK_BYTES });
+  readonly #chunker: BuzhashChunker;
   readonly #index = new DynamicIndexBuilder(codec);
   readonly #target: BackupTarget;
   readonly #id: number;
@@ -36,18 +38,20 @@ class ChunkedUpload implements ByteSink {
   #chunks: Uint8Array[] = [];
   position = 0;
 
-  constructor(target: BackupTarget, name: string, id: number) {
+  constructor(target: BackupTarget, name: string, id: number, averageBytes: number) {
+    this.#chunker = new BuzhashChunker({ averageBytes });
     this.#target = target;
     this.#name = name;
     this.#id = id;
   }
 
-  static async start(target: BackupTarget, name: string): Promise<ChunkedUpload> {
-    return new ChunkedUpload(
-      target,
-      name,
-      await target.createDynamicWriter(parseArchiveName(name)),
-    );
+  static async start(
+    target: BackupTarget,
+    name: string,
+    averageBytes: number,
+  ): Promise<ChunkedUpload> {
+    const id = await target.createDynamicWriter(parseArchiveName(name));
+    return new ChunkedUpload(target, name, id, averageBytes);
   }
 
   write(bytes: Uint8Array): void {
@@ -115,14 +119,15 @@ export async function makeSyntheticSnapshot(
   base: string,
   snapshot: SnapshotId,
   fileCount: number,
+  metadataChunkBytes: number,
 ): Promise<void> {
   const backend = await LocalBackend.open(base, { access: "read-write", clock: systemClock });
   const verifier = inlineChunkVerifier(codec);
   const parts = { name: "bench", clock: systemClock, codec, verifier, syncLevel: "none" } as const;
   await using store = new Datastore(backend, parts);
   await using target = await begin(store, snapshot);
-  const metadata = await ChunkedUpload.start(target, "tree.mpxar.didx");
-  const payload = await ChunkedUpload.start(target, "tree.ppxar.didx");
+  const metadata = await ChunkedUpload.start(target, "tree.mpxar.didx", metadataChunkBytes);
+  const payload = await ChunkedUpload.start(target, "tree.ppxar.didx", CONTENT_CHUNK_BYTES);
   const encoder = new PxarEncoder({ metadata, payload });
   const random = pseudoRandom(fileCount);
   const directory = (): ReturnType<typeof metadataOf> =>

@@ -4,7 +4,8 @@ import { type Digest } from "../format/chunk/digest.ts";
 import { type CryptKey } from "../format/crypto/crypt-key.ts";
 import { FormatError } from "../format/format-error.ts";
 import { ChunkError } from "./chunk-error.ts";
-import { type CodecResult, type CodecTask } from "./codec-task.ts";
+import { createNativeProvider } from "../format/crypto/native-provider.ts";
+import { type CodecResult, type CodecTask, CodecTaskRunner } from "./codec-task.ts";
 import { CodecThread, type CodecWaiter } from "./codec-thread.ts";
 
 /** How plaintext is named. */
@@ -78,6 +79,8 @@ export class CodecPool implements AsyncDisposable {
   readonly #queue = new Set<QueuedTask>();
   readonly #keyIds = new WeakMap<CryptKey, number>();
   #lastKeyId = 0;
+  /** Does the work until a thread runs, in a pool that was to start later. */
+  #here: CodecTaskRunner | undefined;
   #state: "open" | "closed" = "open";
 
   private constructor(workerCount: number) {
@@ -91,10 +94,19 @@ export class CodecPool implements AsyncDisposable {
     );
   }
 
-  /** Starts a pool; its threads are ready some 50 ms later, tasks wait until then. */
-  static create(options: { readonly workerCount: number }): CodecPool {
+  /**
+   * Makes a pool; its threads are ready some 50 ms after they were started, tasks wait until then.
+   *
+   * @param options `starts`: now, as when absent, or with the first task, where something else comes first and the answer to
+   *   that task should not wait for threads: until one runs, tasks are done in the caller's.
+   */
+  static create(options: {
+    readonly workerCount: number;
+    readonly starts?: "now" | "later";
+  }): CodecPool {
     const pool = new CodecPool(options.workerCount);
-    for (const thread of pool.#threads) thread.start();
+    if (options.starts === "later") pool.#here = new CodecTaskRunner(createNativeProvider());
+    else pool.#start();
     return pool;
   }
 
@@ -216,6 +228,14 @@ export class CodecPool implements AsyncDisposable {
   ): Promise<CodecResult> {
     assert(this.#state === "open", "the codec pool is closed");
     signal?.throwIfAborted();
+    if (this.#here) {
+      this.#start();
+      if (!this.#threads.some((thread) => thread.isRunning)) {
+        if (task.keyId !== undefined && key) this.#here.addKey(task.keyId, key);
+        return this.#here.run(task);
+      }
+      this.#here = undefined;
+    }
     return await new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#unqueue(queued);
@@ -233,6 +253,10 @@ export class CodecPool implements AsyncDisposable {
       signal?.addEventListener("abort", onAbort);
       this.#dispatch();
     });
+  }
+
+  #start(): void {
+    for (const thread of this.#threads) thread.start();
   }
 
   /** Gives tasks to threads until each has enough. */

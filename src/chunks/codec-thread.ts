@@ -24,10 +24,16 @@ export class CodecThread {
   #lastTaskId = 0;
 
   #isStopping = false;
+  #isRunning = false;
 
   /** Calls `onAnswer` each time the thread has room for one task more. */
   constructor(onAnswer: () => void) {
     this.#onAnswer = onAnswer;
+  }
+
+  /** Whether it is there and has begun to run. */
+  get isRunning(): boolean {
+    return this.#isRunning;
   }
 
   /** Tasks sent and not answered. */
@@ -41,6 +47,9 @@ export class CodecThread {
     const worker = startWorker("codec-worker", import.meta.url);
     let failure: unknown;
     worker.unref();
+    worker.on("online", () => {
+      this.#isRunning = true;
+    });
     worker.on("message", (answer: CodecAnswer) => {
       this.#settle(worker, answer);
     });
@@ -97,6 +106,7 @@ export class CodecThread {
   #fail(worker: Worker, failure: unknown): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
+    this.#isRunning = false;
     const waiters = [...this.#waiters.values()];
     this.#waiters.clear();
     for (const waiter of waiters) {

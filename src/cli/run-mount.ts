@@ -67,7 +67,8 @@ export async function runMount(run: MountRun): Promise<void> {
   if (loaded) log.line("info", usingKeyLine(loaded));
   const key = loaded?.key;
   const unsigned = unsignedPolicy(options, loaded);
-  await using pool = startCodecPool();
+  // Before the mount is there they would only take the processor from what that waits for.
+  await using pool = startCodecPool("later");
   const diskCache = await openDiskCache(options);
   const cacheBytes = Math.max(
     CACHE_BYTES_MIN,

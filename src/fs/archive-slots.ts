@@ -125,6 +125,9 @@ export class ArchiveSlots {
     const tree = new ArchiveTree({
       tree: new PxarTree(bytes),
       archiveBytes: bytes.size,
+      expect: (offsets) => {
+        bytes.expect(offsets);
+      },
       content: fileContent(openContent),
       census: this.#censusOf(slot, bytes, isSplit),
       inodeBase: slot.base,

@@ -30,6 +30,9 @@ const LISTED_ENTRIES_MAX = 2000;
 /** Entries that a listing counts besides its own. */
 const LISTING_OVERHEAD_ENTRIES = 16;
 
+/** Entries of a directory being listed whose places are fetched ahead. */
+const EXPECTED_MAX = 64;
+
 /** Directories whose parents are remembered. */
 const PARENTS_MAX = 20_000;
 
@@ -44,6 +47,8 @@ export interface ArchiveTreeParts {
   readonly tree: PxarTree;
   /** Bytes of the archive that the tree is in. */
   readonly archiveBytes: number;
+  /** Told at which ascending offsets of it entries will be wanted soon. */
+  readonly expect: (offsets: readonly number[]) => void;
   readonly content: FileContent;
   /** Counts to show; without them files have one link and directories say that theirs is not known. */
   readonly census: ArchiveCensus | undefined;
@@ -262,7 +267,9 @@ export class ArchiveTree {
       }
       return true;
     } catch (error) {
-      if (!(error instanceof NotResident)) this.#readings.delete(ino);
+      // Entries of a directory of large directories lie far apart.
+      if (error instanceof NotResident) this.#parts.expect(reading.listing.upcoming(EXPECTED_MAX));
+      else this.#readings.delete(ino);
       throw error;
     }
   }

@@ -189,6 +189,21 @@ export class ChunkedBytes implements ResidentSource {
     return bytes;
   }
 
+  /** Asks for the chunks at these ascending offsets, as far as a reader of a tree may fetch ahead. */
+  expect(offsets: readonly number[]): void {
+    const { index, memory } = this.#parts;
+    let behind = 0;
+    let bytes = 0;
+    for (const offset of offsets) {
+      const i = index.findIndex(offset);
+      if (i < behind || i >= index.count) continue;
+      behind = i + 1;
+      bytes += index.endOf(i) - index.startOf(i);
+      if (bytes > TREE_READ_AHEAD_BYTES) return;
+      memory.prefetch(this.#need(i));
+    }
+  }
+
   #fetchAhead(first: number, last: number, context: ReadContext): void {
     const { memory, zeros, index } = this.#parts;
     let stop = last + 1;

@@ -35,6 +35,24 @@ describe("chunks/codec-pool", () => {
     await pool[Symbol.asyncDispose]();
   });
 
+  it("works where it is asked until its threads run, when they start with the first work", async () => {
+    await using later = CodecPool.create({ workerCount: 2, starts: "later" });
+    const plain = prngBytes(3, 5000);
+
+    const kept = encodeBlob(provider, plain, { compress: true, key });
+    const digest = chunkDigest(provider, plain, key);
+    const decoded: Uint8Array[] = [];
+    // Threads take some 50 ms to start: the first are done without them, the last by them.
+    for (let i = 0; i < 500; i++) {
+      decoded.push((await later.decode(kept, { digest, sizeMax, key })).plain);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const failure = await failureOf(later.decode(kept.subarray(0, 40), { digest, sizeMax, key }));
+
+    expect(decoded.every((bytes) => Buffer.compare(bytes, plain) === 0)).to.equal(true);
+    expect(failure).to.be.instanceOf(ChunkError).with.property("code", "CHUNK_CORRUPT");
+  });
+
   it("names and encodes what lies in a shared arena", async () => {
     const arena = SharedArena.create({ slotCount: 2, slotBytes: 64 * 1024 });
     const plain = arena.view(1, 10, 50_000);

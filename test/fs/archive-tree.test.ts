@@ -70,6 +70,27 @@ function longArchive(mebibytes: number): { metadata: Uint8Array; payload: Uint8A
   return { metadata: metadata.take(), payload: payload.take() };
 }
 
+/** A split archive whose root has so many directories, each with 1 MiB of metadata. */
+function wideArchive(count: number): { metadata: Uint8Array; payload: Uint8Array } {
+  const metadata = memorySink();
+  const payload = memorySink();
+  const encoder = new PxarEncoder({ metadata, payload });
+  const directory = metadataOf({ mode: 0o40755 });
+  encoder.startRoot(directory);
+  for (let i = 0; i < count; i++) {
+    encoder.startDirectory(Buffer.from(`d${i}`), directory);
+    for (let at = 0; metadata.position < (i + 1) * 2 ** 20; at++) {
+      const name = Buffer.from(String(at).padEnd(250, "x"));
+      encoder.startFile(name, metadataOf({ mode: 0o100644 }), 0);
+      encoder.endFile();
+    }
+    encoder.endDirectory();
+  }
+  encoder.endDirectory();
+  encoder.finish();
+  return { metadata: metadata.take(), payload: payload.take() };
+}
+
 function mountedSplit(
   content: Uint8Array,
   chunkBytes: number,
@@ -253,6 +274,26 @@ describe("fs/archive-tree", () => {
       ["first", 2, false],
       ["d0", 2, false],
     ]);
+  });
+
+  it("asks for all places at once where the entries of a directory lie far apart", async () => {
+    const datastore = new MemoryDatastore();
+    const { metadata, payload } = wideArchive(10);
+    const chunkBytes = 100 * 1024;
+    datastore.addSnapshot(snapshot);
+    datastore.addArchive(snapshot, "root.mpxar.didx", metadata, chunkBytes);
+    datastore.addArchive(snapshot, "root.ppxar.didx", payload, chunkBytes);
+    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    await mount.run((fs) => fs.getAttributes(ROOT_INODE));
+    await mount.settled();
+    mount.needs.length = 0;
+
+    const { entries } = await mount.run((fs) => fs.readDirectory(ROOT_INODE));
+
+    const chunks = mount.needs.filter(({ kind }) => kind === "chunk");
+    expect(entries).to.have.lengthOf(10);
+    expect(chunks.filter(({ isAhead }) => isAhead)).to.have.lengthOf.at.least(8);
+    expect(chunks.length).to.be.lessThan(2 * entries.length + 2);
   });
 
   it("gives an inode the same attributes by name, by listing and by number", async () => {

@@ -296,6 +296,12 @@ export class PxarListing {
     return this.#directory;
   }
 
+  /** Archive offsets of entries that {@link next} has not got to, in order, at most `countMax`. */
+  upcoming(countMax: number): number[] {
+    const count = Math.min(countMax, this.#rows.length - this.#row);
+    return Array.from({ length: Math.max(0, count) }, (_, i) => this.#rows.offset(this.#row + i));
+  }
+
   /** The next entries, at least one; `undefined` behind the last. */
   next(): PxarNode[] | undefined {
     const rows = this.#rows;
