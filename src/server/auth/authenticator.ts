@@ -82,7 +82,7 @@ export class Authenticator {
    * token too, unless the method is GET.
    *
    * @param peer Address it comes from.
-   * @throws {ApiError} `API_UNAUTHENTICATED`; the caller delays the answer.
+   * @throws {ApiError} `API_UNAUTHENTICATED`; the caller delays the answer. `API_BUSY` when too many are being checked.
    */
   async authenticate(headers: IncomingHttpHeaders, method: string, peer: string): Promise<AuthId> {
     const cookie = sessionCookie(headers.cookie);
@@ -99,7 +99,7 @@ export class Authenticator {
       !(await this.#accounts.isTokenSecret(
         token,
         secret,
-        async (check) => (await this.#turns.run(peer, check)) === true,
+        async (check) => await this.#turns.run(peer, check),
       ))
     ) {
       throw failed("invalid credentials");
@@ -112,7 +112,8 @@ export class Authenticator {
    *
    * A user with a second factor gets a partial ticket, which names what is asked for; the next attempt brings it back with the answer.
    *
-   * @throws {ApiError} `API_UNAUTHENTICATED`, the same for every reason.
+   * @throws {ApiError} `API_UNAUTHENTICATED`, the same for every reason. `API_BUSY`, which counts as no attempt, when too
+   *   many are being checked.
    */
   async login({ user, password, challenge, peer }: LoginAttempt): Promise<Login> {
     if (challenge === undefined && this.#isTicketOf(user, password)) return this.#fullLogin(user);
@@ -134,7 +135,7 @@ export class Authenticator {
   /**
    * Demands the caller's own password once more, before something that a stolen ticket must not do.
    *
-   * @throws {ApiError} `API_UNAUTHENTICATED`.
+   * @throws {ApiError} `API_UNAUTHENTICATED`, or `API_BUSY` as {@link login}.
    */
   async confirm(user: AuthId, password: string | undefined, peer: string): Promise<void> {
     if (password === undefined) throw new ApiError("API_UNAUTHENTICATED", "missing password");
@@ -190,7 +191,7 @@ export class Authenticator {
     const check = isOfSystem
       ? async (): Promise<boolean> => await this.#pam(user, password)
       : async (): Promise<boolean> => await verifyPassword(password, hash);
-    return (await this.#turns.run(peer, check)) === true;
+    return await this.#turns.run(peer, check);
   }
 
   async #checkAnswer(user: AuthId, answer: string, challenge: string): Promise<boolean> {

@@ -1,11 +1,16 @@
+import { ApiError } from "../http/api-error.ts";
+
 /** Checks that may run at once: each takes 32 MiB and a thread of the pool that files need too. */
 const RUNNING_MAX = 2;
 
 /** Checks that may wait in all; one more is turned away. */
 const WAITING_MAX = 256;
 
-/** Checks of one address that may wait: whoever floods the queue is turned away, and others are not. */
-const WAITING_OF_ONE_MAX = 8;
+/**
+ * Checks of one address that may wait: whoever floods the queue is turned away, and others are not. Many hosts behind one
+ * address begin their backups at the same minute.
+ */
+const WAITING_OF_ONE_MAX = 100;
 
 /**
  * Lets slow checks of passwords run a few at a time, the addresses they come from in turn.
@@ -22,12 +27,14 @@ export class CheckTurns {
   /**
    * Runs a check when there is room for it.
    *
-   * @returns What the check says; `undefined` when too many are waiting.
+   * @throws {ApiError} `API_BUSY` when too many are waiting: nothing has been checked then.
    */
-  async run(peer: string, check: () => Promise<boolean>): Promise<boolean | undefined> {
+  async run<Answer>(peer: string, check: () => Promise<Answer>): Promise<Answer> {
     if (this.#running >= RUNNING_MAX) {
       const queue = this.#waiting.get(peer) ?? [];
-      if (this.#waitingCount >= WAITING_MAX || queue.length >= WAITING_OF_ONE_MAX) return undefined;
+      if (this.#waitingCount >= WAITING_MAX || queue.length >= WAITING_OF_ONE_MAX) {
+        throw new ApiError("API_BUSY", "too many logins at once, try again in a few seconds");
+      }
       this.#waitingCount += 1;
       await new Promise<void>((resolve) => {
         queue.push(resolve);

@@ -9,6 +9,7 @@ export const apiErrorMeanings = {
   API_NOT_FOUND: "there is no such path, namespace, snapshot or file",
   API_URI_TOO_LONG: "path and query are longer than the server accepts",
   API_NOT_IMPLEMENTED: "this server does not do that",
+  API_BUSY: "too much of the same is under way; it can be tried again soon",
 } as const;
 
 /** Stable identifier of an {@link ApiError}. */
@@ -23,6 +24,7 @@ export const apiErrorStatus: Readonly<Record<ApiErrorCode, number>> = {
   API_NOT_FOUND: 404,
   API_URI_TOO_LONG: 414,
   API_NOT_IMPLEMENTED: 501,
+  API_BUSY: 503,
 };
 
 /**

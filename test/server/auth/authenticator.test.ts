@@ -137,6 +137,18 @@ describe("server/auth/authenticator", () => {
     }
   });
 
+  it("turns away who logs in while very many of the same address do, and does not count it against them", async () => {
+    const root = parseAuthId("root@pam");
+    const attempts = Array.from({ length: 150 }, async () => await login(root, "of the system"));
+
+    const outcomes = await Promise.allSettled(attempts);
+    const refusals = outcomes.filter((outcome) => outcome.status === "rejected");
+
+    expect(refusals.length).to.equal(48);
+    for (const { reason } of refusals) expect(reason).to.have.property("code", "API_BUSY");
+    expect((await login(root, "of the system")).username).to.equal(root);
+  });
+
   it("asks the system about users of realm pam, unless they have a password here", async () => {
     const root = parseAuthId("root@pam");
     expect((await login(root, "of the system")).username).to.equal(root);
