@@ -225,6 +225,7 @@ describe("web: administration", function () {
     await logIn(page, "guest", "guest-password");
     await page.getByText("guest@pbs", { exact: true }).last().waitFor();
 
+    await page.getByRole("tab", { name: "Users" }).waitFor();
     await page.waitForLoadState("networkidle");
     const offered = await page.getByRole("tab").allTextContents();
     await page.goto(`${world.url}#/administration/certificates`);

@@ -13,8 +13,13 @@ describe("web: what can be done", function () {
   });
 
   async function openMenu(page: Page, row: string, item: string): Promise<void> {
-    await page.getByRole("button", { name: `What to do with ${row}`, exact: true }).click();
-    await page.getByRole("menuitem", { name: item }).click();
+    const name = `What to do with ${row}`;
+    await page.getByRole("button", { name, exact: true }).click();
+    // The menu before this one may still be on its way out.
+    await page
+      .getByRole("menu", { name, exact: true })
+      .getByRole("menuitem", { name: item })
+      .click();
   }
 
   it("previews pruning with reasons, and removes nothing until told", async () => {
