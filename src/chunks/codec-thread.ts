@@ -2,6 +2,7 @@ import { type Worker } from "node:worker_threads";
 import { type CryptKey } from "../format/crypto/crypt-key.ts";
 import { type CodecAnswer, type CodecMessage, formatErrorFrom } from "./codec-message.ts";
 import { type CodecResult, type CodecTask } from "./codec-task.ts";
+import { endThread } from "./end-thread.ts";
 import { startWorker } from "./start-worker.ts";
 
 /** Who waits for a task. */
@@ -90,7 +91,11 @@ export class CodecThread {
   /** Ends the thread; its tasks are rejected. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    await this.#worker?.terminate();
+    const worker = this.#worker;
+    if (!worker) return;
+    // At once: what it still answers while it loads is of no use to anybody.
+    this.#fail(worker, undefined);
+    await endThread(worker);
   }
 
   #settle(worker: Worker, answer: CodecAnswer): void {

@@ -1,4 +1,5 @@
 import { parentPort } from "node:worker_threads";
+import { announceLoaded } from "./thread-loading.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { FormatError } from "../format/format-error.ts";
 import { type CodecAnswer, formatErrorParts, type CodecMessage } from "./codec-message.ts";
@@ -8,6 +9,8 @@ import { CodecTaskRunner } from "./codec-task.ts";
 if (!parentPort) throw new TypeError("not started as a thread");
 const port = parentPort;
 const runner = new CodecTaskRunner(createNativeProvider());
+// The provider loads native modules too.
+announceLoaded();
 
 port.on("message", (message: CodecMessage) => {
   switch (message.kind) {

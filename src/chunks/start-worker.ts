@@ -1,9 +1,16 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
-import { Worker, type WorkerOptions } from "node:worker_threads";
+import { setEnvironmentData, Worker, type WorkerOptions } from "node:worker_threads";
+
+import { LOADING_WORD } from "./thread-loading.ts";
+
+/** The word of each thread that says whether it has loaded. */
+const loadingWords = new WeakMap<Worker, Int32Array>();
 
 /**
  * Starts a thread from a module that lies beside the caller's.
+ *
+ * Its module calls `announceLoaded` first. It is ended with `endThread`, never with `terminate`.
  *
  * The same call works from TypeScript sources (tests) and from the built program: the extension is that of the caller.
  *
@@ -13,7 +20,18 @@ import { Worker, type WorkerOptions } from "node:worker_threads";
 export function startWorker(name: string, callerUrl: string, options: WorkerOptions = {}): Worker {
   const isSource = callerUrl.endsWith(".ts");
   const url = new URL(`./${name}.${isSource ? "ts" : "js"}`, callerUrl);
-  return new Worker(isSource ? throughTsx(url) : url, options);
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  // The thread gets a copy of what is set now, with the same memory in it.
+  setEnvironmentData(LOADING_WORD, word);
+  const worker = new Worker(isSource ? throughTsx(url) : url, options);
+  setEnvironmentData(LOADING_WORD, undefined);
+  loadingWords.set(worker, word);
+  return worker;
+}
+
+/** The word that is not 0 once the thread has loaded; `undefined` for threads that were not started here. */
+export function loadingWordOf(worker: Worker): Int32Array | undefined {
+  return loadingWords.get(worker);
 }
 
 /** Module that registers the TypeScript loader, which threads do not inherit, and then loads `url`. */

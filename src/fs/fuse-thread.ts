@@ -1,5 +1,6 @@
 import { type Worker } from "node:worker_threads";
 
+import { endThread } from "../chunks/end-thread.ts";
 import { startWorker } from "../chunks/start-worker.ts";
 import { EventDescriptor } from "../linux/event-descriptor.ts";
 import { type FileSystemRecipe } from "./file-system.ts";
@@ -105,7 +106,7 @@ export class FuseThread {
     });
     const outcome = await Promise.race([this.ended, tooLong]);
     clearTimeout(timer);
-    if (outcome === "late") await this.#worker.terminate();
+    if (outcome === "late") await endThread(this.#worker);
   }
 
   // eslint-disable-next-line @typescript-eslint/promise-function-async -- returns the promise it watches, not another

@@ -1,6 +1,7 @@
 import { writevSync } from "node:fs";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 
+import { announceLoaded } from "../chunks/thread-loading.ts";
 import { readDescriptor, writeDescriptor } from "../linux/descriptor-io.ts";
 import { clearEvent } from "../linux/event-descriptor.ts";
 import { errnoNumber } from "../linux/libc.ts";
@@ -25,6 +26,8 @@ import { describeError, rebuildError } from "./thread-error.ts";
 // The thread that answers the kernel. It has no event loop: it reads requests from the descriptor until there have been none
 // for a moment and then sleeps in poll(2) on the descriptor and on an event that the main thread signals. It ends when the mount is
 // gone or when it is told to stop; it never sits in a call that neither of the two would end.
+
+announceLoaded();
 
 /**
  * Reads in vain after a request, about 0.1 ms, before the thread sleeps: whoever asks for one thing usually asks for the next at

@@ -3,6 +3,7 @@ import { type MessagePort, type Worker } from "node:worker_threads";
 
 import { type Cut } from "../../chunks/chunk-cutter.ts";
 import { SharedArena } from "../../chunks/shared-arena.ts";
+import { endThread } from "../../chunks/end-thread.ts";
 import { startWorker } from "../../chunks/start-worker.ts";
 import { CHUNK_BYTES_MAX } from "../../format/limits.ts";
 import { SourceError } from "../source/source-error.ts";
@@ -158,7 +159,7 @@ export class PackThread implements AsyncDisposable {
   }
 
   async #terminate(): Promise<void> {
-    await Promise.all([this.#worker.terminate(), this.#walker.terminate()]);
+    await Promise.all([endThread(this.#worker), endThread(this.#walker)]);
   }
 
   async #perform(

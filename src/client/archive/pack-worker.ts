@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 
+import { announceLoaded } from "../../chunks/thread-loading.ts";
 import { ChunkCutter } from "../../chunks/chunk-cutter.ts";
 import { SharedArena } from "../../chunks/shared-arena.ts";
 import { CatalogWriter } from "../../format/catalog/catalog-writer.ts";
@@ -15,6 +16,8 @@ import { packTree } from "./pack-tree.ts";
 import { WalkReceiver } from "./walk-stream.ts";
 
 // Thread that packs trees, one after another; see `PackThread`, which starts it.
+
+announceLoaded();
 
 /** Average chunk length of catalogues (spec chunker.md §1). */
 const CATALOG_CHUNK_BYTES = 512 * 1024;

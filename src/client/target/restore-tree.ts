@@ -1,6 +1,7 @@
 import { type Worker } from "node:worker_threads";
 
 import { SharedArena } from "../../chunks/shared-arena.ts";
+import { endThread } from "../../chunks/end-thread.ts";
 import { startWorker } from "../../chunks/start-worker.ts";
 import { answerChunks, type ChunkAnswering } from "../archive/chunk-answering.ts";
 import { CHUNK_BYTES_MAX } from "../../format/limits.ts";
@@ -230,7 +231,7 @@ class TreeRestore {
     this.#workers.push(worker);
     const breakDown = (error: unknown): void => {
       this.#fail(error);
-      for (const other of this.#workers) void other.terminate();
+      for (const other of this.#workers) void endThread(other);
     };
     worker.on("error", breakDown);
     await new Promise<void>((resolve) => {

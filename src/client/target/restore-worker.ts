@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 
+import { announceLoaded } from "../../chunks/thread-loading.ts";
 import { ArchiveExtraction } from "./extract-archive.ts";
 import { endFileJobs } from "./file-queue.ts";
 import { JobRing } from "./job-ring.ts";
@@ -7,6 +8,8 @@ import { takeApart } from "./restore-failure.ts";
 import { type RestoreAnswer, type RestoreRequest } from "./restore-request.ts";
 
 // Thread that restores one archive; see `restoreTree`, which starts it.
+
+announceLoaded();
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- what `restoreTree` passes
 const request = workerData as RestoreRequest;

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 
+import { announceLoaded } from "../../chunks/thread-loading.ts";
 import { SharedArena } from "../../chunks/shared-arena.ts";
 import { closeDescriptor } from "../../linux/open-at.ts";
 import { type EntrySink } from "./entry-sink.ts";
@@ -10,6 +11,8 @@ import { takeApart } from "./restore-failure.ts";
 import { type WriterAnswer, type WriterRequest } from "./restore-request.ts";
 
 // Thread that makes the files of some directories of one restore; see `restoreTree`, which starts it.
+
+announceLoaded();
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- what `restoreTree` passes
 const request = workerData as WriterRequest;

@@ -1,5 +1,6 @@
 import { type Worker } from "node:worker_threads";
 
+import { endThread } from "../../chunks/end-thread.ts";
 import { startWorker } from "../../chunks/start-worker.ts";
 import {
   type ChunkFolderAnswer,
@@ -55,7 +56,7 @@ export class ChunkFolderThread {
 
   /** Ends the thread; what it was asked fails. */
   async stop(): Promise<void> {
-    await this.#worker?.terminate();
+    if (this.#worker) await endThread(this.#worker);
   }
 
   async #ask(request: ChunkFolderRequest): Promise<ChunkFolderAnswer> {

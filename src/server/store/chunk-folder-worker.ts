@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 
+import { announceLoaded } from "../../chunks/thread-loading.ts";
 import { setAccessTime } from "../../linux/file-times.ts";
 import {
   type ChunkFolderAnswer,
@@ -9,6 +10,8 @@ import {
 } from "./chunk-folder-message.ts";
 
 // Touches and surveys millions of chunk files: synchronous calls, which cost a tenth of asynchronous ones, off the main thread.
+
+announceLoaded();
 
 const DIGEST_BYTES = 32;
 const base: unknown = workerData;

@@ -1,8 +1,12 @@
 import { lchownSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { workerData } from "node:worker_threads";
 
+import { announceLoaded } from "../../chunks/thread-loading.ts";
+
 // Creates the chunk folders that are missing in the folder given as `workerData`, and ends. One thread with synchronous calls
 // is fastest: the kernel serialises creations in one folder anyway.
+
+announceLoaded();
 
 const base: unknown = workerData;
 if (typeof base !== "string") throw new TypeError("workerData must be the path of .chunks");
