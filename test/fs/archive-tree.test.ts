@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { PxarEncoder } from "../../src/format/pxar/encoder.ts";
 import { type SnapshotKey } from "../../src/fs/fs-need.ts";
 import { CHUNK_BYTES_MAX } from "../../src/format/limits.ts";
+import { type ByteWriter } from "../../src/format/bytes/byte-writer.ts";
 import { fromHex } from "../../src/format/bytes/hex.ts";
 import { type Attributes, ROOT_INODE } from "../../src/fs/file-system.ts";
 import { DrivenFileSystem } from "../support/driven-file-system.ts";
@@ -28,99 +29,101 @@ function mounted(fixture: string, chunkBytes = 1000): DrivenFileSystem {
   return new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
 }
 
-/** A split archive with one large file between two small ones. */
-function splitArchive(content: Uint8Array): { metadata: Uint8Array; payload: Uint8Array } {
-  const metadata = memorySink();
-  const payload = memorySink();
-  const encoder = new PxarEncoder({ metadata, payload });
-  const file = metadataOf({ mode: 0o100644 });
-  encoder.startRoot(metadataOf({ mode: 0o40755 }));
-  for (const [name, bytes] of [
-    ["a", Buffer.from("before")],
-    ["large", content],
-    ["z", Buffer.from("behind")],
-  ] as const) {
-    encoder.startFile(Buffer.from(name), file, bytes.length);
-    payload.write(bytes);
-    encoder.endFile();
-  }
+type SplitArchive = Readonly<Record<"metadata" | "payload", Uint8Array>>;
+
+const file = metadataOf({ mode: 0o100644 });
+const directory = metadataOf({ mode: 0o40755 });
+
+/** A split archive whose root holds what `fill` adds. */
+function splitArchive(
+  fill: (encoder: PxarEncoder, sinks: Record<keyof SplitArchive, ByteWriter>) => void,
+): SplitArchive {
+  const sinks = { metadata: memorySink(), payload: memorySink() };
+  const encoder = new PxarEncoder(sinks);
+  encoder.startRoot(directory);
+  fill(encoder, sinks);
   encoder.endDirectory();
   encoder.finish();
-  return { metadata: metadata.take(), payload: payload.take() };
+  return { metadata: sinks.metadata.take(), payload: sinks.payload.take() };
 }
 
-/** A split archive with so many MiB of metadata: a directory of many files, and a file with two names behind it. */
-function longArchive(mebibytes: number): { metadata: Uint8Array; payload: Uint8Array } {
-  const metadata = memorySink();
-  const payload = memorySink();
-  const encoder = new PxarEncoder({ metadata, payload });
-  const file = metadataOf({ mode: 0o100644 });
-  encoder.startRoot(metadataOf({ mode: 0o40755 }));
-  encoder.startDirectory(Buffer.from("d0"), metadataOf({ mode: 0o40755 }));
+/** Adds empty files with long names until there are so many MiB of metadata. */
+function addFiles(encoder: PxarEncoder, metadata: ByteWriter, mebibytes: number): void {
   for (let i = 0; metadata.position < mebibytes * 2 ** 20; i++) {
     encoder.startFile(Buffer.from(String(i).padEnd(250, "x")), file, 0);
     encoder.endFile();
   }
-  encoder.endDirectory();
-  const target = encoder.startFile(Buffer.from("first"), file, 0);
-  encoder.endFile();
-  encoder.addHardLink(Buffer.from("second"), Buffer.from("first"), target);
-  encoder.endDirectory();
-  encoder.finish();
-  return { metadata: metadata.take(), payload: payload.take() };
 }
 
-/** A split archive whose root has so many directories, each with 1 MiB of metadata. */
-function wideArchive(count: number): { metadata: Uint8Array; payload: Uint8Array } {
-  const metadata = memorySink();
-  const payload = memorySink();
-  const encoder = new PxarEncoder({ metadata, payload });
-  const directory = metadataOf({ mode: 0o40755 });
-  encoder.startRoot(directory);
-  for (let i = 0; i < count; i++) {
-    encoder.startDirectory(Buffer.from(`d${i}`), directory);
-    for (let at = 0; metadata.position < (i + 1) * 2 ** 20; at++) {
-      const name = Buffer.from(String(at).padEnd(250, "x"));
-      encoder.startFile(name, metadataOf({ mode: 0o100644 }), 0);
+/** One large file between two small ones. */
+function largeFileArchive(content: Uint8Array): SplitArchive {
+  return splitArchive((encoder, { payload }) => {
+    for (const [name, bytes] of [
+      ["a", Buffer.from("before")],
+      ["large", content],
+      ["z", Buffer.from("behind")],
+    ] as const) {
+      encoder.startFile(Buffer.from(name), file, bytes.length);
+      payload.write(bytes);
       encoder.endFile();
     }
-    encoder.endDirectory();
-  }
-  encoder.endDirectory();
-  encoder.finish();
-  return { metadata: metadata.take(), payload: payload.take() };
+  });
 }
 
+/** So many MiB of metadata: a directory of many files, and a file with two names behind it. */
+function longArchive(mebibytes: number): SplitArchive {
+  return splitArchive((encoder, { metadata }) => {
+    encoder.startDirectory(Buffer.from("d0"), directory);
+    addFiles(encoder, metadata, mebibytes);
+    encoder.endDirectory();
+    const target = encoder.startFile(Buffer.from("first"), file, 0);
+    encoder.endFile();
+    encoder.addHardLink(Buffer.from("second"), Buffer.from("first"), target);
+  });
+}
+
+/** A root with so many directories, each with 1 MiB of metadata. */
+function wideArchive(count: number): SplitArchive {
+  return splitArchive((encoder, { metadata }) => {
+    for (let i = 0; i < count; i++) {
+      encoder.startDirectory(Buffer.from(`d${i}`), directory);
+      addFiles(encoder, metadata, i + 1);
+      encoder.endDirectory();
+    }
+  });
+}
+
+/** A datastore with a split archive, cut into chunks of these lengths, and a mount of it. */
 function mountedSplit(
-  content: Uint8Array,
-  chunkBytes: number,
-): { datastore: MemoryDatastore; mount: DrivenFileSystem; payload: Uint8Array } {
-  const { metadata, payload } = splitArchive(content);
+  { metadata, payload }: SplitArchive,
+  chunkBytes: Partial<Record<keyof SplitArchive, number>> = {},
+): { datastore: MemoryDatastore; mount: DrivenFileSystem } {
   const datastore = new MemoryDatastore();
   datastore.addSnapshot(snapshot);
-  datastore.addArchive(snapshot, "root.mpxar.didx", metadata, 100);
-  datastore.addArchive(snapshot, "root.ppxar.didx", payload, chunkBytes);
-  return { datastore, mount: new DrivenFileSystem(datastore, archiveRoot("root.pxar")), payload };
+  datastore.addArchive(snapshot, "root.mpxar.didx", metadata, chunkBytes.metadata);
+  datastore.addArchive(snapshot, "root.ppxar.didx", payload, chunkBytes.payload);
+  return { datastore, mount: new DrivenFileSystem(datastore, archiveRoot("root.pxar")) };
+}
+
+/** The same with one large file between two small ones. */
+function mountedLargeFile(
+  content: Uint8Array,
+  chunkBytes: number,
+): ReturnType<typeof mountedSplit> & { payload: Uint8Array } {
+  const archive = largeFileArchive(content);
+  const { payload } = archive;
+  return { ...mountedSplit(archive, { metadata: 100, payload: chunkBytes }), payload };
 }
 
 describe("fs/archive-tree", () => {
   it("reads the next directory of a walk before it is asked for, and only that", async () => {
-    const metadata = memorySink();
-    const payload = memorySink();
-    const encoder = new PxarEncoder({ metadata, payload });
-    const directory = metadataOf({ mode: 0o40755 });
-    encoder.startRoot(directory);
-    for (const name of ["a", "b", "c"]) {
-      encoder.startDirectory(Buffer.from(name), directory);
-      encoder.endDirectory();
-    }
-    encoder.endDirectory();
-    encoder.finish();
-    const datastore = new MemoryDatastore();
-    datastore.addSnapshot(snapshot);
-    datastore.addArchive(snapshot, "root.mpxar.didx", metadata.take());
-    datastore.addArchive(snapshot, "root.ppxar.didx", payload.take());
-    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    const archive = splitArchive((encoder) => {
+      for (const name of ["a", "b", "c"]) {
+        encoder.startDirectory(Buffer.from(name), directory);
+        encoder.endDirectory();
+      }
+    });
+    const { mount } = mountedSplit(archive);
     const prepare = async (): Promise<boolean> => await mount.run((fs) => fs.prepare());
 
     const beforeAnything = await prepare();
@@ -134,30 +137,21 @@ describe("fs/archive-tree", () => {
   });
 
   it("reads a large directory ahead in pieces, and only the beginning of one that is too large to be kept", async () => {
-    const metadata = memorySink();
-    const payload = memorySink();
-    const encoder = new PxarEncoder({ metadata, payload });
-    const directory = metadataOf({ mode: 0o40755 });
-    encoder.startRoot(directory);
-    for (const [name, files] of [
-      ["a", 0],
-      ["b", 1500],
-      ["c", 20_000],
-    ] as const) {
-      encoder.startDirectory(Buffer.from(name), directory);
-      for (let i = 0; i < files; i++) {
-        encoder.startFile(Buffer.from(`file ${i}`), metadataOf({ mode: 0o100644 }), 0);
-        encoder.endFile();
+    const archive = splitArchive((encoder) => {
+      for (const [name, files] of [
+        ["a", 0],
+        ["b", 1500],
+        ["c", 20_000],
+      ] as const) {
+        encoder.startDirectory(Buffer.from(name), directory);
+        for (let i = 0; i < files; i++) {
+          encoder.startFile(Buffer.from(`file ${i}`), file, 0);
+          encoder.endFile();
+        }
+        encoder.endDirectory();
       }
-      encoder.endDirectory();
-    }
-    encoder.endDirectory();
-    encoder.finish();
-    const datastore = new MemoryDatastore();
-    datastore.addSnapshot(snapshot);
-    datastore.addArchive(snapshot, "root.mpxar.didx", metadata.take(), CHUNK_BYTES_MAX);
-    datastore.addArchive(snapshot, "root.ppxar.didx", payload.take());
-    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    });
+    const { mount } = mountedSplit(archive, { metadata: CHUNK_BYTES_MAX });
     const pieces = async (): Promise<number> => {
       let count = 0;
       while (await mount.run((fs) => fs.prepare())) count++;
@@ -242,24 +236,20 @@ describe("fs/archive-tree", () => {
   });
 
   it("lists a long archive without reading the rest of it, and counts links when a file is asked for", async () => {
-    const datastore = new MemoryDatastore();
-    const { metadata, payload } = longArchive(10);
+    const archive = longArchive(10);
     const chunkBytes = 1024 * 1024;
-    datastore.addSnapshot(snapshot);
-    datastore.addArchive(snapshot, "root.mpxar.didx", metadata, chunkBytes);
-    datastore.addArchive(snapshot, "root.ppxar.didx", payload, chunkBytes);
-    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    const { mount } = mountedSplit(archive, { metadata: chunkBytes });
     const seen = (path: string, { nlink, isProvisional }: Attributes): unknown[] => [
       path,
       nlink,
       isProvisional === true,
     ];
 
-    const directory = seen("d0", await mount.stat("d0"));
+    const folder = seen("d0", await mount.stat("d0"));
     const listed = await mount.run((fs) => fs.readDirectory(ROOT_INODE));
     await mount.settled();
     const chunksForListing = mount.needs.filter(({ kind }) => kind === "chunk").length;
-    const file = seen("first", await mount.stat("first"));
+    const named = seen("first", await mount.stat("first"));
     const counted = seen("d0", await mount.stat("d0"));
 
     expect(listed.entries.map(({ name }) => Buffer.from(name).toString())).to.deep.equal([
@@ -267,9 +257,9 @@ describe("fs/archive-tree", () => {
       "first",
       "second",
     ]);
-    expect(metadata.length / chunkBytes).to.be.greaterThan(9);
+    expect(archive.metadata.length / chunkBytes).to.be.greaterThan(9);
     expect(chunksForListing).to.be.lessThan(5);
-    expect([directory, file, counted]).to.deep.equal([
+    expect([folder, named, counted]).to.deep.equal([
       ["d0", 1, true],
       ["first", 2, false],
       ["d0", 2, false],
@@ -277,13 +267,7 @@ describe("fs/archive-tree", () => {
   });
 
   it("asks for all places at once where the entries of a directory lie far apart", async () => {
-    const datastore = new MemoryDatastore();
-    const { metadata, payload } = wideArchive(10);
-    const chunkBytes = 100 * 1024;
-    datastore.addSnapshot(snapshot);
-    datastore.addArchive(snapshot, "root.mpxar.didx", metadata, chunkBytes);
-    datastore.addArchive(snapshot, "root.ppxar.didx", payload, chunkBytes);
-    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    const { mount } = mountedSplit(wideArchive(10), { metadata: 100 * 1024 });
     await mount.run((fs) => fs.getAttributes(ROOT_INODE));
     await mount.settled();
     mount.needs.length = 0;
@@ -386,7 +370,7 @@ describe("fs/archive-tree", () => {
 
   it("reads content from the payload archive of a split one", async () => {
     const content = prng(7, 1_000_000);
-    const { mount } = mountedSplit(content, 64 * 1024);
+    const { mount } = mountedLargeFile(content, 64 * 1024);
 
     expect((await mount.read("large")).equals(content)).to.equal(true);
     expect((await mount.read("a")).toString()).to.equal("before");
@@ -398,7 +382,7 @@ describe("fs/archive-tree", () => {
     const content = new Uint8Array(CHUNK_BYTES_MAX + 3000);
     content.set(prng(7, holeStart));
     content.set(prng(8, 2000), CHUNK_BYTES_MAX + holeStart);
-    const { metadata, payload } = splitArchive(content);
+    const { metadata, payload } = largeFileArchive(content);
     const cut = Buffer.from(payload).indexOf(content.subarray(0, holeStart)) + holeStart;
     const datastore = new MemoryDatastore();
     datastore.addSnapshot(snapshot);
@@ -426,13 +410,9 @@ describe("fs/archive-tree", () => {
   });
 
   it("refuses content whose header does not fit the entry", async () => {
-    const { metadata, payload } = splitArchive(prng(7, 1000));
-    payload[16 + 16 + 6 + 8]! ^= 1; // The size in the header of "large".
-    const datastore = new MemoryDatastore();
-    datastore.addSnapshot(snapshot);
-    datastore.addArchive(snapshot, "root.mpxar.didx", metadata);
-    datastore.addArchive(snapshot, "root.ppxar.didx", payload);
-    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    const archive = largeFileArchive(prng(7, 1000));
+    archive.payload[16 + 16 + 6 + 8]! ^= 1; // The size in the header of "large".
+    const { mount } = mountedSplit(archive);
 
     const error = await rejectionOf(mount.read("large"));
 
@@ -443,7 +423,7 @@ describe("fs/archive-tree", () => {
 
   it("answers EIO for the range of a missing chunk, naming it, and serves the rest", async () => {
     const content = prng(7, 1_000_000);
-    const { datastore, mount, payload } = mountedSplit(content, 64 * 1024);
+    const { datastore, mount, payload } = mountedLargeFile(content, 64 * 1024);
     const bad = datastore.addChunk(payload.subarray(5 * 65_536, 6 * 65_536)).digest;
     datastore.chunks.delete(bad);
 
@@ -463,27 +443,20 @@ describe("fs/archive-tree", () => {
 
   it("names a file that cannot be read by its path", async () => {
     const content = prng(7, 100_000);
-    const metadata = memorySink();
-    const payload = memorySink();
-    const encoder = new PxarEncoder({ metadata, payload });
-    encoder.startRoot(metadataOf({ mode: 0o40755 }));
-    for (const directory of ["one", "two"]) {
-      encoder.startDirectory(Buffer.from(directory), metadataOf({ mode: 0o40755 }));
-      for (const name of ["a", "b"]) {
-        encoder.startFile(Buffer.from(name), metadataOf({ mode: 0o100644 }), content.length);
-        payload.write(content);
-        encoder.endFile();
+    const archive = splitArchive((encoder, { payload }) => {
+      for (const name of ["one", "two"]) {
+        encoder.startDirectory(Buffer.from(name), directory);
+        for (const inside of ["a", "b"]) {
+          encoder.startFile(Buffer.from(inside), file, content.length);
+          payload.write(content);
+          encoder.endFile();
+        }
+        encoder.endDirectory();
       }
-      encoder.endDirectory();
-    }
-    encoder.endDirectory();
-    encoder.finish();
-    const datastore = new MemoryDatastore();
-    datastore.addSnapshot(snapshot);
-    datastore.addArchive(snapshot, "root.ppxar.didx", payload.take(), 10_000);
+    });
+    const { datastore, mount } = mountedSplit(archive, { metadata: 100, payload: 10_000 });
     datastore.chunks.clear();
-    datastore.addArchive(snapshot, "root.mpxar.didx", metadata.take(), 100);
-    const mount = new DrivenFileSystem(datastore, archiveRoot("root.pxar"));
+    datastore.addArchive(snapshot, "root.mpxar.didx", archive.metadata, 100);
 
     const error = await rejectionOf(mount.read("two/b"));
 
@@ -493,7 +466,7 @@ describe("fs/archive-tree", () => {
 
   it("fetches ahead of a steady reader, more and more, and never for one who jumps", async () => {
     const content = prng(9, 8_000_000);
-    const { mount } = mountedSplit(content, 100_000);
+    const { mount } = mountedLargeFile(content, 100_000);
     const { ino } = await mount.stat("large");
     await mount.settled();
 
