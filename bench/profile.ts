@@ -66,13 +66,7 @@ const target = join(home, "restored");
 const steps: Readonly<Record<string, ProfiledStep>> = {
   backup: { store: "empty", run: backUpTree },
   unchanged: { store: "filled", run: backUpTree },
-  restore: {
-    store: "filled",
-    run: (stage) => {
-      mkdirSync(target);
-      stage.client("restore", "host/tree", "tree.pxar", join(target, "tree"));
-    },
-  },
+  restore: { store: "filled", run: restoring("host/tree", "tree.pxar") },
   find: {
     store: "filled",
     run: async (stage) => {
@@ -99,13 +93,7 @@ const steps: Readonly<Record<string, ProfiledStep>> = {
     },
   },
   image: { store: "empty", run: backUpImage },
-  "image-restore": {
-    store: "filled",
-    run: (stage) => {
-      mkdirSync(target);
-      stage.client("restore", "host/image", "disk.img", join(target, "disk.img"));
-    },
-  },
+  "image-restore": { store: "filled", run: restoring("host/image", "disk.img") },
   random: {
     store: "filled",
     run: async (stage) => {
@@ -117,6 +105,13 @@ const steps: Readonly<Record<string, ProfiledStep>> = {
     },
   },
 };
+
+function restoring(group: string, archive: string): ProfiledStep["run"] {
+  return (stage) => {
+    mkdirSync(target);
+    stage.client("restore", group, archive, join(target, archive));
+  };
+}
 
 function backUpTree(stage: Pick<Stage, "client">): void {
   stage.client("backup", `tree.pxar:${tree}`, "--backup-id", "tree");
