@@ -11,11 +11,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { type IncomingMessage } from "node:http";
-import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 
 import { fuseTransport } from "../src/fs/fuse-transport.ts";
 import {
@@ -25,6 +22,7 @@ import {
 } from "../test/support/amber-program.ts";
 import { cpuSecondsOf } from "./meter.ts";
 import { type SyntheticImage } from "./synthetic-image.ts";
+import { ticketOf } from "./ticket.ts";
 import { nextSecond, rssMiB } from "./timed-run.ts";
 
 const MIB = 2 ** 20;
@@ -104,24 +102,6 @@ async function backup(
     .split(" ")
     .map(Number);
   return { seconds, cpuSeconds: user + system, peakMiB: kib / 1024 };
-}
-
-/** A ticket, which clients can use as a password: a server turns logins away when more than ten from one address wait for their password to be checked. */
-async function ticketOf(env: NodeJS.ProcessEnv): Promise<string> {
-  const port = /:(\d+):/.exec(env["PBS_REPOSITORY"] ?? "")?.[1];
-  const body = new URLSearchParams({
-    username: "admin@pbs",
-    password: env["PBS_PASSWORD"] ?? "",
-  }).toString();
-  const sent = request(`https://127.0.0.1:${port}/api2/json/access/ticket`, {
-    method: "POST",
-    rejectUnauthorized: false,
-    headers: { "content-type": "application/x-www-form-urlencoded" },
-  });
-  sent.end(body);
-  const [answer] = (await once(sent, "response")) as [IncomingMessage];
-  const { data } = JSON.parse(await text(answer)) as { data: { ticket: string } };
-  return data.ticket;
 }
 
 function shown({ seconds, cpuSeconds, peakMiB }: ClientCost): string {

@@ -6,52 +6,18 @@
  * the key to the first listing, for a folder below, and for a text. Then it copies a small snapshot 10,000 times (its index is
  * linked, its manifest renamed), and prints how long the content takes, how many rows exist, and what the dashboard takes.
  */
-import {
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 
 import { type Page } from "playwright-core";
 
-import { createNativeProvider } from "../src/format/crypto/native-provider.ts";
-import { decodeManifest, encodeManifest } from "../src/format/manifest/manifest.ts";
-import { parseBackupId, snapshotIdText } from "../src/format/snapshot/snapshot-id.ts";
 import { runAmber, startServerProcess } from "../test/support/amber-program.ts";
 import { logIn, openPage, sharedBrowser } from "../test/support/web-page.ts";
+import { copySnapshots, FIRST_COPY_SEC } from "./copied-snapshots.ts";
 
 const SNAPSHOTS_PER_GROUP = 100;
-const FIRST_SEC = 1_700_000_000;
-
-const provider = createNativeProvider();
-
-/** Makes groups `host/copyNNN` out of a snapshot that is there; returns how many snapshots were made. */
-function copySnapshots(store: string, count: number): void {
-  const [original = ""] = readdirSync(join(store, "host", "small")).filter(
-    (name) => name !== "owner",
-  );
-  const from = join(store, "host", "small", original);
-  const manifest = decodeManifest(provider, readFileSync(join(from, "index.json.blob")));
-  for (let i = 0; i < count; i++) {
-    const id = parseBackupId(`copy${String(Math.floor(i / SNAPSHOTS_PER_GROUP)).padStart(3, "0")}`);
-    const timeSec = FIRST_SEC + (i % SNAPSHOTS_PER_GROUP) * 86_400;
-    const snapshot = { type: "host", id, timeSec } as const;
-    const to = join(store, snapshotIdText(snapshot));
-    mkdirSync(to, { recursive: true });
-    if (i % SNAPSHOTS_PER_GROUP === 0) writeFileSync(join(to, "..", "owner"), "admin@pbs\n");
-    for (const name of readdirSync(from)) {
-      if (name !== "index.json.blob") linkSync(join(from, name), join(to, name));
-    }
-    writeFileSync(join(to, "index.json.blob"), encodeManifest(provider, { ...manifest, snapshot }));
-  }
-}
 
 /** How long something takes, and what this program, its browser and its server compute for it. */
 async function measured(act: () => Promise<unknown>): Promise<string> {
@@ -87,7 +53,7 @@ function cpuSec(): number {
 
 async function browseTree(page: Page, url: string, keyFile: string): Promise<void> {
   await page.goto(
-    `${url}#/datastore/store1/snapshot/host/kernel/${FIRST_SEC}?archive=root.mpxar.didx`,
+    `${url}#/datastore/store1/snapshot/host/kernel/${FIRST_COPY_SEC}?archive=root.mpxar.didx`,
   );
   await page.locator('input[type="file"]').setInputFiles(keyFile);
   const first = await measured(async () => {
@@ -149,7 +115,7 @@ try {
   };
   const keyFile = join(home, "key");
   amber("key", "create", "--kdf", "none", keyFile);
-  const named = ["--backup-time", String(FIRST_SEC), "--backup-id"];
+  const named = ["--backup-time", String(FIRST_COPY_SEC), "--backup-id"];
   amber("backup", `root.pxar:${tree}`, ...named, "kernel", "--keyfile", keyFile);
   amber("backup", `root.pxar:${join(tree, "ipc")}`, ...named, "small");
   const [, , address = ""] = (server.env["PBS_REPOSITORY"] ?? "").split("@");
@@ -157,7 +123,8 @@ try {
   await using open = await openPage(url);
   await logIn(open.page, "admin", "test-password");
   await browseTree(open.page, url, keyFile);
-  copySnapshots(join(home, "store"), Number(countText));
+  const copies = { count: Number(countText), perGroup: SNAPSHOTS_PER_GROUP };
+  copySnapshots({ store: join(home, "store"), id: "small", ...copies });
   await openContent(open.page, url, Number(countText));
 } finally {
   await (await sharedBrowser()).close();
