@@ -4,7 +4,11 @@ import { Type, type Static } from "typebox";
 import { mapConcurrent } from "../../chunks/map-concurrent.ts";
 import { type AuthId, isOwnedBy, parseAuthId } from "../../format/snapshot/auth-id.ts";
 import { type Namespace } from "../../format/snapshot/namespace.ts";
-import { type BackupGroup, backupGroupText } from "../../format/snapshot/snapshot-id.ts";
+import {
+  type BackupGroup,
+  backupGroupText,
+  backupTypes,
+} from "../../format/snapshot/snapshot-id.ts";
 import { datastorePath } from "../auth/access-control.ts";
 import { isToken, userOf } from "../auth/auth-id.ts";
 import { type Accounts } from "../auth/accounts.ts";
@@ -167,18 +171,39 @@ export interface VisibleGroup {
   readonly owner: AuthId;
 }
 
-/** Groups of a namespace without those whose owner cannot be read or is someone else, where that matters. */
+/**
+ * Groups of a namespace, all or those of a type, an id or both, without those whose owner cannot be read or is someone else,
+ * where that matters.
+ *
+ * Whoever names an id gets its groups without a look at the others, whose number would otherwise be what an answer costs.
+ */
 export async function visibleGroups(
   { datastore, namespace, scope }: ContentPlace,
   caller: AuthId,
+  wanted: Partial<BackupGroup> = {},
 ): Promise<readonly VisibleGroup[]> {
   const visible: VisibleGroup[] = [];
-  for (const group of await datastore.listGroups(namespace)) {
-    const owner = await ownerOf(datastore, namespace, group);
+  for await (const entry of mapConcurrent(
+    await wantedGroups(datastore, namespace, wanted),
+    LISTING_READS_MAX,
+    async (group) => ({ group, owner: await ownerOf(datastore, namespace, group) }),
+  )) {
+    const { group, owner } = entry;
     if (owner === undefined) continue;
     if (scope === "every group" || isOwnedBy(owner, caller)) visible.push({ group, owner });
   }
   return visible;
+}
+
+/** Those with a given id need not be there. */
+async function wantedGroups(
+  datastore: Datastore,
+  namespace: Namespace,
+  { type, id }: Partial<BackupGroup>,
+): Promise<readonly BackupGroup[]> {
+  if (id !== undefined) return (type ? [type] : backupTypes).map((each) => ({ type: each, id }));
+  const groups = await datastore.listGroups(namespace);
+  return type ? groups.filter((group) => group.type === type) : groups;
 }
 
 async function ownerOf(

@@ -10,7 +10,7 @@ import {
   keyFingerprintOf,
   verifyStateOf,
 } from "../../format/manifest/manifest-summary.ts";
-import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
+import { parseBackupId, type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
 import { refused } from "../http/api-error.ts";
 import { backupId, backupType } from "../http/parameter-schema.ts";
 import { needsContent } from "../http/permission.ts";
@@ -25,7 +25,7 @@ import {
   placeParameters,
   snapshotParameters,
 } from "./content-access.ts";
-import { LISTING_READS_MAX, visibleGroups } from "./group-routes.ts";
+import { LISTING_READS_MAX, type VisibleGroup, visibleGroups } from "./group-routes.ts";
 
 const listed = { full: ["Datastore.Audit"], own: ["Datastore.Backup"] } as const;
 const filesListed = {
@@ -79,18 +79,13 @@ export function addSnapshotRoutes(api: FastifyInstance, options: ContentOptions)
     handle: async (parameters, { caller }) => {
       const place = await openPlace(options, caller, parameters, listed);
       const { "backup-type": type, "backup-id": id } = parameters;
-      const groups = (await visibleGroups(place, caller)).filter(
-        ({ group }) => (type ?? group.type) === group.type && (id ?? group.id) === group.id,
-      );
-      const wanted: { snapshot: SnapshotId; owner: string }[] = [];
-      for (const { group, owner } of groups) {
-        for (const snapshot of await place.datastore.listSnapshots(place.namespace, group)) {
-          wanted.push({ snapshot, owner });
-        }
-      }
+      const groups = await visibleGroups(place, caller, {
+        ...(type === undefined ? {} : { type }),
+        ...(id === undefined ? {} : { id: parseBackupId(id) }),
+      });
       const replies: Static<typeof snapshotReply>[] = [];
       for await (const reply of mapConcurrent(
-        wanted,
+        snapshotsOf(place, groups),
         LISTING_READS_MAX,
         async (entry) => await describe(place, entry.snapshot, entry.owner),
       )) {
@@ -229,6 +224,23 @@ async function readWhole(body: unknown): Promise<Uint8Array> {
 
 function isReadable(body: unknown): body is Readable {
   return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}
+
+/** Snapshots of some groups, in their order; folders of groups are read ahead of those of snapshots. */
+async function* snapshotsOf(
+  { datastore, namespace }: ContentPlace,
+  groups: readonly VisibleGroup[],
+): AsyncGenerator<{ readonly snapshot: SnapshotId; readonly owner: string }, void, void> {
+  for await (const { owner, snapshots } of mapConcurrent(
+    groups,
+    LISTING_READS_MAX,
+    async ({ group, owner }) => ({
+      owner,
+      snapshots: await datastore.listSnapshots(namespace, group),
+    }),
+  )) {
+    for (const snapshot of snapshots) yield { snapshot, owner };
+  }
 }
 
 /** One row of a listing; nothing for a snapshot that was removed meanwhile. */
