@@ -110,7 +110,8 @@ async function ask(
   const { listGroups, listSnapshots, namespaceNames } =
     await import("../client/session/list-datastore.ts");
   const { parseNamespace } = await import("../format/snapshot/namespace.ts");
-  const { backupGroupText, snapshotIdText } = await import("../format/snapshot/snapshot-id.ts");
+  const { backupGroupText, parseBackupGroup, snapshotIdText } =
+    await import("../format/snapshot/snapshot-id.ts");
   const { shortArchiveName, parseArchiveName } = await import("../format/snapshot/archive-name.ts");
   const namespace = parseNamespace(text);
   const signal = AbortSignal.timeout(TIMEOUT_MS);
@@ -123,12 +124,14 @@ async function ask(
       return (await listGroups(server, namespace, signal)).map(({ group }) =>
         backupGroupText(group),
       );
-    case "snapshots":
-    case "archives": {
+    case "snapshots": {
       const listed = await listSnapshots(server, namespace, { signal });
       const groups = [...new Set(listed.map(({ snapshot }) => backupGroupText(snapshot)))];
-      const snapshots = listed.map(({ snapshot }) => snapshotIdText(snapshot));
-      if (kind === "snapshots") return [...groups, ...snapshots];
+      return [...groups, ...listed.map(({ snapshot }) => snapshotIdText(snapshot))];
+    }
+    case "archives": {
+      const group = parseBackupGroup(subject.split("/").slice(0, 2).join("/"));
+      const listed = await listSnapshots(server, namespace, { group, signal });
       const chosen = listed.findLast(({ snapshot }) =>
         [snapshotIdText(snapshot), backupGroupText(snapshot)].includes(subject),
       );
