@@ -18,7 +18,11 @@ import { diskCached } from "../fs/disk-cached.ts";
 import { groupPath, snapshotPath } from "../fs/fs-need.ts";
 import { fuseNativeTransport } from "../fs/fuse-native-transport.ts";
 import { fuseTransport } from "../fs/fuse-transport.ts";
-import { CACHE_BYTES_MIN, datastoreRecipe } from "../fs/make-file-system.ts";
+import {
+  CACHE_BYTES_MIN,
+  type DatastoreMountArgument,
+  datastoreModuleUrl,
+} from "../fs/make-file-system.ts";
 import { NeedResolver } from "../fs/need-resolver.ts";
 import { shownFiles } from "../fs/shown-file.ts";
 import { zeroChunkNames } from "../fs/zero-chunks.ts";
@@ -62,6 +66,9 @@ export interface MountRun {
  */
 export async function runMount(run: MountRun): Promise<void> {
   const { options, signal, log } = run;
+  const transport = options.transport === "fuse" ? fuseTransport : fuseNativeTransport;
+  // First of all: it gets ready while the server is asked.
+  await using prepared = transport.prepare(datastoreModuleUrl());
   const provider = createNativeProvider();
   const loaded = await chooseReadKey(options, run.prompts);
   if (loaded) log.line("info", usingKeyLine(loaded));
@@ -104,28 +111,25 @@ export async function runMount(run: MountRun): Promise<void> {
     options,
   );
   signal.throwIfAborted();
-  const transport = options.transport === "fuse" ? fuseTransport : fuseNativeTransport;
-  const mount = await transport.mount(
-    datastoreRecipe({
-      root,
-      cacheBytes,
-      uid: process.getuid?.() ?? 0,
-      gid: process.getgid?.() ?? 0,
-      zeroChunks: zeroChunkNames(provider, key),
-    }),
-    {
-      mountPoint: resolve(run.mountPoint),
-      sourceName: `${sourceName}${subjectText(root)}`,
-      allowOther: options.allowOther === true,
-      resolve: async (need) => await resolver.resolve(need),
-      giveBack: (loan) => {
-        regions.giveBack(loan);
-      },
-      onError: (error) => {
-        log.failure(error);
-      },
+  const argument: DatastoreMountArgument = {
+    root,
+    cacheBytes,
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    zeroChunks: zeroChunkNames(provider, key),
+  };
+  const mount = await prepared.mount(argument, {
+    mountPoint: resolve(run.mountPoint),
+    sourceName: `${sourceName}${subjectText(root)}`,
+    allowOther: options.allowOther === true,
+    resolve: async (need) => await resolver.resolve(need),
+    giveBack: (loan) => {
+      regions.giveBack(loan);
     },
-  );
+    onError: (error) => {
+      log.failure(error);
+    },
+  });
   const onAbort = (): void => {
     void mount.unmount();
   };

@@ -1,15 +1,14 @@
 import { mountedAt } from "../linux/mount-table.ts";
 import { abortConnection } from "./abort-connection.ts";
-import { type FileSystemRecipe } from "./file-system.ts";
 import { FUSE_MOUNT_TYPE } from "./fuse-device.ts";
 import { loadFuseNative, type NativeFuse, type NativeFuseClass } from "./fuse-native-binding.ts";
 import { answerExtendedAttributes, makeNativeOperations } from "./fuse-native-operations.ts";
 import { escapeMountOption } from "./fusermount.ts";
-import { makeRecipe } from "./make-recipe.ts";
+import { loadMaker } from "./load-maker.ts";
 import { MountError } from "./mount-error.ts";
 import { prepareMountPoint } from "./mount-point.ts";
 import { PathFileSystem } from "./path-file-system.ts";
-import { type Mount, type MountOptions, type Transport } from "./transport.ts";
+import { type Mount, type MountOptions, type PreparedMount, type Transport } from "./transport.ts";
 import { unmountPath, unmountPathNow } from "./unmount-path.ts";
 
 /** How often the table of mounts is looked at: the package does not say when somebody else has unmounted. */
@@ -22,14 +21,34 @@ const WATCH_MS = 500;
  * or waits for a file inside the mount, nothing is answered; and a process that waits for something that is being
  * fetched cannot be killed until it comes or the deadline passes.
  */
-export const fuseNativeTransport: Transport = { name: "fuse-native", mount: mountFuseNative };
+export const fuseNativeTransport: Transport = {
+  name: "fuse-native",
+  prepare,
+  mount: async ({ moduleUrl, argument }, options) =>
+    await mountFuseNative(moduleUrl, argument, options),
+};
 
-async function mountFuseNative(recipe: FileSystemRecipe, options: MountOptions): Promise<Mount> {
+/** There is nothing to start before: the file system lives in this thread. */
+function prepare(moduleUrl: string): PreparedMount {
+  return {
+    mount: async (argument, options) => await mountFuseNative(moduleUrl, argument, options),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.resolve();
+    },
+  };
+}
+
+async function mountFuseNative(
+  moduleUrl: string,
+  argument: unknown,
+  options: MountOptions,
+): Promise<Mount> {
   const mountPoint = await prepareMountPoint(options.mountPoint, new Set([FUSE_MOUNT_TYPE]));
   const Fuse = load(mountPoint);
   const files = new PathFileSystem(options.resolve);
+  const makeFileSystem = await loadMaker(moduleUrl);
   files.attach(
-    await makeRecipe(recipe, {
+    makeFileSystem(argument, {
       prefetch: (need) => {
         files.prefetch(need);
       },

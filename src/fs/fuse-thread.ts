@@ -3,7 +3,6 @@ import { type Worker } from "node:worker_threads";
 import { endThread } from "../chunks/end-thread.ts";
 import { startWorker } from "../chunks/start-worker.ts";
 import { EventDescriptor } from "../linux/event-descriptor.ts";
-import { type FileSystemRecipe } from "./file-system.ts";
 import {
   fuseControlWords,
   type FuseWorkerData,
@@ -24,7 +23,8 @@ const YOUNG_MEBIBYTES = 24;
 
 /** What a thread needs of its mount. */
 export interface FuseThreadOptions {
-  readonly recipe: FileSystemRecipe;
+  /** What the module makes a file system of. */
+  readonly argument: unknown;
   readonly enforcesAccessLists: boolean;
   readonly resolve: (need: unknown) => Promise<unknown>;
   readonly giveBack: ((loan: number) => void) | undefined;
@@ -40,7 +40,7 @@ export class FuseThread {
   readonly #worker: Worker;
   readonly #control = new Int32Array(new SharedArrayBuffer(8));
   readonly #wake = new EventDescriptor();
-  readonly #options: FuseThreadOptions;
+  #options: FuseThreadOptions | undefined;
   #failure: Error | undefined;
   #hasEnded = false;
   #isStopping = false;
@@ -52,14 +52,12 @@ export class FuseThread {
   /** Settles when the thread has ended, with the error that ended it, if one did. */
   readonly ended: Promise<Error | undefined>;
 
-  /** Starts the thread. */
-  constructor(options: FuseThreadOptions) {
-    this.#options = options;
+  /** Starts the thread, which loads the module that makes its file system and waits for {@link make}. */
+  constructor(moduleUrl: string) {
     const workerData: FuseWorkerData = {
-      recipe: options.recipe,
+      moduleUrl,
       wakeDescriptor: this.#wake.fd,
       control: this.#control.buffer,
-      enforcesAccessLists: options.enforcesAccessLists,
     };
     this.#worker = startWorker("fuse-worker", import.meta.url, {
       workerData,
@@ -83,6 +81,13 @@ export class FuseThread {
     this.#worker.on("message", (report: FuseWorkerReport) => {
       this.#take(report);
     });
+  }
+
+  /** Lets the thread make its file system, once. */
+  make(options: FuseThreadOptions): void {
+    this.#options = options;
+    const { argument, enforcesAccessLists } = options;
+    this.#tell({ kind: "make", argument, enforcesAccessLists });
   }
 
   /** Lets the thread answer the kernel; the descriptor stays open until the thread has ended. */
@@ -133,10 +138,10 @@ export class FuseThread {
         void this.#resolve(report.needId, report.need);
         return;
       case "give-back":
-        this.#options.giveBack?.(report.loan);
+        this.#options?.giveBack?.(report.loan);
         return;
       case "error":
-        this.#options.onError(rebuildError(report.error));
+        this.#options?.onError(rebuildError(report.error));
         return;
     }
   }
@@ -144,7 +149,7 @@ export class FuseThread {
   /** Always ends in an answer: a request of the kernel waits for it. */
   async #resolve(needId: number, need: unknown): Promise<void> {
     try {
-      const answer = await this.#options.resolve(need);
+      const answer = await this.#options?.resolve(need);
       this.#tell({ kind: "answer", needId, answer }, movableBuffers(answer));
     } catch (error) {
       this.#tell({ kind: "failure", needId, error: describeError(error) });

@@ -4,6 +4,7 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import { announceLoaded } from "../chunks/thread-loading.ts";
 import { readDescriptor, writeDescriptor } from "../linux/descriptor-io.ts";
 import { clearEvent } from "../linux/event-descriptor.ts";
+import { type MakeFileSystem } from "./file-system.ts";
 import { errnoNumber } from "../linux/libc.ts";
 import { Poller } from "../linux/poll.ts";
 import { isEndedBySignal } from "../linux/deadly-signal.ts";
@@ -19,7 +20,7 @@ import {
 import { FUSE_REQUEST_BYTES_MAX } from "./fuse-protocol.ts";
 import { FuseReplyEncoder } from "./fuse-reply.ts";
 import { FuseRequestDecoder } from "./fuse-request.ts";
-import { makeRecipe } from "./make-recipe.ts";
+import { loadMaker } from "./load-maker.ts";
 import { NeedBook } from "./need-book.ts";
 import { describeError, rebuildError } from "./thread-error.ts";
 
@@ -78,33 +79,40 @@ function reportLostReply(errno: number): void {
   report({ kind: "error", error: describeError(new SystemError(String(errno), "write reply")) });
 }
 
-const fileSystem = await makeRecipe(data.recipe, {
-  prefetch: (need) => {
-    needs.want(need);
-  },
-  giveBack: (loan) => {
-    report({ kind: "give-back", loan });
-  },
-});
+type MakeOrder = FuseWorkerOrder & { readonly kind: "make" };
 
-const dispatcher = new FuseDispatcher({
-  fileSystem,
-  needs,
-  encoder,
-  channel,
-  enforcesAccessLists: data.enforcesAccessLists,
-  isEnding: isEndedBySignal,
-  onReady: () => {
-    report({ kind: "ready" });
-  },
-  onError: (error) => {
-    report({ kind: "error", error: describeError(error) });
-  },
-});
+function makeDispatcher(makeFileSystem: MakeFileSystem, order: MakeOrder): FuseDispatcher {
+  const fileSystem = makeFileSystem(order.argument, {
+    prefetch: (need) => {
+      needs.want(need);
+    },
+    giveBack: (loan) => {
+      report({ kind: "give-back", loan });
+    },
+  });
+  return new FuseDispatcher({
+    fileSystem,
+    needs,
+    encoder,
+    channel,
+    enforcesAccessLists: order.enforcesAccessLists,
+    isEnding: isEndedBySignal,
+    onReady: () => {
+      report({ kind: "ready" });
+    },
+    onError: (error) => {
+      report({ kind: "error", error: describeError(error) });
+    },
+  });
+}
 
 function isStopped(): boolean {
   return Atomics.load(control, fuseControlWords.stop) !== 0;
 }
+
+/** The first order, until it is carried out. */
+let making: MakeOrder | undefined;
+let dispatcher: FuseDispatcher | undefined;
 
 /** Orders are taken when their count has changed: cheaper than asking the port after every request. */
 let ordersSeen = 0;
@@ -118,36 +126,40 @@ function takeOrders(): void {
     // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- FuseThread posts nothing else
     const order = received.message as FuseWorkerOrder;
     switch (order.kind) {
+      case "make":
+        making = order;
+        break;
       case "serve":
         descriptor = order.descriptor;
         break;
       case "answer":
-        dispatcher.accept(order.needId, order.answer);
+        dispatcher?.accept(order.needId, order.answer);
         break;
       case "failure":
-        dispatcher.accept(order.needId, rebuildError(order.error));
+        dispatcher?.accept(order.needId, rebuildError(order.error));
         break;
     }
   }
 }
 
-function waitForDescriptor(): void {
+/** Sleeps until an order has brought it about, or the thread is stopped. */
+function waitUntil(isThere: () => boolean): void {
   const poller = new Poller([data.wakeDescriptor]);
-  while (descriptor < 0 && !isStopped()) {
+  while (!isThere() && !isStopped()) {
     if (poller.wait(-1)) clearEvent(data.wakeDescriptor);
     takeOrders();
   }
 }
 
 /** Sleeps until the kernel or the main thread has something, or it is time to look after interrupted requests. */
-function rest(poller: Poller): void {
+function rest(poller: Poller, dispatcher: FuseDispatcher): void {
   const { hasInterrupted } = dispatcher;
   const isSomethingThere = poller.wait(hasInterrupted ? REVIEW_MS : -1);
   if (isSomethingThere && poller.isReadable(1)) clearEvent(data.wakeDescriptor);
   if (hasInterrupted) dispatcher.reviewInterrupted();
 }
 
-function serve(): void {
+function serve(dispatcher: FuseDispatcher): void {
   const request = new Uint8Array(new SharedArrayBuffer(FUSE_REQUEST_BYTES_MAX));
   const requestAddress = addressOf(request);
   const decoder = new FuseRequestDecoder(request);
@@ -168,7 +180,8 @@ function serve(): void {
     switch (-size) {
       case again:
         if (dispatcher.prepare()) break;
-        if (++readsInVain > READS_IN_VAIN_MAX || dispatcher.hasInterrupted) rest(poller);
+        if (++readsInVain > READS_IN_VAIN_MAX || dispatcher.hasInterrupted)
+          rest(poller, dispatcher);
         break;
       case interrupted:
       case aborted:
@@ -183,6 +196,16 @@ function serve(): void {
   }
 }
 
-report({ kind: "loaded" });
-waitForDescriptor();
-serve();
+async function start(): Promise<void> {
+  const makeFileSystem = await loadMaker(data.moduleUrl);
+  waitUntil(() => making !== undefined);
+  if (!making) return;
+  dispatcher = makeDispatcher(makeFileSystem, making);
+  making = undefined;
+  report({ kind: "loaded" });
+  waitUntil(() => descriptor >= 0);
+  if (descriptor >= 0) serve(dispatcher);
+}
+
+// Not awaited here: modules that wait cannot be bundled. A failure ends the thread all the same.
+void start();

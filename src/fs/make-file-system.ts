@@ -19,13 +19,18 @@ export interface DatastoreMountArgument {
 export const CACHE_BYTES_MIN: number = 64 * 1024 * 1024;
 
 /**
- * The recipe that makes this file system in the thread of a transport.
+ * The module that makes this file system in the thread of a transport.
  *
- * Names this file, also where what is in it was bundled into another one beside it.
+ * This file, also where what is in it was bundled into another one beside it.
  */
-export function datastoreRecipe(argument: DatastoreMountArgument): FileSystemRecipe {
+export function datastoreModuleUrl(): string {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  return { moduleUrl: new URL(`make-file-system.${extension}`, import.meta.url).href, argument };
+  return new URL(`make-file-system.${extension}`, import.meta.url).href;
+}
+
+/** The recipe that makes this file system. */
+export function datastoreRecipe(argument: DatastoreMountArgument): FileSystemRecipe {
+  return { moduleUrl: datastoreModuleUrl(), argument };
 }
 
 /** Makes the file system of {@link datastoreRecipe}: see `MakeFileSystem`. */

@@ -30,10 +30,24 @@ export interface Mount {
   unmount(): Promise<void>;
 }
 
+/** What a transport has started before it was known what is to be mounted. Disposing of it ends that, unless it has mounted. */
+export interface PreparedMount extends AsyncDisposable {
+  /**
+   * Mounts what the module makes of `argument`; resolves when the kernel has accepted the mount and requests are being
+   * answered. Once.
+   */
+  mount(argument: unknown, options: MountOptions): Promise<Mount>;
+}
+
 /** A way to reach the kernel; two implementations pass `test/contract/transport.contract.ts`. */
 export interface Transport {
   /** Name for `--transport`. */
   readonly name: "fuse" | "fuse-native";
-  /** Mounts; resolves when the kernel has accepted the mount and requests are being answered. */
+  /**
+   * Starts what takes time, with the module that a {@link FileSystemRecipe} names: whoever has to ask a server first does that
+   * meanwhile. Never fails; what goes wrong is told by `mount`.
+   */
+  prepare(moduleUrl: string): PreparedMount;
+  /** Prepares and mounts. */
   mount(recipe: FileSystemRecipe, options: MountOptions): Promise<Mount>;
 }

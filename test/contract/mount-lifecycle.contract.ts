@@ -14,6 +14,7 @@ import {
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 
 import { expect } from "chai";
 
@@ -22,7 +23,7 @@ import { type Transport } from "../../src/fs/transport.ts";
 import { unmountFileSystem } from "../../src/linux/mount-calls.ts";
 import { mountedAt } from "../../src/linux/mount-table.ts";
 import { reasonWithoutFuse } from "../support/fuse-here.ts";
-import { mountForTest } from "../support/test-mount.ts";
+import { memoryFileSystemUrl, mountForTest } from "../support/test-mount.ts";
 import { type BlockNeed, LISTED_USER } from "../support/memory-file-system.ts";
 import { rejection } from "../support/rejection.ts";
 import { waitsInFuse } from "../support/waits-in-fuse.ts";
@@ -88,6 +89,32 @@ export function itMountsAndUnmounts(
     expect(await firstLine(child)).to.equal("mounted");
     return child;
   };
+
+  it("mounts what it is told some time after it was prepared", async () => {
+    const prepared = transport.prepare(memoryFileSystemUrl);
+    await setImmediate();
+    const late: Transport = {
+      ...transport,
+      mount: async ({ argument }, options) => await prepared.mount(argument, options),
+    };
+
+    const mounted = await mountForTest(late, { mountPoint: directory });
+    const names = await readdir(directory);
+    await mounted.mount.unmount();
+    await prepared[Symbol.asyncDispose]();
+
+    expect(names).to.include("acl.txt");
+  });
+
+  it("leaves nothing behind when nothing is mounted after all", async () => {
+    const threadsBefore = (await readdir("/proc/self/task")).length;
+
+    const prepared = transport.prepare(memoryFileSystemUrl);
+    await prepared[Symbol.asyncDispose]();
+    await prepared[Symbol.asyncDispose]();
+
+    expect((await readdir("/proc/self/task")).length).to.equal(threadsBefore);
+  });
 
   it("refuses a mount point that does not exist or is no directory", async () => {
     const file = join(directory, "file");

@@ -30,6 +30,9 @@ export async function bringBlock(need: BlockNeed): Promise<Uint8Array> {
   return fetchedBlock(need.block);
 }
 
+/** Module that makes the contract suite's file system. */
+export const memoryFileSystemUrl: string = new URL("./memory-file-system.ts", import.meta.url).href;
+
 /** Mounts; the caller closes. */
 export async function mountForTest(
   transport: Transport,
@@ -39,9 +42,8 @@ export async function mountForTest(
   const needs: BlockNeed[] = [];
   const errors: Error[] = [];
   const { argument, ...rest } = options;
-  const moduleUrl = new URL("./memory-file-system.ts", import.meta.url).href;
   const mount = await transport.mount(
-    { moduleUrl, argument },
+    { moduleUrl: memoryFileSystemUrl, argument },
     {
       mountPoint: path,
       sourceName: "amber test",
