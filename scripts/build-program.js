@@ -1,37 +1,59 @@
-// Bundles the program of src into dist/program: whoever starts a command loads some files in place of hundreds, which is most of its start.
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+// Bundles the program of src into dist/program: whoever starts a command loads one file in place of hundreds, which is most of its start.
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 
 import { build } from "esbuild";
 
 const target = "dist/program";
-/** Packages that commands need at their start; the others are loaded from where they are. */
-const bundled = new Set(["commander", "fzstd", "lru-cache"]);
+/** Packages that commands need at their start, and those that only `import` can load; the others are loaded from where they are. */
+const bundled = new Set([
+  ...["commander", "fzstd", "lru-cache"],
+  ...["@bomb.sh/tab", "@inquirer/confirm", "@inquirer/password", "@noble/ciphers", "@noble/hashes"],
+  ...["nodemailer", "otpauth", "qr", "typebox"],
+]);
 
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync("package.json", "utf8"));
 const external = Object.keys({ ...dependencies, ...optionalDependencies }).filter(
   (name) => !bundled.has(name),
 );
 
-// What is started or imported by its URL has a file of its own, beside all others: `startWorker` and `datastoreRecipe` count on that.
+// What is started by its URL has a file of its own, beside all others: `startWorker` counts on that.
 const threads = readdirSync("src", { recursive: true }).filter(
   (path) => /-worker\.ts$/.test(path) && !/(^web\/|start-worker\.ts$)/.test(path),
 );
-const entries = ["cli/main.ts", "fs/make-file-system.ts", ...threads];
+const entries = ["cli/main.ts", ...threads];
 
+/** A file system has to share classes with whoever calls it, so it is not loaded by its URL. */
+const fileSystemInside = {
+  name: "file-system-inside",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/load-maker\.ts$/ }, () => ({
+      path: resolve("src/fs/bundled-maker.ts"),
+    }));
+  },
+};
+
+rmSync(target, { recursive: true, force: true });
 await build({
   entryPoints: entries.map((path) => ({ in: join("src", path), out: basename(path, ".ts") })),
   outdir: target,
+  outExtension: { ".js": ".cjs" },
   bundle: true,
-  splitting: true,
-  format: "esm",
+  // CommonJS, because only that can be given to V8 together with what it compiled before (bin/load-program.js); such a script
+  // cannot `import()`.
+  format: "cjs",
+  supported: { "dynamic-import": false },
   platform: "node",
   target: "node20",
   external,
-  // What is bundled of older packages asks for Node's own modules by `require`.
-  banner: {
-    js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
-  },
+  plugins: [fileSystemInside],
+  define: { "import.meta.url": "moduleUrl" },
+  banner: { js: 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
   sourcemap: true,
   logLevel: "warning",
 });
+
+const { status } = spawnSync(process.execPath, ["scripts/compile-ahead.js"], { stdio: "ignore" });
+if (status !== 0)
+  console.warn("The program was built without code compiled ahead: it starts a little later.");

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { setEnvironmentData, Worker, type WorkerOptions } from "node:worker_threads";
 
@@ -19,7 +20,7 @@ const loadingWords = new WeakMap<Worker, Int32Array>();
  */
 export function startWorker(name: string, callerUrl: string, options: WorkerOptions = {}): Worker {
   const isSource = callerUrl.endsWith(".ts");
-  const url = new URL(`./${name}.${isSource ? "ts" : "js"}`, callerUrl);
+  const url = new URL(`./${name}${extname(callerUrl)}`, callerUrl);
   const word = new Int32Array(new SharedArrayBuffer(4));
   // The thread gets a copy of what is set now, with the same memory in it.
   setEnvironmentData(LOADING_WORD, word);

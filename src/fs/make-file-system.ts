@@ -18,14 +18,9 @@ export interface DatastoreMountArgument {
 /** Least memory with which every request can be answered: a few chunks of the greatest length. */
 export const CACHE_BYTES_MIN: number = 64 * 1024 * 1024;
 
-/**
- * The module that makes this file system in the thread of a transport.
- *
- * This file, also where what is in it was bundled into another one beside it.
- */
+/** The module that makes this file system in the thread of a transport; the built program has it inside (`bundled-maker.ts`). */
 export function datastoreModuleUrl(): string {
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  return new URL(`make-file-system.${extension}`, import.meta.url).href;
+  return import.meta.url;
 }
 
 /** The recipe that makes this file system. */
