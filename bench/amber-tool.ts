@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 
 import { amberProgram } from "../test/support/amber-program.ts";
+import { withApiToken } from "./api-token.ts";
 import { backgroundMount, type Sample, timed, unmount, until } from "./timed-run.ts";
 import { type ImageUse, type Places, type Tool } from "./tool.ts";
 
@@ -80,12 +81,12 @@ export function amberTool(
         port: number;
         fingerprint: string;
       };
-      env = {
+      env = withApiToken({
         PBS_REPOSITORY: `admin@pbs@127.0.0.1:${port}:bench`,
         PBS_PASSWORD: "bench-password",
         PBS_FINGERPRINT: fingerprint,
         XDG_RUNTIME_DIR: home,
-      };
+      });
     },
     backup: () => run("backup", `tree.pxar:${tree}`, "--backup-id", "tree"),
     backupBig: () => run("backup", `big.pxar:${big}`, "--backup-id", "big"),

@@ -18,6 +18,7 @@ import { timeText } from "../src/format/snapshot/time-text.ts";
 import { eventually, runAmber, startServerProcess } from "../test/support/amber-program.ts";
 import { slope } from "../test/support/growth.ts";
 import { snapshotAt } from "../test/support/make-backup.ts";
+import { withApiToken } from "./api-token.ts";
 import { cpuSecondsIn } from "./meter.ts";
 import { makeSyntheticSnapshot, METADATA_CHUNK_BYTES } from "./synthetic-snapshot.ts";
 import { rssMiB } from "./timed-run.ts";
@@ -76,6 +77,7 @@ await createLocalDatastore(store, { chunkFolders: "on-demand" });
 for (const count of counts)
   await makeSyntheticSnapshot(store, snapshotAt(0, `host/many-${count}`), count, chunkBytes);
 const server = await startServerProcess(home, store);
+const env = withApiToken(server.env);
 const point = join(home, "mnt");
 const program = join(import.meta.dirname, "../bin/amber.js");
 mkdirSync(point);
@@ -101,7 +103,7 @@ try {
       const tree = what === "archive" ? point : join(point, snapshot, "tree.pxar");
       const mount = (): { promptMs: number; pid: number } => {
         const args = [program, "mount", ...subject, point, ...where];
-        return { promptMs: timedMs(process.execPath, args, server.env), pid: pidOfMount(point) };
+        return { promptMs: timedMs(process.execPath, args, env), pid: pidOfMount(point) };
       };
       const promptsMs: number[] = [];
       const listsMs: number[] = [];
