@@ -14,7 +14,7 @@ import { FormatError } from "../format/format-error.ts";
 import { indexCsum } from "../format/index/chunk-index.ts";
 import { parseDynamicIndex } from "../format/index/dynamic-index.ts";
 import { parseFixedIndex } from "../format/index/fixed-index.ts";
-import { BLOB_PLAIN_BYTES_MAX, BLOB_UPLOAD_BYTES_MAX } from "../format/limits.ts";
+import { BLOB_PLAIN_BYTES_MAX } from "../format/limits.ts";
 import { checkKeyForFile, checkListedFile } from "../format/manifest/listed-file.ts";
 import { type Manifest } from "../format/manifest/manifest.ts";
 import { type ManifestProof, proveManifest } from "../format/manifest/proven-manifest.ts";
@@ -29,6 +29,7 @@ import {
 import { parseTimeText } from "../format/snapshot/time-text.ts";
 import { type DatastoreView, type OpenSnapshot } from "./datastore-view.ts";
 import { type GroupEntry, type GroupKey, type SnapshotKey, snapshotPath } from "./fs-need.ts";
+import { readChunkFile } from "./read-chunk-file.ts";
 
 /** What a view of a folder needs. */
 export interface FolderDatastoreViewOptions {
@@ -131,14 +132,18 @@ export class FolderDatastoreView implements DatastoreView {
 
   #blobs(): BlobSource {
     const { folder } = this.#options;
+    let underWay = 0;
     return {
       readBlob: async (digest: Digest, options: ReadBlobOptions = {}) => {
+        underWay++;
         try {
           const file = path.join(folder, ".chunks", digest.slice(0, 4), digest);
-          return await readWhole(file, options);
+          return await readChunkFile(file, { ...options, isAlone: () => underWay === 1 });
         } catch (cause) {
           const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
           throw new ChunkError(isMissing ? "CHUNK_MISSING" : "CHUNK_UNREADABLE", digest, { cause });
+        } finally {
+          underWay--;
         }
       },
     };
@@ -178,22 +183,6 @@ function isAllowed(parse: () => unknown): boolean {
     if (error instanceof FormatError) return false;
     throw error;
   }
-}
-
-/** A file's bytes, in the memory that is offered if they fit. */
-async function readWhole(file: string, { allocate }: ReadBlobOptions): Promise<Uint8Array> {
-  await using handle = await fs.open(file);
-  const { size } = await handle.stat();
-  if (size > BLOB_UPLOAD_BYTES_MAX) throw new RangeError(`${size} bytes are too long for a chunk`);
-  const offered = allocate?.(size);
-  const bytes = offered && offered.length >= size ? offered : new Uint8Array(size);
-  let done = 0;
-  while (done < size) {
-    const { bytesRead } = await handle.read(bytes, done, size - done, done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return bytes.subarray(0, done);
 }
 
 async function isFile(file: string): Promise<boolean> {
