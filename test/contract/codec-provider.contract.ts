@@ -11,6 +11,7 @@ const iv = Uint8Array.from({ length: 16 }, (_, i) => i);
 // 64 × "A" as a streaming encoder (no content size) and a one-shot encoder write it: spec blob.md §8.3.
 const streamFrame = fromHex("28b52ffd0048450000104141010093" + "0016");
 const sizedFrame = fromHex("28b52ffd20404500001041410100930016");
+const MIB = 1024 * 1024;
 const letters = new Uint8Array(64).fill(0x41);
 
 /** 4 MiB of zeros as 32 run-length blocks: spec blob.md §2. */
@@ -34,6 +35,26 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
       return error as FormatError;
     }
     throw new Error("nothing was thrown");
+  }
+
+  /** What it decompresses to in one go; proves that it is the same, or fails alike, in steps, if the provider can do that. */
+  function decompress(compressed: Uint8Array, sizeMax: number): Uint8Array {
+    let whole: Uint8Array | undefined;
+    let error: unknown;
+    try {
+      whole = provider.zstdDecompress(compressed, sizeMax);
+    } catch (thrown) {
+      error = thrown;
+    }
+    if (provider.zstdDecompressInSteps && sizeMax <= 16 * MIB) {
+      const into = new Uint8Array(new SharedArrayBuffer(sizeMax));
+      const inSteps = (): Uint8Array | undefined =>
+        provider.zstdDecompressInSteps?.(compressed, into, () => undefined);
+      if (whole) expect(Buffer.compare(inSteps() ?? letters, whole)).to.equal(0);
+      else expect(failure(inSteps)).to.have.property("code", (error as FormatError).code);
+    }
+    if (!whole) throw error;
+    return whole;
   }
 
   it("hashes the concatenation of its parts", () => {
@@ -141,7 +162,7 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
     for (const plain of [new Uint8Array(0), letters, prng(5, 5000), new Uint8Array(1_000_000)]) {
       const frame = provider.zstdCompress(plain);
 
-      if (frame) expect(provider.zstdDecompress(frame, plain.length)).to.deep.equal(plain);
+      if (frame) expect(decompress(frame, plain.length)).to.deep.equal(plain);
     }
   });
 
@@ -163,16 +184,35 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
   });
 
   it("decompresses frames with and without content size", () => {
-    expect(provider.zstdDecompress(streamFrame, 64)).to.deep.equal(letters);
-    expect(provider.zstdDecompress(sizedFrame, 64)).to.deep.equal(letters);
-    expect(provider.zstdDecompress(zeroFrame(), 4194304)).to.deep.equal(new Uint8Array(4194304));
+    expect(decompress(streamFrame, 64)).to.deep.equal(letters);
+    expect(decompress(sizedFrame, 64)).to.deep.equal(letters);
+    expect(decompress(zeroFrame(), 4194304)).to.deep.equal(new Uint8Array(4194304));
   });
 
   it("decompresses concatenated frames and skips skippable ones", () => {
     const skippable = fromHex("502a4d1803000000aabbcc");
     const frames = joined(streamFrame, skippable, sizedFrame, streamFrame);
 
-    expect(provider.zstdDecompress(frames, 1000)).to.deep.equal(new Uint8Array(192).fill(0x41));
+    expect(decompress(frames, 1000)).to.deep.equal(new Uint8Array(192).fill(0x41));
+  });
+
+  it("tells, if it can decompress in steps, how much will not change any more", () => {
+    const plain = prng(7, 1_000_000);
+    plain.set(prng(7, 400_000), 500_000);
+    const frame = provider.zstdCompress(plain);
+    if (!frame || !provider.zstdDecompressInSteps) return;
+    const into = new Uint8Array(plain.length);
+    const sizes: number[] = [];
+
+    const result = provider.zstdDecompressInSteps(frame, into, (size) => {
+      expect(Buffer.compare(into.subarray(0, size), plain.subarray(0, size))).to.equal(0);
+      sizes.push(size);
+    });
+
+    expect(sizes).to.deep.equal(sizes.toSorted((a, b) => a - b));
+    expect(sizes.length).to.be.greaterThan(2);
+    expect(result).to.deep.equal(plain);
+    expect(result.buffer).to.equal(into.buffer);
   });
 
   it("reads from and writes beside shared memory", () => {
@@ -184,7 +224,7 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
     expect(provider.sha256(shared)).to.deep.equal(provider.sha256(letters));
     expect(provider.crc32(shared)).to.equal(provider.crc32(letters));
     expect(provider.zstdCompress(shared)).to.deep.equal(provider.zstdCompress(letters));
-    expect(provider.zstdDecompress(sharedFrame, 64)).to.deep.equal(letters);
+    expect(decompress(sharedFrame, 64)).to.deep.equal(letters);
     expect(provider.aes256GcmEncrypt(key, iv, shared)).to.deep.equal(
       provider.aes256GcmEncrypt(key, iv, letters),
     );
@@ -193,19 +233,19 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
   it("rejects trailing bytes, frames cut off anywhere, and no frame at all", () => {
     for (const frame of [streamFrame, sizedFrame, joined(sizedFrame, streamFrame)]) {
       for (const tail of ["00", "28b52ffd", "502a4d18ff000000"]) {
-        const error = failure(() => provider.zstdDecompress(joined(frame, fromHex(tail)), 1000));
+        const error = failure(() => decompress(joined(frame, fromHex(tail)), 1000));
         expect(error.code).to.equal("FORMAT_INVALID");
       }
     }
     for (let size = 0; size < sizedFrame.length; size++) {
-      const error = failure(() => provider.zstdDecompress(sizedFrame.subarray(0, size), 1000));
+      const error = failure(() => decompress(sizedFrame.subarray(0, size), 1000));
       expect(error.code).to.equal("FORMAT_INVALID");
     }
   });
 
   it("rejects with FORMAT_OUT_OF_RANGE what is larger than allowed, sized or not", () => {
     for (const frame of [streamFrame, sizedFrame, joined(streamFrame, sizedFrame), zeroFrame()]) {
-      const error = failure(() => provider.zstdDecompress(frame, 63));
+      const error = failure(() => decompress(frame, 63));
 
       expect(error.code).to.equal("FORMAT_OUT_OF_RANGE");
     }
@@ -214,7 +254,7 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
   it("does not believe a stated size that the blocks cannot hold", () => {
     const lying = fromHex("28b52ffde0" + "ffffffffffff0f00" + "010000");
 
-    const error = failure(() => provider.zstdDecompress(lying, 2 ** 40));
+    const error = failure(() => decompress(lying, 2 ** 40));
 
     expect(error.code).to.equal("FORMAT_INVALID");
   });
@@ -223,7 +263,7 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
     const lying = sizedFrame.slice();
     lying[5] = 63;
 
-    expect(failure(() => provider.zstdDecompress(lying, 1000)).code).to.equal("FORMAT_INVALID");
+    expect(failure(() => decompress(lying, 1000)).code).to.equal("FORMAT_INVALID");
   });
 
   it("rejects a bomb of run-length blocks before allocating for it", () => {
@@ -233,7 +273,7 @@ export function itIsACodecProvider(make: () => CodecProvider): void {
     bomb[bomb.length - 4] = 0x03;
     const before = process.memoryUsage().arrayBuffers;
 
-    const error = failure(() => provider.zstdDecompress(bomb, 16 * 1024 * 1024));
+    const error = failure(() => decompress(bomb, 16 * 1024 * 1024));
 
     expect(error.code).to.equal("FORMAT_OUT_OF_RANGE");
     expect(process.memoryUsage().arrayBuffers - before).to.be.below(64 * 1024 * 1024);

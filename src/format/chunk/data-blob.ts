@@ -90,6 +90,11 @@ export interface DecodeBlobOptions {
   readonly scratch?: ((size: number) => Uint8Array) | undefined;
   /** `left`: the caller proves the result by its digest and does not need the weaker checksum; `checked` when absent. */
   readonly checksum?: "checked" | "left" | undefined;
+  /**
+   * Told, while it is decompressed, how much of `into` will not change any more: for whoever reads it meanwhile, before it is
+   * known whether the rest can be decompressed. Only if `into` holds `sizeMax` and the provider can.
+   */
+  readonly onFilled?: ((size: number) => void) | undefined;
 }
 
 /**
@@ -230,9 +235,12 @@ function targetOf(
 function decompress(
   provider: CodecProvider,
   body: Uint8Array,
-  { sizeMax, what, into }: DecodeBlobOptions,
+  { sizeMax, what, into, onFilled }: DecodeBlobOptions,
 ): Uint8Array {
   try {
+    if (onFilled && into && into.length >= sizeMax && provider.zstdDecompressInSteps) {
+      return provider.zstdDecompressInSteps(body, into.subarray(0, sizeMax), onFilled);
+    }
     return provider.zstdDecompress(body, sizeMax, into);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;

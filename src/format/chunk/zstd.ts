@@ -20,6 +20,19 @@ export interface ZstdCodec {
    * @throws {FormatError} `FORMAT_INVALID`, `FORMAT_OUT_OF_RANGE` when there is more than `sizeMax`.
    */
   decompress(compressed: Uint8Array, sizeMax: number, into?: Uint8Array): Uint8Array;
+  /** The same to the front of `into`, telling how much of it will not change any more; where the library can. */
+  readonly decompressInSteps?: (
+    compressed: Uint8Array,
+    into: Uint8Array,
+    onFilled: (size: number) => void,
+  ) => Uint8Array;
+}
+
+/** One decompression that tells how far it has come. */
+interface Steps {
+  readonly target: Uint8Array;
+  readonly frames: Uint8Array;
+  readonly onFilled: ((size: number) => void) | undefined;
 }
 
 const LEVEL = 1; // Spec blob.md §2.
@@ -51,16 +64,26 @@ interface NapiBinding {
   readonly CCtx: new () => {
     compress(target: Uint8Array, plain: Uint8Array, level: number): number;
   };
-  readonly DCtx: new () => { decompress(target: Uint8Array, compressed: Uint8Array): number };
+  readonly DCtx: new () => NapiDecompressor;
   compressBound(size: number): number;
   versionString(): string;
 }
+
+interface NapiDecompressor {
+  decompress(target: Uint8Array, compressed: Uint8Array): number;
+  /** What remains to be done, 0 at the end of a frame; bytes written; bytes read. */
+  decompressStream(target: Uint8Array, compressed: Uint8Array): [number, number, number];
+}
+
+/** Plaintext of one step: what a reader behind it has left to do at the end. */
+const STEP_BYTES = 256 * 1024;
 
 function loadZstdNapi(): ZstdCodec | undefined {
   const binding = requireOptional("zstd-napi/binding");
   if (!isNapiBinding(binding)) return undefined;
   const compressor = new binding.CCtx();
   const decompressor = new binding.DCtx();
+  const stepper = reused(() => new binding.DCtx());
   let scratch = new Uint8Array(0);
   const decodeInto: DecodeInto = (target, compressed) => {
     try {
@@ -81,7 +104,34 @@ function loadZstdNapi(): ZstdCodec | undefined {
     },
     decompress: (compressed, sizeMax, into) =>
       boundedDecompress(compressed, { sizeMax, into }, decodeInto),
+    decompressInSteps: (compressed, into, onFilled) =>
+      boundedDecompress(compressed, { sizeMax: into.length, into }, (target, frames) =>
+        // A frame of unknown size would get a window of the size that it declares.
+        isSized(frames)
+          ? stepper((stream) => decodeInSteps(stream, { target, frames, onFilled }))
+          : decodeInto(target, frames),
+      ),
   };
+}
+
+function isSized(frames: Uint8Array): boolean {
+  for (const { statedSize } of zstdFrames(frames)) if (statedSize === undefined) return false;
+  return true;
+}
+
+/** With little room at a time the library cannot do a frame at once, straight to its place: it goes by way of its window. */
+function decodeInSteps(stream: NapiDecompressor, { target, frames, onFilled }: Steps): number {
+  let size = 0;
+  let start = 0;
+  for (;;) {
+    const room = target.subarray(size, size + STEP_BYTES);
+    const [missing, written, read] = stream.decompressStream(room, frames.subarray(start));
+    size += written;
+    start += read;
+    if (written > 0) onFilled?.(size);
+    if (missing === 0 && start === frames.length) return size;
+    if (written === 0 && read === 0) throw new TargetTooSmall();
+  }
 }
 
 function isNapiBinding(value: unknown): value is NapiBinding {
@@ -128,7 +178,11 @@ function loadCloudpss(): ZstdCodec | undefined {
       }),
     decompress: (compressed, sizeMax, into) =>
       boundedDecompress(compressed, { sizeMax, into }, (target, frames) =>
-        decompressor((stream) => decodeFrames(target, frames, stream)),
+        decompressor((stream) => decodeFrames(stream, { target, frames, onFilled: undefined })),
+      ),
+    decompressInSteps: (compressed, into, onFilled) =>
+      boundedDecompress(compressed, { sizeMax: into.length, into }, (target, frames) =>
+        decompressor((stream) => decodeFrames(stream, { target, frames, onFilled })),
       ),
   };
 }
@@ -148,7 +202,7 @@ function reused<T>(open: () => T): <R>(use: (stream: T) => R) => R {
   };
 }
 
-function decodeFrames(target: Uint8Array, compressed: Uint8Array, stream: CloudpssStream): number {
+function decodeFrames(stream: CloudpssStream, { target, frames, onFilled }: Steps): number {
   const output = { size: 0, missing: 0 };
   const emit = (piece: Uint8Array): void => {
     const room = target.length - output.size;
@@ -156,12 +210,13 @@ function decodeFrames(target: Uint8Array, compressed: Uint8Array, stream: Cloudp
     target.set(piece.subarray(0, room), output.size);
     output.size += Math.min(piece.length, room);
   };
-  for (const frame of zstdFrames(compressed)) {
+  for (const frame of zstdFrames(frames)) {
     const sizeBefore = output.size;
     for (let start = frame.start; start < frame.end; start += CLOUDPSS_INPUT_BYTES) {
       const end = Math.min(frame.end, start + CLOUDPSS_INPUT_BYTES);
-      stream.data(asBuffer(compressed.subarray(start, end)), emit);
+      stream.data(asBuffer(frames.subarray(start, end)), emit);
       if (output.missing > 0) throw new TargetTooSmall();
+      onFilled?.(output.size);
     }
     stream.end(emit);
     if (output.missing > 0) throw new TargetTooSmall();

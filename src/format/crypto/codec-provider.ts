@@ -83,6 +83,17 @@ export interface CodecProvider {
    *   any case.
    */
   zstdDecompress(compressed: Uint8Array, sizeMax: number, into?: Uint8Array): Uint8Array;
+  /**
+   * The same, telling on the way how much of the memory will not change any more; absent when this provider cannot.
+   *
+   * @param into As long as the result may be at most; the result is a view of its front.
+   * @param onFilled Called with growing sizes; the last may be short of the whole.
+   */
+  zstdDecompressInSteps?(
+    compressed: Uint8Array,
+    into: Uint8Array,
+    onFilled: (size: number) => void,
+  ): Uint8Array;
   /** Cryptographically strong random bytes. */
   randomBytes(size: number): Uint8Array;
 }

@@ -74,6 +74,7 @@ export function createNativeProviderWith(zstd: ZstdCodec | undefined): CodecProv
       zstd
         ? zstd.decompress(compressed, sizeMax, into)
         : portableZstdDecompress(compressed, sizeMax),
+    ...(zstd?.decompressInSteps && { zstdDecompressInSteps: zstd.decompressInSteps }),
     randomBytes: (size) => bytesOf(randomBytes(size)),
   };
 }
