@@ -5,8 +5,14 @@ import { type CryptKey } from "../format/crypto/crypt-key.ts";
 import { FormatError } from "../format/format-error.ts";
 import { ChunkError } from "./chunk-error.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
-import { type CodecResult, type CodecTask, CodecTaskRunner } from "./codec-task.ts";
+import {
+  type CodecResult,
+  type CodecTask,
+  CodecTaskRunner,
+  type DecodeTask,
+} from "./codec-task.ts";
 import { CodecThread, type CodecWaiter } from "./codec-thread.ts";
+import { decodeInPair, pairFor, type PairedDecode } from "./decode-in-pair.ts";
 
 /** How plaintext is named. */
 export interface DigestOptions {
@@ -47,6 +53,11 @@ export interface DecodeOptions {
    * counted by the garbage collector. `shared` when absent.
    */
   readonly memory?: "shared" | "own" | undefined;
+  /**
+   * `two`: if all threads are idle, two share the task where that takes less time (see `decodeInPair`). For a caller that
+   * waits for this alone: whoever has more to decode gets it sooner when each thread does its own. `one` when absent.
+   */
+  readonly threads?: "one" | "two" | undefined;
   /** `given`: the caller does not use the blob again, so its buffer may be moved; `borrowed` when absent. */
   readonly ownership?: "borrowed" | "given" | undefined;
   /** Drops the task if no thread has it yet. */
@@ -177,7 +188,9 @@ export class CodecPool implements AsyncDisposable {
       keyId,
     } as const;
     try {
-      const { plain, size } = await this.#run(task, transfer, options);
+      const pair = this.#pairFor(task, options);
+      const inPair = pair && (await this.#decodeInPair(pair, options));
+      const { plain, size } = inPair ?? (await this.#run(task, transfer, options));
       assert(plain !== undefined);
       return { plain, size };
     } catch (error) {
@@ -194,9 +207,27 @@ export class CodecPool implements AsyncDisposable {
     this.#state = "closed";
     for (const queued of this.#queue) {
       this.#unqueue(queued);
-      queued.waiter.reject(new Error("Cannot finish the task: the codec pool was closed"));
+      queued.waiter.reject(closedError());
     }
     await Promise.all(this.#threads.map((thread) => thread.stop()));
+  }
+
+  #pairFor(task: DecodeTask, { threads, signal }: DecodeOptions): PairedDecode | undefined {
+    if (threads !== "two" || this.#here || this.#queue.size > 0) return undefined;
+    signal?.throwIfAborted();
+    return pairFor(task, this.#threads);
+  }
+
+  /** The result of two threads; `undefined` when it has to be done again by one, which says what is wrong. */
+  async #decodeInPair(
+    pair: PairedDecode,
+    { key, signal }: DigestOptions,
+  ): Promise<CodecResult | undefined> {
+    const result = await decodeInPair(pair, key);
+    if (result) return result;
+    signal?.throwIfAborted();
+    if (this.#state === "closed") throw closedError();
+    return undefined;
   }
 
   async #encode(
@@ -277,6 +308,10 @@ export class CodecPool implements AsyncDisposable {
     this.#queue.delete(queued);
     queued.signal?.removeEventListener("abort", queued.onAbort);
   }
+}
+
+function closedError(): Error {
+  return new Error("Cannot finish the task: the codec pool was closed");
 }
 
 /**

@@ -5,6 +5,8 @@ import { type Digest, chunkDigest } from "../format/chunk/digest.ts";
 import { type CodecProvider } from "../format/crypto/codec-provider.ts";
 import { type CryptKey } from "../format/crypto/crypt-key.ts";
 import { FormatError } from "../format/format-error.ts";
+import { decodeAhead, type DecodeAheadTask } from "./decode-ahead.ts";
+import { digestBehind, type DigestBehindTask } from "./digest-behind.ts";
 
 /** Work for a codec thread. Keys are named by a number that was announced to the thread before. */
 export type CodecTask =
@@ -38,9 +40,12 @@ export type CodecTask =
       /** `own`: the plaintext goes into a buffer of its own that moves to whoever asked. */
       readonly memory?: "shared" | "own" | undefined;
       readonly keyId: number | undefined;
-    };
+    }
+  | DecodeAheadTask
+  | DigestBehindTask;
 
-type DecodeTask = CodecTask & { readonly op: "decode" };
+/** The task that opens a blob and proves it. */
+export type DecodeTask = CodecTask & { readonly op: "decode" };
 
 /** What a task produced; fields that the operation does not make are empty. */
 export interface CodecResult {
@@ -54,6 +59,8 @@ export interface CodecResult {
   /** What `seal` makes. */
   readonly seal?: BlobSeal;
 }
+
+const nothing = { digest: undefined, blob: undefined, plain: undefined, size: 0 } as const;
 
 /** Answers about one length of all-zero plaintext, with or without a key. */
 interface ZeroAnswers {
@@ -98,9 +105,13 @@ export class CodecTaskRunner {
     const key = task.keyId === undefined ? undefined : this.#keys.get(task.keyId);
     if (task.keyId !== undefined && !key) throw new TypeError("the key was not announced");
     if (task.op === "decode") return this.#decode(task, key);
-    if (task.op === "seal") {
-      const seal = sealBlob(this.#provider, task.blob);
-      return { digest: undefined, blob: undefined, plain: undefined, size: 0, seal };
+    if (task.op === "seal") return { ...nothing, seal: sealBlob(this.#provider, task.blob) };
+    if (task.op === "digestBehind") {
+      return { ...nothing, ...digestBehind(this.#provider, task, key) };
+    }
+    if (task.op === "decodeAhead") {
+      const scratch = (size: number): Uint8Array => this.#scratchOf(size);
+      return { ...nothing, size: decodeAhead(this.#provider, task, { key, scratch }) };
     }
     const zeros = this.#zeroAnswers(task);
     const digest = task.op === "encode" ? undefined : this.#digest(task.plain, key, zeros);

@@ -39,6 +39,8 @@ export function lentChunks(parts: LentChunksParts): ChunkSource {
     { expected },
   );
 
+  let underWay = 0;
+
   return {
     async readChunk(digest, options) {
       const { loanBytes = 0 } = options ?? {};
@@ -67,7 +69,9 @@ export function lentChunks(parts: LentChunksParts): ChunkSource {
           const own = { ...proof, digest, sizeMax: CHUNK_BYTES_MAX, memory: "own" } as const;
           return (await codec.decode(blob, own)).plain;
         }
-        const { size } = await codec.decode(blob, { ...proof, digest, sizeMax: loanBytes, into });
+        const threads = underWay === 1 ? "two" : "one";
+        const lent = { ...proof, digest, sizeMax: loanBytes, into, threads } as const;
+        const { size } = await codec.decode(blob, lent);
         return into.subarray(0, size);
       };
       const received: BlobSource = {
@@ -77,6 +81,7 @@ export function lentChunks(parts: LentChunksParts): ChunkSource {
             allocate: (size) => take(size ?? loanBytes + BLOB_ENCRYPTED_HEADER_BYTES),
           }),
       };
+      underWay++;
       try {
         const chunks = decoded(received, decode, { expected });
         const plain = await chunks.readChunk(digest, options);
@@ -84,6 +89,7 @@ export function lentChunks(parts: LentChunksParts): ChunkSource {
         if (lent !== undefined) loans.delete(lent);
         return plain;
       } finally {
+        underWay--;
         for (const loan of loans) regions.giveBack(loan);
       }
     },

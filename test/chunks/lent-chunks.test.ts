@@ -116,4 +116,31 @@ describe("chunks/lent-chunks", () => {
       expect(regions.loanOf(chunk)).to.equal(undefined);
     }
   });
+
+  it("lets two threads decode what is read alone, and one each of several", async () => {
+    await using pool = CodecPool.create({ workerCount: 1 });
+    const asked: unknown[] = [];
+    const decode = pool.decode.bind(pool);
+    pool.decode = async (blob, options) => {
+      asked.push(options.threads);
+      return await decode(blob, options);
+    };
+    const plain = foxBytes(100_000);
+    const blob = encodeBlob(provider, plain, { compress: true });
+    const digest = chunkDigest(provider, plain);
+    const chunks = lentChunks({
+      blobs: receiving(blob, blob, blob),
+      codec: pool,
+      regions,
+      expected: "either",
+      ownership: "given",
+    });
+    const read = async (): Promise<Uint8Array> =>
+      await chunks.readChunk(digest, { loanBytes: plain.length });
+
+    await read();
+    await Promise.all([read(), read()]);
+
+    expect(asked).to.deep.equal(["two", "one", "one"]);
+  });
 });
