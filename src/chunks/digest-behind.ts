@@ -3,8 +3,8 @@ import { type CodecProvider } from "../format/crypto/codec-provider.ts";
 import { type CryptKey } from "../format/crypto/crypt-key.ts";
 import { FilledBytes } from "./filled-bytes.ts";
 
-/** How long nothing may come before it is given up; a piece takes less than a thousandth of it. */
-const WAIT_MS_MAX = 1000;
+/** How long nothing may come before it is given up: a piece takes less than a thousandth of it on an idle machine. */
+const WAIT_MS_MAX = 3000;
 
 /** The half of a decode that names what the other half, a `DecodeAheadTask`, makes. */
 export interface DigestBehindTask {

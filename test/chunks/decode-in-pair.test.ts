@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import fc from "fast-check";
 
 import { ChunkError } from "../../src/chunks/chunk-error.ts";
 import { CodecPool, type DecodeOptions } from "../../src/chunks/codec-pool.ts";
@@ -224,6 +225,25 @@ describe("chunks/decode-in-pair", () => {
       expect(ops).to.deep.equal(["decodeAhead", "digestBehind", "decode"]);
     });
   }
+
+  it("ends as one thread does, whatever bit is changed", async () => {
+    const outcome = async (by: CodecPool, bytes: Uint8Array): Promise<unknown> =>
+      await decode(by, bytes).then(
+        (decoded) => Buffer.compare(decoded, plain),
+        (error: unknown) => [(error as ChunkError).code, (error as ChunkError).cause],
+      );
+    const places = fc.record({ offset: fc.nat(blob.length - 1), bit: fc.nat(7) });
+    await fc.assert(
+      fc.asyncProperty(places, async ({ offset, bit }) => {
+        const damaged = changed(offset, 1 << bit);
+
+        const [pair, alone] = [await outcome(pool, damaged), await outcome(single, damaged)];
+
+        expect(pair).to.deep.equal(alone);
+      }),
+      { numRuns: 60 },
+    );
+  });
 
   it("gives a reader content that has its digest, whatever the checksum beside it has become", async () => {
     expect(Buffer.compare(await decode(pool, changed(8)), plain)).to.equal(0);
