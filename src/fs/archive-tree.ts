@@ -8,15 +8,14 @@ import {
   type PxarNode,
   type PxarOwnNode,
 } from "../format/pxar/node.ts";
-import { type PxarListing, type PxarTree } from "../format/pxar/tree-reader.ts";
-import { NotResident } from "../format/bytes/resident-source.ts";
+import { type PxarTree } from "../format/pxar/tree-reader.ts";
+import { ArchiveListings } from "./archive-listings.ts";
 import { type ArchiveCensus, localInodeOfDirectory, localInodeOfLeaf } from "./archive-census.ts";
 import { type Attributes, type DirectoryEntry } from "./file-system.ts";
 import { type FileContent } from "./file-content.ts";
 import { type ExtendedAttribute, extendedAttributesOf } from "./extended-attributes.ts";
 import { FilePaths } from "./file-paths.ts";
 import { FsError } from "./fs-error.ts";
-import { WalkAhead } from "./walk-ahead.ts";
 
 /**
  * Longest archive that is read whole before anything of it is shown, some 50 ms of work. In longer ones link counts are
@@ -24,20 +23,8 @@ import { WalkAhead } from "./walk-ahead.ts";
  */
 const COUNTED_FIRST_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Entries of all listings that are kept: the kernel keeps its own, so few ask for one twice. */
-const LISTED_ENTRIES_MAX = 2000;
-
-/** Entries that a listing counts besides its own. */
-const LISTING_OVERHEAD_ENTRIES = 16;
-
-/** Entries of a directory being listed whose places are fetched ahead. */
-const EXPECTED_MAX = 64;
-
 /** Directories whose parents are remembered. */
 const PARENTS_MAX = 20_000;
-
-/** Directories that may be in the middle of being listed at the same time. */
-const READINGS_MAX = 16;
 
 /** Entries that are kept decoded: files that are being read, directories that were listed by name and come next. */
 const NODES_MAX = 2048;
@@ -59,20 +46,6 @@ export interface ArchiveTreeParts {
   readonly parentInode: number;
 }
 
-/** A directory that is being listed, as far as it has been read. */
-interface Reading {
-  readonly listing: PxarListing;
-  /** Read, but not in {@link entries} yet. */
-  nodes: PxarNode[];
-  readonly entries: DirectoryEntry[];
-}
-
-interface Listing {
-  readonly entries: readonly DirectoryEntry[];
-  /** Inode numbers of the directories among them. */
-  readonly directories: readonly number[];
-}
-
 /** Inode numbers that an archive of this many metadata bytes takes up, from its base on. */
 export function inodeSpanOf(archiveBytes: number): number {
   return 2 * archiveBytes + 2;
@@ -85,23 +58,27 @@ export function inodeSpanOf(archiveBytes: number): number {
  * byte, plus one. So numbers are unique, the same whenever the same archive is mounted, and lead back to the entry: nothing
  * has to be remembered about what the kernel knows. All names of a file share the number of the first.
  *
- * Keeps the last listings and entries, within fixed numbers, to be fast; and the parents of listed directories.
+ * Keeps the last entries, within a fixed number, to be fast; and the parents of listed directories.
  */
 export class ArchiveTree {
   readonly #parts: ArchiveTreeParts;
-  readonly #listings: LRUCache<number, Listing>;
+  readonly #listings: ArchiveListings;
   readonly #parents: LRUCache<number, number>;
   readonly #nodes: LRUCache<number, PxarOwnNode>;
   readonly #paths: FilePaths;
-  readonly #readings = new LRUCache<number, Reading>({ max: READINGS_MAX });
-  readonly #walk = new WalkAhead();
 
   constructor(parts: ArchiveTreeParts) {
     this.#parts = parts;
     this.#paths = new FilePaths(parts.tree);
-    this.#listings = new LRUCache({
-      maxSize: LISTED_ENTRIES_MAX,
-      sizeCalculation: ({ entries }) => entries.length + LISTING_OVERHEAD_ENTRIES,
+    this.#listings = new ArchiveListings({
+      tree: parts.tree,
+      expect: parts.expect,
+      directoryOf: (ino) => {
+        const directory = this.#directory(ino, "list");
+        this.#count("small archives");
+        return directory;
+      },
+      attributesOf: (node) => this.#listedAttributes(node),
     });
     this.#parents = new LRUCache({ max: PARENTS_MAX });
     this.#nodes = new LRUCache({ max: NODES_MAX });
@@ -137,37 +114,19 @@ export class ArchiveTree {
       ino === this.#parts.rootInode
         ? this.#parts.parentInode
         : (this.#parents.get(ino) ?? this.#parts.rootInode);
-    const { entries, directories } = this.#listing(ino);
+    const { entries, directories } = this.#listings.list(ino);
     for (const directory of directories) this.#parents.set(directory, ino);
-    this.#walk.listed(ino, directories);
     return { parent, entries };
   }
 
-  /**
-   * Reads a piece of the listing that is likely to be wanted next, if there is one that is not there.
-   *
-   * Stops in one that is too large to be kept: whoever asks for that goes on where this has stopped.
-   *
-   * @returns Whether there was something to do.
-   */
+  /** Expects that somebody lists the root directory next, for {@link prepare}. */
+  expectRootListing(): void {
+    this.#listings.expect(this.#parts.rootInode);
+  }
+
+  /** Works on the listing that is likely to be wanted next; see {@link ArchiveListings.prepare}. */
   prepare(): boolean {
-    const ino = this.#walk.next;
-    if (ino === undefined || this.#listings.has(ino)) return false;
-    try {
-      const reading = this.#readingOf(ino);
-      if (this.#readPiece(ino, reading)) {
-        const counted = reading.entries.length + LISTING_OVERHEAD_ENTRIES;
-        if (counted > LISTED_ENTRIES_MAX) this.#walk.giveUp();
-        return true;
-      }
-      this.#listing(ino);
-      this.#walk.giveUp();
-      return true;
-    } catch (error) {
-      // If it does not work, whoever asks for the directory learns why.
-      this.#walk.giveUp();
-      throw error;
-    }
+    return this.#listings.prepare();
   }
 
   readLink(ino: number): Uint8Array {
@@ -216,68 +175,17 @@ export class ArchiveTree {
     return extendedAttributesOf(this.#node(ino).metadata);
   }
 
-  #listing(ino: number): Listing {
-    const known = this.#listings.get(ino);
-    if (known) return known;
-    const entries = this.#readEntries(ino);
-    const directories: number[] = [];
-    for (const { attributes } of entries) {
-      if (attributes.kind === "directory") directories.push(attributes.ino);
-    }
-    const listing = { entries, directories };
-    // A listing too large to be kept is simply not kept.
-    this.#listings.set(ino, listing);
-    return listing;
-  }
-
-  #readEntries(ino: number): readonly DirectoryEntry[] {
-    const reading = this.#readingOf(ino);
-    while (this.#readPiece(ino, reading));
-    this.#readings.delete(ino);
-    return reading.entries;
-  }
-
-  #readingOf(ino: number): Reading {
-    const directory = this.#directory(ino, "list");
-    this.#count("small archives");
-    const known = this.#readings.get(ino);
-    if (known) return known;
-    const reading = { listing: this.#parts.tree.list(directory), nodes: [], entries: [] };
-    this.#readings.set(ino, reading);
-    return reading;
-  }
-
-  /**
-   * Reads a piece of a directory, `false` behind the last, and keeps what it has when it is interrupted: the entries of one
-   * directory may lie in more chunks than the memory can hold.
-   */
-  #readPiece(ino: number, reading: Reading): boolean {
-    try {
-      if (reading.nodes.length === 0) {
-        const nodes = reading.listing.next();
-        if (!nodes) return false;
-        reading.nodes = nodes;
-      }
-      for (let node = reading.nodes[0]; node; node = reading.nodes[0]) {
-        const attributes = this.#attributes(node);
-        reading.entries.push({ name: node.name, attributes });
-        // Who walks a tree opens them next.
-        if (node.kind === "directory") this.#nodes.set(attributes.ino, node);
-        reading.nodes.shift();
-      }
-      return true;
-    } catch (error) {
-      // Entries of a directory of large directories lie far apart.
-      if (error instanceof NotResident) this.#parts.expect(reading.listing.upcoming(EXPECTED_MAX));
-      else this.#readings.delete(ino);
-      throw error;
-    }
-  }
-
   /** Completes the census: of a long archive only where no provisional answer will do. */
   #count(which: "small archives" | "all archives"): void {
     const { census, archiveBytes } = this.#parts;
     if (which === "all archives" || archiveBytes <= COUNTED_FIRST_BYTES_MAX) census?.complete();
+  }
+
+  #listedAttributes(node: PxarNode): Attributes {
+    const attributes = this.#attributes(node);
+    // Who walks a tree opens them next.
+    if (node.kind === "directory") this.#nodes.set(attributes.ino, node);
+    return attributes;
   }
 
   #attributes(node: PxarNode): Attributes {

@@ -1,5 +1,6 @@
 import { FormatError } from "../format/format-error.ts";
 import { sameBytes } from "../format/pxar/metadata.ts";
+import { NotResident } from "../format/bytes/resident-source.ts";
 import { timeText } from "../format/snapshot/time-text.ts";
 import { type AnswerMemory, LISTING_MS } from "./answer-memory.ts";
 import { type ArchiveSlot, ArchiveSlots } from "./archive-slots.ts";
@@ -72,6 +73,12 @@ export class DatastoreTree implements FileSystem {
   /** Virtual nodes by inode number, with the references that the kernel holds. */
   readonly #nodes = new Map<number, { node: VirtualNode; references: number }>();
 
+  /**
+   * Whether the root directory of the archive that is all that is mounted is still to be listed before anybody asks; `waits`: when what
+   * that needs has come.
+   */
+  #rootListing: "due" | "waits" | "done";
+
   /** The archive in which a directory was listed last, if that was in one. */
   #walked: ArchiveTree | undefined;
 
@@ -84,6 +91,7 @@ export class DatastoreTree implements FileSystem {
     this.#owner = { uid, gid };
     this.#slots = new ArchiveSlots(memory, zeros);
     this.#versions = new ListingVersions(memory);
+    this.#rootListing = root.kind === "archive" ? "due" : "done";
   }
 
   lookup(parent: number, name: Uint8Array): Attributes {
@@ -187,8 +195,9 @@ export class DatastoreTree implements FileSystem {
     });
   }
 
-  /** Only for those who walk through an archive. */
+  /** For those who walk through an archive, and for the one who is the first to look into it. */
   prepare(): boolean {
+    if (this.#rootListing === "due") return this.#prepareRoot();
     return this.#walked?.prepare() ?? false;
   }
 
@@ -198,8 +207,24 @@ export class DatastoreTree implements FileSystem {
   }
 
   accept(need: unknown, answer: unknown): void {
+    if (this.#rootListing === "waits") this.#rootListing = "due";
     // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion -- the host gives back what it was given
     this.#memory.accept(need as FsNeed, answer);
+  }
+
+  #prepareRoot(): boolean {
+    // What fails is not tried again: whoever asks for it learns why.
+    this.#rootListing = "done";
+    try {
+      const archive = this.#archiveAt(ROOT_INODE);
+      archive?.expectRootListing();
+      const hasWorked = archive?.prepare() ?? false;
+      if (hasWorked) this.#rootListing = "due";
+      return hasWorked;
+    } catch (error) {
+      if (error instanceof NotResident) this.#rootListing = "waits";
+      throw error;
+    }
   }
 
   /** The archive tree that an inode number belongs to, if any. */

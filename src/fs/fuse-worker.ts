@@ -142,10 +142,11 @@ function takeOrders(): void {
   }
 }
 
-/** Sleeps until an order has brought it about, or the thread is stopped. */
-function waitUntil(isThere: () => boolean): void {
+/** Sleeps until an order has brought it about, or the thread is stopped; does something each time before. */
+function waitUntil(isThere: () => boolean, meanwhile: () => void = () => undefined): void {
   const poller = new Poller([data.wakeDescriptor]);
   while (!isThere() && !isStopped()) {
+    meanwhile();
     if (poller.wait(-1)) clearEvent(data.wakeDescriptor);
     takeOrders();
   }
@@ -200,11 +201,17 @@ async function start(): Promise<void> {
   const makeFileSystem = await loadMaker(data.moduleUrl);
   waitUntil(() => making !== undefined);
   if (!making) return;
-  dispatcher = makeDispatcher(makeFileSystem, making);
+  const made = makeDispatcher(makeFileSystem, making);
   making = undefined;
+  dispatcher = made;
   report({ kind: "loaded" });
-  waitUntil(() => descriptor >= 0);
-  if (descriptor >= 0) serve(dispatcher);
+  waitUntil(
+    () => descriptor >= 0,
+    () => {
+      made.prepare();
+    },
+  );
+  if (descriptor >= 0) serve(made);
 }
 
 // Not awaited here: modules that wait cannot be bundled. A failure ends the thread all the same.
