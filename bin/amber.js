@@ -11,10 +11,12 @@ const compiled = new URL("../dist/cli/main.js", import.meta.url);
 // The same in one file, which starts sooner; not if the compiler has run since.
 const bundle = new URL("../dist/program/main.cjs", import.meta.url);
 const isBundled = writtenMs(bundle) > 0 && writtenMs(bundle) >= writtenMs(compiled);
+// Node has source maps of what it has loaded itself alone.
+const isLoadedHere = isBundled && !process.sourceMapsEnabled;
 try {
-  const { main } = isBundled
+  const { main } = isLoadedHere
     ? loadProgram(fileURLToPath(bundle)).exports
-    : await import(compiled.href);
+    : await import((isBundled ? bundle : compiled).href);
   await main(process.argv);
 } catch (error) {
   if (error?.code !== "ERR_MODULE_NOT_FOUND" || error?.url !== compiled.href) throw error;

@@ -1,20 +1,12 @@
 // Keeps the code that V8 makes of dist/program/main.cjs, beside it: runs the commands that people start most, on a folder of its own, and
 // writes down what was compiled for them. The program works without, and starts a little later.
 import { spawn } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { codeFileOf, loadProgram } from "../bin/load-program.js";
+import { loadProgram } from "../bin/load-program.js";
 
 const WAIT_MS_MAX = 30_000;
 
@@ -50,7 +42,7 @@ try {
     PBS_PASSWORD: "only-here",
     PBS_FINGERPRINT: fingerprint,
   });
-  const { exports, script } = loadProgram(bundle);
+  const { exports, keepCode } = loadProgram(bundle);
   const amber = async (...args) => {
     await exports.main(["node", "amber", ...args]);
   };
@@ -63,9 +55,7 @@ try {
   await amber("restore", "host/build", "tree.pxar", join(home, "restored"));
   // On no directory: that is found out last, and nobody needs FUSE to build.
   await amber("mount", "--foreground", "host/build", "tree.pxar", join(home, "password"));
-  const code = codeFileOf(bundle);
-  writeFileSync(`${code}.new`, script.createCachedData());
-  renameSync(`${code}.new`, code);
+  keepCode();
 } finally {
   server.kill();
   rmSync(home, { recursive: true });
