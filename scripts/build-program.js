@@ -54,6 +54,10 @@ await build({
   logLevel: "warning",
 });
 
-const { status } = spawnSync(process.execPath, ["scripts/compile-ahead.js"], { stdio: "ignore" });
+const { status } = spawnSync(process.execPath, ["scripts/compile-ahead.js"], {
+  stdio: "ignore",
+  // V8 would drop what it made under flags that commands are not started with.
+  env: { ...process.env, NODE_OPTIONS: "" },
+});
 if (status !== 0)
   console.warn("The program was built without code compiled ahead: it starts a little later.");

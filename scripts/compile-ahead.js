@@ -1,6 +1,7 @@
 // Keeps the code that V8 makes of dist/program/main.cjs, beside it: runs the commands that people start most, on a folder of its own, and
 // writes down what was compiled for them. The program works without, and starts a little later.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -18,6 +19,9 @@ mkdirSync(source);
 writeFileSync(join(source, "file"), "content\n");
 writeFileSync(join(home, "password"), "only-here\n", { mode: 0o600 });
 
+for (const name of Object.keys(process.env)) {
+  if (/^(AMBER|PBS)_/.test(name)) delete process.env[name];
+}
 const server = spawn(
   process.execPath,
   [
@@ -28,7 +32,16 @@ const server = spawn(
   ],
   { stdio: "ignore" },
 );
-try {
+const gone = once(server, "exit");
+const stopped = new Promise((_, reject) => {
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) {
+    process.once(signal, () => {
+      reject(new Error(`stopped by ${signal}`));
+    });
+  }
+});
+
+async function keepWhatIsCompiled() {
   for (let waitedMs = 0; !existsSync(ready); waitedMs += 20) {
     if (server.exitCode !== null || waitedMs > WAIT_MS_MAX) throw new Error("no server");
     await sleep(20);
@@ -45,6 +58,7 @@ try {
   const { exports, keepCode } = loadProgram(bundle);
   const amber = async (...args) => {
     await exports.main(["node", "amber", ...args]);
+    if (process.exitCode) throw new Error(`${args[0]} failed`);
   };
   const backup = ["backup", `tree.pxar:${source}`, "--backup-type", "host", "--backup-id", "build"];
   await amber(...backup);
@@ -54,10 +68,17 @@ try {
   await amber("snapshot", "list");
   await amber("restore", "host/build", "tree.pxar", join(home, "restored"));
   // On no directory: that is found out last, and nobody needs FUSE to build.
-  await amber("mount", "--foreground", "host/build", "tree.pxar", join(home, "password"));
+  const mount = ["mount", "--foreground", "host/build", "tree.pxar", join(home, "password")];
+  await exports.main(["node", "amber", ...mount]);
   keepCode();
+}
+
+try {
+  await Promise.race([keepWhatIsCompiled(), stopped]);
 } finally {
-  server.kill();
+  // It has nothing to lose, and as long as it writes the folder cannot be removed.
+  server.kill("SIGKILL");
+  await gone;
   rmSync(home, { recursive: true });
 }
 process.exit(0);
