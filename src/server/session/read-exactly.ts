@@ -36,8 +36,9 @@ export interface LengthTexts {
  */
 export async function readExactly(
   stream: Readable,
-  { bytes: target, texts, onReceived }: BodyTarget,
+  { bytes, texts, onReceived }: BodyTarget,
 ): Promise<void> {
+  const target = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let size = 0;
   await new Promise<void>((resolve, reject) => {
     const stall = setTimeout(() => {
@@ -53,15 +54,16 @@ export async function readExactly(
       if (error) reject(error);
       else resolve();
     };
-    const onData = (bytes: Uint8Array): void => {
-      if (size + bytes.length > target.length) {
+    const onData = (part: Uint8Array): void => {
+      if (size + part.length > target.length) {
         stream.pause();
         settle(refused(texts.tooLong(target.length)));
         return;
       }
-      target.set(bytes, size);
-      size += bytes.length;
-      onReceived(bytes.length);
+      // Not `set`: into shared memory that copies byte by byte where source and target are not aligned alike.
+      if (part.length > 0) target.fill(part, size, size + part.length);
+      size += part.length;
+      onReceived(part.length);
       stall.refresh();
     };
     const onEnd = (): void => {
