@@ -43,7 +43,7 @@ export interface ServerConfig {
 }
 
 /** Default of {@link ServerConfig.uploadMemoryBytes}. */
-export const UPLOAD_MEMORY_BYTES: number = 256 * 1024 * 1024;
+export const UPLOAD_MEMORY_BYTES: number = 160 * 1024 * 1024;
 
 /** Default of {@link ServerConfig.webDirectory}: where the build puts it, seen from `src/server` and from `dist/server`. */
 export const WEB_DIRECTORY: string = fileURLToPath(new URL("../../dist/web", import.meta.url));

@@ -29,7 +29,9 @@ import { type BackupTarget } from "../store/backup-target.ts";
 import { type Datastore } from "../store/datastore.ts";
 import { type Task } from "../tasks/task.ts";
 import { backupMethods } from "./backup-methods.ts";
+import { bodyWindow } from "./body-window.ts";
 import { ReceiveTurns, TURN_BYTES } from "./receive-turns.ts";
+import { ReceiveWindows } from "./receive-windows.ts";
 import { serveConnection, type ConnectionEnd } from "./session-connection.ts";
 import { type SessionOptions } from "./session-options.ts";
 import { socketReading } from "../../linux/socket-reading.ts";
@@ -50,6 +52,7 @@ const parameters = Type.Object({
 /** `GET /backup`: the upgrade to a session that writes one snapshot (spec backup-protocol.md §2). */
 export function addBackupRoute(api: FastifyInstance, options: SessionOptions): void {
   const turns = new ReceiveTurns({ turnBytes: TURN_BYTES, afterTurn: setImmediate });
+  const windows = new ReceiveWindows();
   addRoute(api, {
     method: "GET",
     path: "/backup",
@@ -58,13 +61,14 @@ export function addBackupRoute(api: FastifyInstance, options: SessionOptions): v
     parameters,
     unknownParameters: "ignore",
     reply: Type.Null(),
-    handle: (given, call) => startBackup(given, call, { ...options, turns }),
+    handle: (given, call) => startBackup(given, call, { ...options, turns, windows }),
   });
 }
 
 /** What backup sessions work with. */
 interface BackupOptions extends SessionOptions {
   readonly turns: ReceiveTurns;
+  readonly windows: ReceiveWindows;
 }
 
 async function startBackup(
@@ -153,7 +157,10 @@ async function runSession(run: Run): Promise<void> {
       `starting new ${kind} on datastore '${datastore.name}' from ${peer}: "${snapshotPath}"`,
     );
     logger.info({ upid: task.upid, peer }, "backup session started");
-    const session = await upgradeConnection(run.call.reply, run.offer, PROTOCOL);
+    using window = options.windows.open();
+    const http2 = { protocol: PROTOCOL, bodyWindowBytes: window.bytes };
+    const session = await upgradeConnection(run.call.reply, run.offer, http2);
+    if (session) window.follow(bodyWindow(session, http2.bodyWindowBytes));
     const end: ConnectionEnd = session
       ? await serve(run, task, session)
       : { kind: "failed", reason: "connection error: closed during the upgrade" };

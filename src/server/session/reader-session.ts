@@ -46,6 +46,9 @@ import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
 
 const PROTOCOL = "proxmox-backup-reader-protocol-v1";
 
+/** Receive window of a request, none of which has a body that matters: what HTTP/2 begins with. */
+const REQUEST_WINDOW_BYTES = 64 * 1024;
+
 /** Bytes of chunks one session may have read and not yet sent. */
 const READ_AHEAD_BYTES = 32 * 1024 * 1024;
 
@@ -178,7 +181,10 @@ async function runSession(run: Run): Promise<void> {
     const id = `${datastore.name}:${backupGroupText(snapshot)}/${hexTime(snapshot.timeSec)}`;
     task = await options.tasks.start("reader", id, run.caller);
     task.log(`starting new backup reader datastore '${datastore.name}': "${datastore.location}"`);
-    const session = await upgradeConnection(run.call.reply, run.offer, PROTOCOL);
+    const session = await upgradeConnection(run.call.reply, run.offer, {
+      protocol: PROTOCOL,
+      bodyWindowBytes: REQUEST_WINDOW_BYTES,
+    });
     if (session) {
       await serveConnection(session, {
         routes: readerMethods(run, task),

@@ -5,9 +5,6 @@ import { type FastifyReply, type FastifyRequest } from "fastify";
 import { refused } from "../http/api-error.ts";
 import { upgradeOffer, type UpgradeOffer } from "../http/upgrade-offer.ts";
 
-/** Receive window of one stream in bytes: the product of 0.8 Gbit/s and 160 ms. */
-const STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
-
 /** Receive window of a connection in bytes (spec backup-protocol.md §2.5). */
 const CONNECTION_WINDOW_BYTES = 32 * 1024 * 1024;
 
@@ -34,6 +31,14 @@ export function requireUpgrade(request: FastifyRequest, protocol: string): Upgra
   return offer;
 }
 
+/** What a connection becomes. */
+export interface Http2Options {
+  /** As the client asked for it. */
+  readonly protocol: string;
+  /** Receive window of every stream in bytes. */
+  readonly bodyWindowBytes: number;
+}
+
 /**
  * Answers 101 and turns the connection into an HTTP/2 server session.
  *
@@ -46,7 +51,7 @@ export function requireUpgrade(request: FastifyRequest, protocol: string): Upgra
 export async function upgradeConnection(
   reply: FastifyReply,
   offer: UpgradeOffer,
-  protocol: string,
+  { protocol, bodyWindowBytes }: Http2Options,
 ): Promise<ServerHttp2Session | undefined> {
   const response = reply.raw;
   response.detachSocket(reply.request.raw.socket);
@@ -68,7 +73,7 @@ export async function upgradeConnection(
   const session = performServerHandshake(socket, {
     maxSessionMemory: SESSION_MEMORY_MB,
     settings: {
-      initialWindowSize: STREAM_WINDOW_BYTES,
+      initialWindowSize: bodyWindowBytes,
       maxFrameSize: FRAME_BYTES_MAX,
       maxConcurrentStreams: STREAMS_MAX,
     },
