@@ -134,8 +134,8 @@ export function reportFailure(error: unknown, signal: AbortSignal | undefined): 
     commandLog.line("error", `Error: ${reason.message}`);
     return reason.exitCode;
   }
-  if (error instanceof Error && error.name === "ExitPromptError") {
-    // Ctrl-C at a question: the terminal is in raw mode then, so no signal comes.
+  if (error instanceof Error && /^(Abort|Exit)PromptError$/.test(error.name)) {
+    // Ctrl-D or Ctrl-C at a question: the terminal is in raw mode then, so no signal comes.
     commandLog.line("error", "Error: interrupted");
     return exitCodes.interrupted;
   }
