@@ -1,11 +1,13 @@
 // Bundles the program of src into dist/program: whoever starts a command loads one file in place of hundreds, which is most of its start.
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 
 import { build } from "esbuild";
 
 const target = "dist/program";
+/** Takes the place of the target when it is whole: a bundle that was cut off would be newer than what the compiler made, and be run. */
+const unfinished = `${target}.new`;
 /** Packages that commands need at their start, and those that only `import` can load; the others are loaded from where they are. */
 const bundled = new Set([
   ...["commander", "fzstd", "lru-cache"],
@@ -34,10 +36,10 @@ const fileSystemInside = {
   },
 };
 
-rmSync(target, { recursive: true, force: true });
+rmSync(unfinished, { recursive: true, force: true });
 await build({
   entryPoints: entries.map((path) => ({ in: join("src", path), out: basename(path, ".ts") })),
-  outdir: target,
+  outdir: unfinished,
   outExtension: { ".js": ".cjs" },
   bundle: true,
   // CommonJS, because only that can be given to V8 together with what it compiled before (bin/load-program.js); such a script
@@ -53,6 +55,8 @@ await build({
   sourcemap: true,
   logLevel: "warning",
 });
+rmSync(target, { recursive: true, force: true });
+renameSync(unfinished, target);
 
 const { status } = spawnSync(process.execPath, ["scripts/compile-ahead.js"], {
   stdio: "ignore",
