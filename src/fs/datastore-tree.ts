@@ -13,16 +13,16 @@ import {
   ROOT_INODE,
 } from "./file-system.ts";
 import { FsError } from "./fs-error.ts";
-import { type ChunkedBytes } from "./chunked-bytes.ts";
-import { type FsNeed, type GroupKey, type SnapshotFile, type SnapshotKey } from "./fs-need.ts";
+import { type FsNeed, type GroupKey, type SnapshotKey } from "./fs-need.ts";
 import { ListingVersions } from "./listing-versions.ts";
-import { type ShownFile, shownFiles } from "./shown-file.ts";
+import { shownFiles } from "./shown-file.ts";
 import {
   prefetchAttributes,
   shownFilesOf,
   type VirtualChild,
   virtualChildren,
 } from "./virtual-children.ts";
+import { type Occasion, VirtualAttributes } from "./virtual-attributes.ts";
 import { type ZeroChunks } from "./zero-chunks.ts";
 import { VIRTUAL_INODE_MIN, virtualInode, type VirtualNode } from "./virtual-node.ts";
 
@@ -48,12 +48,6 @@ export interface DatastoreTreeParts {
   readonly gid: number;
 }
 
-/** How long the kernel may show the listing of a directory above archives, or follow `latest`, before it asks again. */
-const DIRECTORY_MS = 1000;
-
-/** Why attributes are wanted: because a directory is listed, or for their own sake. */
-type Occasion = "listed" | "asked for";
-
 const encoder = new TextEncoder();
 
 /**
@@ -67,9 +61,9 @@ const encoder = new TextEncoder();
 export class DatastoreTree implements FileSystem {
   readonly #root: MountRoot;
   readonly #memory: AnswerMemory;
-  readonly #owner: { readonly uid: number; readonly gid: number };
   readonly #slots: ArchiveSlots;
   readonly #versions: ListingVersions;
+  readonly #attributes: VirtualAttributes;
   /** Virtual nodes by inode number, with the references that the kernel holds. */
   readonly #nodes = new Map<number, { node: VirtualNode; references: number }>();
 
@@ -88,9 +82,15 @@ export class DatastoreTree implements FileSystem {
   constructor({ root, memory, uid, gid, zeros }: DatastoreTreeParts) {
     this.#root = root;
     this.#memory = memory;
-    this.#owner = { uid, gid };
     this.#slots = new ArchiveSlots(memory, zeros);
     this.#versions = new ListingVersions(memory);
+    this.#attributes = new VirtualAttributes({
+      memory,
+      slots: this.#slots,
+      versions: this.#versions,
+      uid,
+      gid,
+    });
     this.#rootListing = root.kind === "archive" ? "due" : "done";
   }
 
@@ -117,7 +117,7 @@ export class DatastoreTree implements FileSystem {
   getAttributes(ino: number): Attributes {
     const archive = this.#archiveAt(ino);
     if (archive) return archive.getAttributes(ino);
-    return this.#attributes(this.#nodeAt(ino), ino, "asked for");
+    return this.#attributes.of(this.#nodeAt(ino), ino, "asked for");
   }
 
   readDirectory(ino: number): { parent: number; entries: readonly DirectoryEntry[] } {
@@ -152,7 +152,7 @@ export class DatastoreTree implements FileSystem {
       if (wanted <= 0) return [];
       return bytes.pieces(offset, wanted, { end: bytes.size, isStart: offset === 0 });
     }
-    return [this.#smallContent(snapshot, file).subarray(offset, offset + size)];
+    return [this.#attributes.smallContent(snapshot, file).subarray(offset, offset + size)];
   }
 
   seek(ino: number, offset: number, what: "data" | "hole"): number {
@@ -160,7 +160,7 @@ export class DatastoreTree implements FileSystem {
     if (archive) return archive.seek(ino, offset, what);
     const { snapshot, file } = this.#fileAt(ino);
     if (file.kind !== "image") {
-      const { length } = this.#smallContent(snapshot, file);
+      const { length } = this.#attributes.smallContent(snapshot, file);
       if (offset >= length) throw new FsError("ENXIO", "seek beyond the end");
       return what === "data" ? offset : length;
     }
@@ -312,7 +312,7 @@ export class DatastoreTree implements FileSystem {
       return this.#attributesOfArchive(this.#slots.slotOf(snapshot, archive, { parentInode }));
     }
     const ino = this.#inodeOf(child.node);
-    const attributes = this.#attributes(child.node, ino, occasion);
+    const attributes = this.#attributes.of(child.node, ino, occasion);
     const held = this.#nodes.get(ino);
     if (held) {
       held.references++;
@@ -327,130 +327,7 @@ export class DatastoreTree implements FileSystem {
       return { timeoutMs: LISTING_MS, ...this.#slots.treeOf(slot).rootAttributes() };
     } catch (error) {
       if (!(error instanceof FsError || error instanceof FormatError)) throw error;
-      return this.#synthetic(slot.rootInode, {
-        kind: "directory",
-        mode: 0o40000,
-        mtimeSec: slot.snapshot.timeSec,
-      });
+      return this.#attributes.ofClosedArchive(slot);
     }
-  }
-
-  #attributes(node: VirtualNode, ino: number, occasion: Occasion): Attributes {
-    switch (node.kind) {
-      case "namespace":
-      case "namespaces":
-      case "type":
-        return this.#changingDirectory(ino, 0);
-      case "group":
-        return this.#changingDirectory(ino, node.lastTimeSec);
-      case "snapshot":
-        return this.#synthetic(ino, {
-          kind: "directory",
-          mode: 0o40555,
-          mtimeSec: node.snapshot.timeSec,
-        });
-      case "latest":
-        return {
-          ...this.#synthetic(ino, {
-            kind: "symlink",
-            mode: 0o120777,
-            mtimeSec: node.timeSec,
-            size: timeText(node.timeSec).length,
-          }),
-          timeoutMs: DIRECTORY_MS,
-        };
-      case "file":
-        return this.#attributesOfFile(node, ino, occasion);
-    }
-  }
-
-  /** The nanoseconds of its modification time tell the kernel whether the listing that it keeps may be out of date. */
-  #changingDirectory(ino: number, mtimeSec: number): Attributes {
-    return {
-      ...this.#synthetic(ino, { kind: "directory", mode: 0o40555, mtimeSec }),
-      mtimeNanos: this.#versions.numberOf(ino),
-      timeoutMs: DIRECTORY_MS,
-    };
-  }
-
-  #attributesOfFile(
-    node: VirtualNode & { readonly kind: "file" },
-    ino: number,
-    occasion: Occasion,
-  ): Attributes {
-    const { snapshot, file } = node;
-    const mtimeSec = snapshot.timeSec;
-    if (file.kind === "image") {
-      const { size } = file.file;
-      const shown = this.#synthetic(ino, { kind: "file", mode: 0o100400, mtimeSec, size });
-      const bytes = this.#imageBytes(snapshot, file.file, occasion);
-      if (bytes === "later") return { ...shown, timeoutMs: 0 };
-      return { ...shown, allocatedBytes: size - (bytes?.zeroBytesIn(0, bytes.size) ?? 0) };
-    }
-    try {
-      const size = this.#smallContent(snapshot, file).length;
-      return this.#synthetic(ino, { kind: "file", mode: 0o100400, mtimeSec, size });
-    } catch (error) {
-      if (!(error instanceof FsError)) throw error;
-      return this.#synthetic(ino, { kind: "file", mode: 0o100000, mtimeSec });
-    }
-  }
-
-  /**
-   * The image whose holes are to be shown; `undefined` when it cannot be opened.
-   *
-   * A listing of many images does not fetch their indexes: the kernel is made to ask again for those it wants to know.
-   */
-  #imageBytes(
-    snapshot: SnapshotKey,
-    file: SnapshotFile,
-    occasion: Occasion,
-  ): ChunkedBytes | "later" | undefined {
-    if (occasion === "listed") return this.#slots.openedBytes(snapshot, file) ?? "later";
-    try {
-      return this.#slots.bytesOf(snapshot, file);
-    } catch (error) {
-      if (error instanceof FsError || error instanceof FormatError) return undefined;
-      throw error;
-    }
-  }
-
-  /** Content of a blob or the manifest; the size on record is that of the encoded blob, so `stat` needs it too. */
-  #smallContent(
-    snapshot: SnapshotKey,
-    file: ShownFile & { readonly kind: "blob" | "manifest" },
-  ): Uint8Array {
-    return file.kind === "manifest"
-      ? this.#memory.get({ kind: "open-snapshot", snapshot }).manifest
-      : this.#memory.get({ kind: "blob", snapshot, archive: file.file.name });
-  }
-
-  #synthetic(
-    ino: number,
-    {
-      kind,
-      mode,
-      mtimeSec,
-      size = 0,
-    }: {
-      readonly kind: "directory" | "file" | "symlink";
-      readonly mode: number;
-      readonly mtimeSec: number;
-      readonly size?: number;
-    },
-  ): Attributes {
-    return {
-      ino,
-      kind,
-      mode,
-      nlink: 1,
-      ...this.#owner,
-      size,
-      deviceMajor: 0,
-      deviceMinor: 0,
-      mtimeSec,
-      mtimeNanos: 0,
-      timeoutMs: LISTING_MS,
-    };
   }
 }
