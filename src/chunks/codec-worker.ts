@@ -1,5 +1,5 @@
 import { parentPort } from "node:worker_threads";
-import { announceLoaded } from "./thread-loading.ts";
+import { announceLoaded } from "./announce-loaded.ts";
 import { createNativeProvider } from "../format/crypto/native-provider.ts";
 import { FormatError } from "../format/format-error.ts";
 import { type CodecAnswer, formatErrorParts, type CodecMessage } from "./codec-message.ts";

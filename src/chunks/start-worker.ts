@@ -3,10 +3,10 @@ import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { setEnvironmentData, Worker, type WorkerOptions } from "node:worker_threads";
 
-import { LOADING_WORD } from "./thread-loading.ts";
+import { THREAD_WORD } from "../format/bytes/thread-hold.ts";
 
-/** The word of each thread that says whether it has loaded. */
-const loadingWords = new WeakMap<Worker, Int32Array>();
+/** The word of each thread that says whether it may be ended. */
+const threadWords = new WeakMap<Worker, Int32Array>();
 
 /**
  * Starts a thread from a module that lies beside the caller's.
@@ -23,16 +23,16 @@ export function startWorker(name: string, callerUrl: string, options: WorkerOpti
   const url = new URL(`./${name}${extname(callerUrl)}`, callerUrl);
   const word = new Int32Array(new SharedArrayBuffer(4));
   // The thread gets a copy of what is set now, with the same memory in it.
-  setEnvironmentData(LOADING_WORD, word);
+  setEnvironmentData(THREAD_WORD, word);
   const worker = new Worker(isSource ? throughTsx(url) : url, options);
-  setEnvironmentData(LOADING_WORD, undefined);
-  loadingWords.set(worker, word);
+  setEnvironmentData(THREAD_WORD, undefined);
+  threadWords.set(worker, word);
   return worker;
 }
 
-/** The word that is not 0 once the thread has loaded; `undefined` for threads that were not started here. */
-export function loadingWordOf(worker: Worker): Int32Array | undefined {
-  return loadingWords.get(worker);
+/** The word that says whether a thread may be ended; `undefined` for threads that were not started here. */
+export function threadWordOf(worker: Worker): Int32Array | undefined {
+  return threadWords.get(worker);
 }
 
 /** Module that registers the TypeScript loader, which threads do not inherit, and then loads `url`. */

@@ -1,7 +1,7 @@
 import { writevSync } from "node:fs";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 
-import { announceLoaded } from "../chunks/thread-loading.ts";
+import { announceLoaded } from "../chunks/announce-loaded.ts";
 import { readDescriptor, writeDescriptor } from "../linux/descriptor-io.ts";
 import { clearEvent } from "../linux/event-descriptor.ts";
 import { type MakeFileSystem } from "./file-system.ts";

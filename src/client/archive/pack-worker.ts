@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 
-import { announceLoaded } from "../../chunks/thread-loading.ts";
+import { announceLoaded } from "../../chunks/announce-loaded.ts";
 import { ChunkCutter } from "../../chunks/chunk-cutter.ts";
 import { SharedArena } from "../../chunks/shared-arena.ts";
 import { CatalogWriter } from "../../format/catalog/catalog-writer.ts";

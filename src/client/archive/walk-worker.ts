@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 
-import { announceLoaded } from "../../chunks/thread-loading.ts";
+import { announceLoaded } from "../../chunks/announce-loaded.ts";
 import { type WalkRequest } from "./pack-request.ts";
 import { walkSource } from "./walk-source.ts";
 import { WalkSender, type WalkStreamEnd } from "./walk-stream.ts";

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 
-import { announceLoaded } from "../../chunks/thread-loading.ts";
+import { announceLoaded } from "../../chunks/announce-loaded.ts";
 import { ArchiveExtraction } from "./extract-archive.ts";
 import { endFileJobs } from "./file-queue.ts";
 import { JobRing } from "./job-ring.ts";

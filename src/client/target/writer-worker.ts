@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 
-import { announceLoaded } from "../../chunks/thread-loading.ts";
+import { announceLoaded } from "../../chunks/announce-loaded.ts";
 import { SharedArena } from "../../chunks/shared-arena.ts";
 import { closeDescriptor } from "../../linux/open-at.ts";
 import { type EntrySink } from "./entry-sink.ts";

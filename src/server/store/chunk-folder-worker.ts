@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 
-import { announceLoaded } from "../../chunks/thread-loading.ts";
+import { announceLoaded } from "../../chunks/announce-loaded.ts";
 import { setAccessTime } from "../../linux/file-times.ts";
 import {
   type ChunkFolderAnswer,

@@ -1,7 +1,7 @@
 import { lchownSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { workerData } from "node:worker_threads";
 
-import { announceLoaded } from "../../chunks/thread-loading.ts";
+import { announceLoaded } from "../../chunks/announce-loaded.ts";
 
 // Creates the chunk folders that are missing in the folder given as `workerData`, and ends. One thread with synchronous calls
 // is fastest: the kernel serialises creations in one folder anyway.
