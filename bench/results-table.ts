@@ -17,7 +17,7 @@ export function resultsTable(line: HistoryLine): string {
   const steps = [...new Set(line.measurements.map(({ step }) => step))];
   const titles = ["step", ...tools, ...ratios.map(([, title]) => title)];
   return [
-    `Machine: ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, Node ${node}. Seconds: median (minimum–maximum) of ${rounds} rounds; CPU seconds of client, server and mount together; peak memory of the client or mount process in MiB; p50/p99 of single reads in ms.`,
+    `Machine: ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, Node ${node}. Seconds: median (minimum–maximum) of ${rounds} ${rounds === 1 ? "round" : "rounds"}; CPU seconds of client, server and mount together; peak memory of the client or mount process in MiB; p50/p99 of single reads in ms.`,
     "",
     `| ${titles.join(" | ")} |`,
     `|${titles.map(() => "---|").join("")}`,
