@@ -84,8 +84,8 @@ describe("amber live-restore", function () {
 
   function amber(args: readonly string[]): Run {
     const run = runAmber(args, server.env);
-    expect(run.stderr).to.not.contain("Error");
-    expect(run.status).to.equal(0);
+    if (run.status !== 0 || run.stderr.includes("Error"))
+      throw new Error(`amber ${args.join(" ")}: ${String(run.status)} ${run.stderr}`);
     return run;
   }
 

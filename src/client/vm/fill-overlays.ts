@@ -31,6 +31,10 @@ export class OverlaysIncomplete extends VmError {
 /** Pause between looks at QEMU's jobs. */
 const LOOK_MS = 250;
 
+/** How long and how often to look whether a job that was cancelled has ended. */
+const CANCEL_MS_MAX = 10_000;
+const CANCEL_LOOK_MS = 20;
+
 /** QOM id of the object that says that the guest was paused by us. */
 const PAUSED_ID = "amber-restore-paused";
 
@@ -114,7 +118,19 @@ export async function holdGuest(
     const device = jobOf(overlay);
     await qmp.execute("block-job-cancel", { device, force: true }).catch(ignoreRefusal);
   }
+  await jobsEnded(qmp, overlays);
   return true;
+}
+
+/**
+ * Waits until cancelled jobs have ended, for a while: QEMU 7.2 can crash (SIGSEGV) when the backup goes away under one that has not.
+ */
+async function jobsEnded(qmp: QmpClient, overlays: readonly RestoreOverlay[]): Promise<void> {
+  for (let waitedMs = 0; waitedMs < CANCEL_MS_MAX; waitedMs += CANCEL_LOOK_MS) {
+    const jobs = await ownJobs(qmp, overlays);
+    if (jobs.every(({ job }) => job["status"] === "concluded")) return;
+    await sleep(CANCEL_LOOK_MS);
+  }
 }
 
 /** Lets a guest go on that {@link holdGuest} paused. */
