@@ -1,7 +1,12 @@
 import { createRequire } from "node:module";
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
-import { setEnvironmentData, Worker, type WorkerOptions } from "node:worker_threads";
+import {
+  getEnvironmentData,
+  setEnvironmentData,
+  Worker,
+  type WorkerOptions,
+} from "node:worker_threads";
 
 import { THREAD_WORD } from "../format/bytes/thread-hold.ts";
 
@@ -22,10 +27,11 @@ export function startWorker(name: string, callerUrl: string, options: WorkerOpti
   const isSource = callerUrl.endsWith(".ts");
   const url = new URL(`./${name}${extname(callerUrl)}`, callerUrl);
   const word = new Int32Array(new SharedArrayBuffer(4));
-  // The thread gets a copy of what is set now, with the same memory in it.
+  // The thread gets a copy of what is set now, with the same memory in it; this one keeps its own word, if it has one.
+  const own = getEnvironmentData(THREAD_WORD);
   setEnvironmentData(THREAD_WORD, word);
   const worker = new Worker(isSource ? throughTsx(url) : url, options);
-  setEnvironmentData(THREAD_WORD, undefined);
+  setEnvironmentData(THREAD_WORD, own);
   threadWords.set(worker, word);
   return worker;
 }
