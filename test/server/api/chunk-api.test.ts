@@ -1,30 +1,22 @@
-import { cp, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 
 import { parseDynamicIndex } from "../../../src/format/index/dynamic-index.ts";
 import { rawCall } from "../../support/raw-client.ts";
-import { otherToken, startTestServer, type TestServer } from "../../support/test-server.ts";
-import { tempDir } from "../../support/temp-dir.ts";
+import { startServerOnRealStore } from "../../support/real-store-server.ts";
+import { otherToken, type TestServer } from "../../support/test-server.ts";
 
-const fixtures = fileURLToPath(new URL("../../../fixtures/datastore-real/store", import.meta.url));
 const SNAPSHOT = "backup-type=host&backup-id=v4meta&backup-time=1717597476";
 
 describe("server/api chunks of a snapshot", () => {
-  let temp: Awaited<ReturnType<typeof tempDir>>;
   let server: TestServer;
-  let storePath = "";
   before(async () => {
-    temp = await tempDir();
-    storePath = join(temp.path, "store1");
-    await cp(fixtures, storePath, { recursive: true });
-    server = await startTestServer({ storePath });
+    server = await startServerOnRealStore();
   });
   after(async () => {
     await server[Symbol.asyncDispose]();
-    await temp[Symbol.asyncDispose]();
   });
 
   async function chunk(
@@ -36,7 +28,7 @@ describe("server/api chunks of a snapshot", () => {
   }
 
   async function indexFile(): Promise<{ name: string; bytes: Uint8Array }> {
-    const folder = join(storePath, "host/v4meta/2024-06-05T14:24:36Z");
+    const folder = join(server.storePath, "host/v4meta/2024-06-05T14:24:36Z");
     const name = (await readdir(folder)).find((each) => each.endsWith(".ppxar.didx")) ?? "";
     return { name, bytes: await readFile(join(folder, name)) };
   }
@@ -48,7 +40,7 @@ describe("server/api chunks of a snapshot", () => {
     for (let i = 0; i < index.count; i++) {
       const answer = await chunk(`${SNAPSHOT}&file-name=${name}&position=${i}`);
       const digest = index.digestAt(i);
-      const stored = await readFile(join(storePath, ".chunks", digest.slice(0, 4), digest));
+      const stored = await readFile(join(server.storePath, ".chunks", digest.slice(0, 4), digest));
       expect(answer.body.equals(stored)).to.equal(true);
       expect(answer.headers["cache-control"]).to.equal("no-store");
     }

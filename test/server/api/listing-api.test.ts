@@ -1,6 +1,5 @@
 import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 
@@ -12,10 +11,8 @@ import { type StoreBackend } from "../../../src/server/store/store-backend.ts";
 import { ApiCalls } from "../../support/api-calls.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { datastoreOn, makeBackup, snapshotAt, tester } from "../../support/make-backup.ts";
-import { otherToken, startTestServer, type TestServer } from "../../support/test-server.ts";
-import { tempDir } from "../../support/temp-dir.ts";
-
-const fixtures = fileURLToPath(new URL("../../../fixtures/datastore-real/store", import.meta.url));
+import { realStore, startServerOnRealStore } from "../../support/real-store-server.ts";
+import { otherToken, type TestServer } from "../../support/test-server.ts";
 
 interface Row {
   readonly "backup-type": string;
@@ -24,18 +21,12 @@ interface Row {
 }
 
 describe("server/api listings", () => {
-  let temp: Awaited<ReturnType<typeof tempDir>>;
   let server: TestServer;
-  let storePath = "";
   before(async () => {
-    temp = await tempDir();
-    storePath = join(temp.path, "store1");
-    await cp(fixtures, storePath, { recursive: true });
-    server = await startTestServer({ storePath });
+    server = await startServerOnRealStore();
   });
   after(async () => {
     await server[Symbol.asyncDispose]();
-    await temp[Symbol.asyncDispose]();
   });
 
   async function listed(query: string, calls = new ApiCalls(server)): Promise<readonly Row[]> {
@@ -72,8 +63,10 @@ describe("server/api listings", () => {
   });
 
   it("passes over a group without a readable owner, also when it is asked for", async () => {
-    await cp(join(fixtures, "host/trace"), join(storePath, "host/orphan"), { recursive: true });
-    await writeFile(join(storePath, "host/orphan/owner"), "nonsense\n");
+    await cp(join(realStore, "host/trace"), join(server.storePath, "host/orphan"), {
+      recursive: true,
+    });
+    await writeFile(join(server.storePath, "host/orphan/owner"), "nonsense\n");
 
     expect(await listed("backup-type=host&backup-id=orphan")).to.deep.equal([]);
   });
