@@ -169,6 +169,10 @@ export class PowerLossBackend implements StoreBackend {
     return await this.#live.listFolder(path);
   }
 
+  async isFolder(path: string): Promise<boolean> {
+    return await this.#live.isFolder(path);
+  }
+
   async createFolder(path: string, durability: Durability): Promise<boolean> {
     return await this.#change(durability, async (backend) => await backend.createFolder(path));
   }

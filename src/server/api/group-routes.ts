@@ -195,13 +195,18 @@ export async function visibleGroups(
   return visible;
 }
 
-/** Those with a given id need not be there. */
 async function wantedGroups(
   datastore: Datastore,
   namespace: Namespace,
   { type, id }: Partial<BackupGroup>,
 ): Promise<readonly BackupGroup[]> {
-  if (id !== undefined) return (type ? [type] : backupTypes).map((each) => ({ type: each, id }));
+  if (id !== undefined) {
+    const named: BackupGroup[] = [];
+    for (const each of type ? [type] : backupTypes) {
+      if (await datastore.listsGroup(namespace, { type: each, id })) named.push({ type: each, id });
+    }
+    return named;
+  }
   const groups = await datastore.listGroups(namespace);
   return type ? groups.filter((group) => group.type === type) : groups;
 }

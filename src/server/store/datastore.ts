@@ -212,6 +212,11 @@ export class Datastore implements AsyncDisposable {
     return await this.#parts.listing.listGroups(namespace);
   }
 
+  /** Whether {@link listGroups} names the group; without a look at the others. */
+  async listsGroup(namespace: Namespace, group: BackupGroup): Promise<boolean> {
+    return await this.#parts.listing.listsGroup(namespace, group);
+  }
+
   /** Whether the group's folder exists. */
   async hasGroup(namespace: Namespace, group: BackupGroup): Promise<boolean> {
     return await this.#parts.listing.hasGroup(namespace, group);

@@ -241,6 +241,11 @@ export class LocalBackend implements StoreBackend {
     }));
   }
 
+  async isFolder(path: string): Promise<boolean> {
+    const stat = await absentAs(undefined, this.#disk.lstat(this.#path(path)), "ENOTDIR");
+    return stat?.isDirectory() === true;
+  }
+
   async createFolder(path: string, durability: Durability): Promise<boolean> {
     this.#assertWritable();
     const target = this.#path(path);

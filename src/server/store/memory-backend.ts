@@ -161,6 +161,10 @@ export class MemoryBackend implements StoreBackend {
     ];
   }
 
+  async isFolder(path: string): Promise<boolean> {
+    return await Promise.resolve(this.#folders.has(path));
+  }
+
   async createFolder(path: string): Promise<boolean> {
     await Promise.resolve();
     this.#assertFolder(parentOf(path));

@@ -115,6 +115,8 @@ export type OnExisting = "replace" | "refuse";
 export interface SnapshotFiles {
   /** Entries of a folder in no particular order; `""` is the base. */
   listFolder(path: string): Promise<readonly FolderEntry[] | undefined>;
+  /** Whether this is a folder itself, not a link to one. */
+  isFolder(path: string): Promise<boolean>;
   /** Creates one folder whose parent exists; `false` when the name is taken. */
   createFolder(path: string, durability: Durability): Promise<boolean>;
   /** Creates a folder and its parents as far as they are missing. */

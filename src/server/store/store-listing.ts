@@ -92,6 +92,11 @@ export class StoreListing {
     return (await this.#files.listFolder(groupPath(namespace, group))) !== undefined;
   }
 
+  /** Whether {@link listGroups} names the group, which it does not where a link or a file lies in place of its folder. */
+  async listsGroup(namespace: Namespace, group: BackupGroup): Promise<boolean> {
+    return await this.#files.isFolder(groupPath(namespace, group));
+  }
+
   /** Snapshots of a group, oldest first, finished or not; none for a group that does not exist. */
   async listSnapshots(namespace: Namespace, group: BackupGroup): Promise<SnapshotId[]> {
     const snapshots: SnapshotId[] = [];

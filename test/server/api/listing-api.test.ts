@@ -1,4 +1,4 @@
-import { cp, writeFile } from "node:fs/promises";
+import { cp, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { expect } from "chai";
@@ -69,6 +69,17 @@ describe("server/api listings", () => {
     await writeFile(join(server.storePath, "host/orphan/owner"), "nonsense\n");
 
     expect(await listed("backup-type=host&backup-id=orphan")).to.deep.equal([]);
+  });
+
+  it("passes over a link and a file in place of a group's folder, also when it is asked for", async () => {
+    await symlink("trace", join(server.storePath, "host/linked"));
+    await writeFile(join(server.storePath, "host/flat"), "");
+
+    for (const id of ["linked", "flat"]) {
+      expect((await listed("")).filter((row) => row["backup-id"] === id)).to.deep.equal([]);
+      expect(await listed(`backup-id=${id}`)).to.deep.equal([]);
+      expect(await listed(`backup-type=host&backup-id=${id}`)).to.deep.equal([]);
+    }
   });
 });
 
