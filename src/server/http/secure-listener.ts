@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { type Server } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
@@ -6,8 +5,9 @@ import { createServer, type SecureContextOptions, type TLSSocket } from "node:tl
 import { ConfigError } from "../configuration/config-error.ts";
 import { type Certificate } from "../tls/self-signed-certificate.ts";
 import { FrontConnection } from "./front-connection.ts";
+import { openDoors, type Doors } from "./open-doors.ts";
 
-/** Connections one server takes; beyond it new ones are closed at once. */
+/** Connections one server takes. */
 const CONNECTIONS_MAX = 10_000;
 
 /** Milliseconds that a request which is being answered gets when the server stops. */
@@ -38,7 +38,8 @@ export async function listenSecurely(
   address: { readonly host: string; readonly port: number },
 ): Promise<SecureListener> {
   const connections = new Map<TLSSocket, FrontConnection>();
-  const listener = createServer(
+  // It does not listen itself, so that several connections are taken in one turn.
+  const tls = createServer(
     {
       ...contextOf(certificate),
       ALPNProtocols: ["http/1.1"],
@@ -49,37 +50,38 @@ export async function listenSecurely(
       socket.once("close", () => connections.delete(socket));
     },
   );
-  listener.maxConnections = CONNECTIONS_MAX;
-  listener.on("tlsClientError", (_error, socket) => {
+  tls.on("tlsClientError", (_error, socket) => {
     socket.destroy();
   });
-  listener.listen(address);
+  let doors: Doors;
   try {
-    await once(listener, "listening");
+    doors = await openDoors(address, {
+      connectionsMax: CONNECTIONS_MAX,
+      onConnection: (socket) => tls.emit("connection", socket),
+    });
   } catch (cause) {
     const detail = `the system does not let this server listen on "${address.host}:${address.port}"`;
     throw new ConfigError("CONFIG_CONFLICT", "listen", detail, { cause });
   }
-  const closed = once(listener, "close");
-  const bound = listener.address();
-  if (bound === null || typeof bound === "string") throw new TypeError("no TCP port");
   return {
-    port: bound.port,
+    port: doors.port,
     useCertificate: (next) => {
-      listener.setSecureContext(contextOf(next));
+      tls.setSecureContext(contextOf(next));
     },
     stopAccepting: () => {
-      if (listener.listening) listener.close();
+      doors.close();
     },
     close: async () => {
-      if (listener.listening) listener.close();
+      doors.close();
       await Promise.all(
         [...connections].map(async ([socket, front]) => {
           await Promise.race([front.whenIdle(), delay(GRACE_MS, undefined, { ref: false })]);
           socket.destroy();
         }),
       );
-      await closed;
+      // Whoever is in the middle of a TLS handshake, or has not begun one.
+      doors.cut();
+      await doors.closed;
     },
   };
 }
