@@ -14,6 +14,7 @@ import { createNativeProvider } from "../../src/format/crypto/native-provider.ts
 import { FIXED_CHUNK_BYTES } from "../../src/format/limits.ts";
 import { rootNamespace } from "../../src/format/snapshot/namespace.ts";
 import { parseBackupId } from "../../src/format/snapshot/snapshot-id.ts";
+import { eventually } from "./eventually.ts";
 import { treeOptions } from "../../src/cli/restore-options.ts";
 
 /** What a backup in a {@link VmLab} told. */
@@ -38,6 +39,14 @@ export class VmLab implements AsyncDisposable {
     this.#folder = folder;
   }
 
+  /** Waits until the server has noticed that a backup which failed before is over: until then its group is locked. */
+  async #untilIdle(): Promise<void> {
+    await eventually(async () => {
+      const running = await this.#server.call("GET", "nodes/localhost/tasks", { running: true });
+      return Array.isArray(running) && running.length === 0;
+    });
+  }
+
   /** Makes a snapshot of the guest behind a monitor. */
   async backUp(
     qmpPath: string,
@@ -48,6 +57,7 @@ export class VmLab implements AsyncDisposable {
       readonly infos?: string[];
     } = {},
   ): Promise<LabBackup> {
+    await this.#untilIdle();
     const timeSec = ++this.#timeSec;
     const infos = hooks.infos ?? [];
     const results: Record<string, ArchiveUploadResult> = {};

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 
 import { type BackupServer } from "../../client/session/backup-server.ts";
 import { connectServer } from "../../client/session/connect-server.ts";
-import { type QueryValue } from "../../client/session/http2-connection.ts";
+import { type QueryValue } from "../../client/session/answer-to.ts";
 import { CliError } from "../cli-error.ts";
 import { shownOn } from "../visible-text.ts";
 import { connectOptions } from "../connection-options.ts";

@@ -30,7 +30,7 @@ export async function measureUpload(
   const { signal, monotonicMs } = options;
   const snapshot = { ...parseBackupGroup("host/benchmark"), timeSec, namespace: rootNamespace };
   const query = { ...snapshotParameters(snapshot), benchmark: true, debug: false };
-  const connection = await server.openSession("backup", query, signal);
+  const connection = await server.openBackup(query, signal);
   try {
     const chunk = benchmarkChunk();
     const startMs = monotonicMs();

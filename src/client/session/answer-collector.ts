@@ -1,7 +1,11 @@
-import { type IncomingHttpHeaders } from "node:http2";
-
 /** Longest text taken from an error answer, in bytes. */
 const ERROR_BYTES_MAX = 64 * 1024;
+
+/** What matters of the head of an answer, by the names of HTTP/2. */
+export interface AnswerHead {
+  readonly status: string | number | undefined;
+  readonly contentLength: string | undefined;
+}
 
 /** Offers memory for an answer, whose length is given if it is known. */
 export type AllocateAnswer = (size: number | undefined) => Uint8Array | undefined;
@@ -27,9 +31,9 @@ export class AnswerCollector {
   }
 
   /** Takes the head of the answer. */
-  start(headers: IncomingHttpHeaders): void {
-    this.statusCode = Number(headers[":status"]);
-    const size = Number(headers["content-length"] ?? 0);
+  start({ status, contentLength }: AnswerHead): void {
+    this.statusCode = Number(status);
+    const size = Number(contentLength ?? 0);
     if (this.statusCode !== 200 || !(size > 0) || size < this.#size || size > this.#bytesMax) {
       return;
     }
@@ -37,7 +41,7 @@ export class AnswerCollector {
     if (!this.#whole) this.#gatherIn(this.#offered() ?? new Uint8Array(size));
   }
 
-  /** `false` when the answer is longer than allowed; the tail of an error text is dropped instead. */
+  /** Takes a copy of a part; `false` when the answer is longer than allowed, the tail of an error text is dropped instead. */
   add(part: Uint8Array): boolean {
     if (part.length === 0) return true;
     // Data that comes together with the head is told before it.
@@ -50,7 +54,7 @@ export class AnswerCollector {
     } else {
       if (this.#whole) this.#parts.push(this.bytes().slice());
       this.#whole = undefined;
-      this.#parts.push(part);
+      this.#parts.push(new Uint8Array(part));
     }
     this.#size += part.length;
     return true;

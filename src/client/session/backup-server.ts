@@ -1,18 +1,29 @@
+import { type TLSSocket } from "node:tls";
+
 import { LOOK_EVERY_MS } from "../../linux/notice-hang-up.ts";
 import { type Authentication } from "./authentication.ts";
-import { Http2Connection, type QueryValue, renderQuery } from "./http2-connection.ts";
+import { type QueryValue, renderQuery } from "./answer-to.ts";
+import { Http2Connection } from "./http2-connection.ts";
 import { authIdOf, bracketed, type Repository } from "./repository.ts";
 import { type ApiMethod, type ApiParameters, type RestClient, USER_AGENT } from "./rest-client.ts";
 import { type WholeAnswer } from "./server-answer.ts";
 import { CONNECT_TIMEOUT_MS, connectTls, type Endpoint } from "./connect-tls.ts";
+import { ReadingConnection } from "./reading-connection.ts";
+import { SocketInput } from "./socket-input.ts";
 import { type TrustPolicy } from "./trust-policy.ts";
 import { upgradeConnection } from "./upgrade-connection.ts";
 
 /** Time for the answer to an upgrade; the server may first wait for a lock or load a large manifest. */
 const UPGRADE_TIMEOUT_MS = 120_000;
 
-/** The two kinds of session. */
-export type SessionKind = "backup" | "reader";
+/** What a connection is upgraded to, by the last component of the path that is asked for. */
+const upgradeProtocols = {
+  backup: "proxmox-backup-protocol-v1",
+  reader: "proxmox-backup-reader-protocol-v1",
+} as const;
+
+/** Parameters of an upgrade. */
+export type SessionQuery = Readonly<Record<string, QueryValue>>;
 
 /** What a {@link BackupServer} is made of. */
 export interface BackupServerParts {
@@ -115,44 +126,62 @@ export class BackupServer implements Disposable {
   }
 
   /**
-   * Opens a session: connects, proves the server, upgrades (spec backup-protocol.md §2, reader-protocol.md §1).
+   * Opens a session to write: connects, proves the server, upgrades (spec backup-protocol.md §2).
    *
    * @param query Parameters of the upgrade besides the datastore's name.
    * @throws {ApiError} the server's refusal; {@link SessionError}
    */
-  async openSession(
-    kind: SessionKind,
-    query: Readonly<Record<string, QueryValue>>,
-    signal?: AbortSignal,
-  ): Promise<Http2Connection> {
-    const { endpoint } = this;
-    const authority = `${bracketed(endpoint.host)}:${endpoint.port}`;
+  async openBackup(query: SessionQuery, signal?: AbortSignal): Promise<Http2Connection> {
+    const socket = await this.#upgrade("backup", query, signal ? { signal } : {});
+    return new Http2Connection(socket, this.#authority, { lookEveryMs: LOOK_EVERY_MS });
+  }
+
+  /**
+   * The same for a session to read (spec reader-protocol.md §1).
+   *
+   * @throws {ApiError} the server's refusal; {@link SessionError}
+   */
+  async openReader(query: SessionQuery, signal?: AbortSignal): Promise<ReadingConnection> {
+    const input = new SocketInput();
+    const socket = await this.#upgrade("reader", query, { input, ...(signal ? { signal } : {}) });
+    return new ReadingConnection({ socket, input, authority: this.#authority });
+  }
+
+  [Symbol.dispose](): void {
+    this.#authentication[Symbol.dispose]();
+    this.#rest[Symbol.dispose]();
+  }
+
+  get #authority(): string {
+    return `${bracketed(this.endpoint.host)}:${this.endpoint.port}`;
+  }
+
+  async #upgrade(
+    kind: keyof typeof upgradeProtocols,
+    query: SessionQuery,
+    { signal, input }: { readonly signal?: AbortSignal; readonly input?: SocketInput },
+  ): Promise<TLSSocket> {
     const stop = signal ? { signal } : {};
     const headers = await this.#authentication.headers(signal);
-    const socket = await connectTls(endpoint, this.#trust, {
+    const socket = await connectTls(this.endpoint, this.#trust, {
       timeoutMs: CONNECT_TIMEOUT_MS,
       ...stop,
+      ...(input ? { input } : {}),
     });
     await upgradeConnection(
       socket,
       {
         path: `/api2/json/${kind}?${renderQuery({ ...query, store: this.repository.store })}`,
-        protocol:
-          kind === "backup" ? "proxmox-backup-protocol-v1" : "proxmox-backup-reader-protocol-v1",
-        authority,
+        protocol: upgradeProtocols[kind],
+        authority: this.#authority,
         headers: {
           "User-Agent": USER_AGENT,
           "Content-Type": "application/x-www-form-urlencoded",
           ...headers,
         },
       },
-      { timeoutMs: UPGRADE_TIMEOUT_MS, ...stop },
+      { timeoutMs: UPGRADE_TIMEOUT_MS, ...stop, ...(input ? { input: input.early } : {}) },
     );
-    return new Http2Connection(socket, authority, { lookEveryMs: LOOK_EVERY_MS });
-  }
-
-  [Symbol.dispose](): void {
-    this.#authentication[Symbol.dispose]();
-    this.#rest[Symbol.dispose]();
+    return socket;
   }
 }

@@ -8,7 +8,8 @@ import { ApiError } from "./api-error.ts";
 import { ArchiveUpload, type ArchiveWriter } from "./archive-upload.ts";
 import { type BackupServer } from "./backup-server.ts";
 import { ChunkUploads } from "./chunk-uploads.ts";
-import { type Http2Connection, type QueryValue } from "./http2-connection.ts";
+import { type QueryValue } from "./answer-to.ts";
+import { type Http2Connection } from "./http2-connection.ts";
 import { KnownChunks } from "./known-chunks.ts";
 import { parseAnswer } from "./server-answer.ts";
 import { SessionError } from "./session-error.ts";
@@ -61,7 +62,7 @@ export class BackupSession implements Disposable {
       benchmark: false,
       ...(options.noCache === true ? { "no-cache": true } : {}),
     };
-    const connection = await server.openSession("backup", query, signal);
+    const connection = await server.openBackup(query, signal);
     const session = new BackupSession(connection, signal);
     signal?.addEventListener("abort", () => {
       connection.destroy();

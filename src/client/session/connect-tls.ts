@@ -6,6 +6,7 @@ import { type Fingerprint, parseFingerprint } from "../../format/crypto/fingerpr
 import { type HttpProxy, openTunnel } from "./open-tunnel.ts";
 import { bracketed } from "./repository.ts";
 import { SessionError } from "./session-error.ts";
+import { type SocketInput } from "./socket-input.ts";
 import { judgeFingerprint, type TrustPolicy } from "./trust-policy.ts";
 
 /** Where a server listens. */
@@ -20,6 +21,8 @@ export interface Endpoint {
 /** Options of one connection. */
 export interface ConnectOptions {
   readonly signal?: AbortSignal;
+  /** Where what comes is to go, if not into the socket's stream. */
+  readonly input?: SocketInput;
   /**
    * Milliseconds for name lookup, TCP and TLS together, in which this process runs; {@link CONNECT_TIMEOUT_MS} at the edge.
    */
@@ -81,7 +84,7 @@ async function openSocket(
   authorities: string[] | undefined,
 ): Promise<TLSSocket> {
   const { host, port } = endpoint;
-  const { signal, timeoutMs } = options;
+  const { signal, timeoutMs, input } = options;
   signal?.throwIfAborted();
   const tunnel = endpoint.proxy ? await openTunnel(endpoint.proxy, endpoint, options) : undefined;
   return await new Promise<TLSSocket>((resolve, reject) => {
@@ -91,6 +94,7 @@ async function openSocket(
       ...(tunnel ? { socket: tunnel } : {}),
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(authorities === undefined ? {} : { ca: authorities }),
+      ...(input ? { onread: input.onread } : {}),
       rejectUnauthorized: false, // The certificate is judged in connectTls, before the first byte is sent.
       minVersion: "TLSv1.2",
     });
@@ -122,6 +126,7 @@ async function openSocket(
       fail(unreachable(endpoint, new Error(`no answer within ${timeoutMs} ms`)));
     }, timeoutMs / CONNECT_TICKS);
     signal?.addEventListener("abort", onAbort, { once: true });
+    input?.follow(socket);
     socket.on("error", onError);
     socket.on("close", onClose);
     socket.once("secureConnect", () => {
@@ -137,7 +142,9 @@ async function openSocket(
 async function isVouchedBySystem(endpoint: Endpoint, options: ConnectOptions): Promise<boolean> {
   const bundle = await readSystemBundle();
   if (bundle === undefined) return false;
-  const socket = await openSocket(endpoint, options, [...rootCertificates, bundle]);
+  const { signal, timeoutMs } = options;
+  const again = signal ? { signal, timeoutMs } : { timeoutMs };
+  const socket = await openSocket(endpoint, again, [...rootCertificates, bundle]);
   const isAuthorized = socket.authorized;
   socket.destroy();
   return isAuthorized;

@@ -1,4 +1,4 @@
-import { type Socket } from "node:net";
+import { type Readable } from "node:stream";
 
 import { abortOnAny, type JoinedSignal } from "../../chunks/abort-on-any.ts";
 import { SessionError } from "./session-error.ts";
@@ -36,22 +36,22 @@ export function parseAnswerHead(head: string): AnswerHead {
 }
 
 /**
- * Takes bytes off a socket until an HTTP/1.1 answer is whole, and gives back what it did not use.
+ * Takes bytes off a stream until an HTTP/1.1 answer is whole, and gives back what it did not use.
  *
  * Made for the one answer after which a connection speaks another protocol: nothing is read beyond what has come.
  */
 export class Http1AnswerReader implements Disposable {
-  readonly #socket: Socket;
+  readonly #stream: Readable;
   readonly #stop: JoinedSignal;
   readonly #signal: AbortSignal | undefined;
   readonly #timeoutMs: number;
   #rest: Buffer = Buffer.alloc(0);
 
   constructor(
-    socket: Socket,
+    stream: Readable,
     options: { readonly signal?: AbortSignal; readonly timeoutMs: number },
   ) {
-    this.#socket = socket;
+    this.#stream = stream;
     this.#signal = options.signal;
     this.#timeoutMs = options.timeoutMs;
     this.#stop = abortOnAny([options.signal], { timeoutMs: options.timeoutMs });
@@ -81,10 +81,10 @@ export class Http1AnswerReader implements Disposable {
     return this.#rest.toString("utf8", 0, Math.min(length, this.#rest.length));
   }
 
-  /** Stops reading; unused bytes are back in the socket's buffer. */
+  /** Stops reading; unused bytes are back in the stream. */
   [Symbol.dispose](): void {
     this.#stop[Symbol.dispose]();
-    if (this.#rest.length > 0 && !this.#socket.destroyed) this.#socket.unshift(this.#rest);
+    if (this.#rest.length > 0 && !this.#stream.destroyed) this.#stream.unshift(this.#rest);
     this.#rest = Buffer.alloc(0);
   }
 
@@ -112,23 +112,23 @@ export class Http1AnswerReader implements Disposable {
   }
 
   async #next(): Promise<Buffer | null> {
-    const socket = this.#socket;
+    const stream = this.#stream;
     for (;;) {
       if (this.#stop.signal.aborted) throw this.#stopReason();
-      const part: unknown = socket.read();
+      const part: unknown = stream.read();
       if (Buffer.isBuffer(part)) return part;
-      if (socket.readableEnded || socket.destroyed) return null;
+      if (stream.readableEnded || stream.destroyed) return null;
       await this.#readable();
     }
   }
 
   async #readable(): Promise<void> {
-    const socket = this.#socket;
+    const stream = this.#stream;
     const stop = this.#stop.signal;
     await new Promise<void>((resolve, reject) => {
       const settle = (): void => {
-        for (const name of ["readable", "end", "close"]) socket.off(name, onProgress);
-        socket.off("error", onError);
+        for (const name of ["readable", "end", "close"]) stream.off(name, onProgress);
+        stream.off("error", onError);
         stop.removeEventListener("abort", onProgress);
       };
       const onProgress = (): void => {
@@ -140,8 +140,8 @@ export class Http1AnswerReader implements Disposable {
         const message = "Cannot read the answer: the connection broke";
         reject(new SessionError("SESSION_LOST", message, { cause }));
       };
-      for (const name of ["readable", "end", "close"]) socket.on(name, onProgress);
-      socket.on("error", onError);
+      for (const name of ["readable", "end", "close"]) stream.on(name, onProgress);
+      stream.on("error", onError);
       stop.addEventListener("abort", onProgress);
     });
   }

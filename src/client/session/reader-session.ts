@@ -8,7 +8,8 @@ import { checkListedFile } from "../../format/manifest/listed-file.ts";
 import { archiveKindOf, type ArchiveName } from "../../format/snapshot/archive-name.ts";
 import { ApiError } from "./api-error.ts";
 import { type BackupServer } from "./backup-server.ts";
-import { type Http2Connection, type SessionRequest } from "./http2-connection.ts";
+import { type ReadRequest } from "./answer-to.ts";
+import { type ReadingConnection } from "./reading-connection.ts";
 import { SessionError } from "./session-error.ts";
 import { type SessionSnapshot, snapshotParameters } from "./session-snapshot.ts";
 
@@ -68,7 +69,7 @@ export class ReaderSession implements Disposable {
   readonly #options: ReaderSessionOptions;
   readonly #registered = new Set<ArchiveName>();
   readonly #stop = new AbortController();
-  #connection: Promise<Http2Connection> | undefined;
+  #connection: Promise<ReadingConnection> | undefined;
   #lostAtMs: number | undefined;
   #connectedAtMs = 0;
 
@@ -133,7 +134,7 @@ export class ReaderSession implements Disposable {
    *
    * @throws {ApiError} {@link SessionError} `SESSION_LOST` after the policy's time; the signal's reason when aborted.
    */
-  async request(request: SessionRequest): Promise<Uint8Array> {
+  async request(request: ReadRequest): Promise<Uint8Array> {
     for (;;) {
       const connection = await this.#connected(request.signal);
       try {
@@ -163,7 +164,7 @@ export class ReaderSession implements Disposable {
   }
 
   /** The open connection, or the attempt to get one that all callers share. */
-  async #connected(signal: AbortSignal | undefined): Promise<Http2Connection> {
+  async #connected(signal: AbortSignal | undefined): Promise<ReadingConnection> {
     const present = await abortable(
       this.#connection?.catch(() => undefined),
       signal,
@@ -177,7 +178,7 @@ export class ReaderSession implements Disposable {
     return await abortable(this.#connection, signal);
   }
 
-  #lose(connection: Http2Connection, cause: unknown): void {
+  #lose(connection: ReadingConnection, cause: unknown): void {
     if (this.#connectionLost !== connection) {
       this.#connectionLost = connection;
       this.#connection = undefined;
@@ -192,9 +193,9 @@ export class ReaderSession implements Disposable {
   }
 
   /** The connection whose loss has been noticed; many requests notice the same one. */
-  #connectionLost: Http2Connection | undefined;
+  #connectionLost: ReadingConnection | undefined;
 
-  async #reconnect(): Promise<Http2Connection> {
+  async #reconnect(): Promise<ReadingConnection> {
     try {
       const { delayMs, delayMsMax } = this.#options.reconnect;
       for (let pauseMs = delayMs; ; pauseMs = Math.min(2 * pauseMs, delayMsMax)) {
@@ -216,10 +217,10 @@ export class ReaderSession implements Disposable {
     }
   }
 
-  async #connectOnce(signal: AbortSignal | undefined): Promise<Http2Connection> {
+  async #connectOnce(signal: AbortSignal | undefined): Promise<ReadingConnection> {
     const { server, snapshot, requestTimeoutMs } = this.#options;
     const query = { ...snapshotParameters(snapshot), debug: true };
-    const connection = await server.openSession("reader", query, signal);
+    const connection = await server.openReader(query, signal);
     connection.endOnSilence(SILENCE_MS);
     try {
       for (const fileName of this.#registered) {
@@ -245,9 +246,8 @@ function parseIndex({ filename }: PromisedFile, bytes: Uint8Array): ChunkIndex {
   return kind === "dynamic" ? parseDynamicIndex(bytes) : parseFixedIndex(bytes);
 }
 
-function downloadRequest(fileName: ArchiveName): SessionRequest {
+function downloadRequest(fileName: ArchiveName): ReadRequest {
   return {
-    method: "GET",
     path: "/download",
     query: { "file-name": fileName },
     answerBytesMax: DOWNLOAD_BYTES_MAX,

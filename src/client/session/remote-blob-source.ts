@@ -23,7 +23,6 @@ export class RemoteBlobSource implements BlobSource {
   async readBlob(digest: Digest, { signal, allocate }: ReadBlobOptions = {}): Promise<Uint8Array> {
     try {
       return await this.#session.request({
-        method: "GET",
         path: "/chunk",
         query: { digest },
         answerBytesMax: BLOB_UPLOAD_BYTES_MAX,

@@ -4,7 +4,7 @@ import { type Duplex } from "node:stream";
 
 import { abortOnAny } from "../../chunks/abort-on-any.ts";
 import { ApiError } from "./api-error.ts";
-import { type QueryValue, renderQuery } from "./http2-connection.ts";
+import { type QueryValue, renderQuery } from "./answer-to.ts";
 import { parseWholeAnswer, type WholeAnswer } from "./server-answer.ts";
 import { bracketed } from "./repository.ts";
 import { SessionError } from "./session-error.ts";

@@ -1,6 +1,6 @@
 import { type Namespace } from "../../format/snapshot/namespace.ts";
 import { type SnapshotId } from "../../format/snapshot/snapshot-id.ts";
-import { type QueryValue } from "./http2-connection.ts";
+import { type QueryValue } from "./answer-to.ts";
 
 /** The snapshot that a session writes or reads. */
 export interface SessionSnapshot extends SnapshotId {

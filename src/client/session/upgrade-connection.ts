@@ -1,3 +1,4 @@
+import { type Readable } from "node:stream";
 import { type TLSSocket } from "node:tls";
 
 import { ApiError } from "./api-error.ts";
@@ -23,17 +24,22 @@ export interface UpgradeRequest {
  *
  * The answer is parsed here, not by the HTTP client of Node.js, since servers before 3.1.5 leave out the `Connection`
  * header, which that client takes for an ordinary answer (spec backup-protocol.md §2.1, Trap 2). Bytes after the
- * answer's head belong to HTTP/2 and stay in the socket's buffer. The socket is destroyed when this fails.
+ * answer's head belong to HTTP/2 and stay in the stream they came from. The socket is destroyed when this fails.
  *
  * @throws {ApiError} the server's refusal; {@link SessionError} `SESSION_PROTOCOL`, `SESSION_LOST`, `SESSION_TIMEOUT`.
  */
 export async function upgradeConnection(
   socket: TLSSocket,
   request: UpgradeRequest,
-  options: { readonly signal?: AbortSignal; readonly timeoutMs: number },
+  options: {
+    readonly signal?: AbortSignal;
+    readonly timeoutMs: number;
+    /** What comes on the socket, if that is not in the socket's own stream. */
+    readonly input?: Readable;
+  },
 ): Promise<void> {
   socket.write(renderRequest(request));
-  using reader = new Http1AnswerReader(socket, options);
+  using reader = new Http1AnswerReader(options.input ?? socket, options);
   try {
     const head = await reader.readHead();
     const answer = parseAnswerHead(head);

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 
-import { AnswerCollector } from "../../../src/client/session/answer-collector.ts";
+import { AnswerCollector, type AnswerHead } from "../../../src/client/session/answer-collector.ts";
 
-const head = (status: number, length?: number): Record<string, string> => ({
-  ":status": String(status),
-  ...(length === undefined ? {} : { "content-length": String(length) }),
+const head = (status: number, length?: number): AnswerHead => ({
+  status: String(status),
+  contentLength: length === undefined ? undefined : String(length),
 });
 
 describe("client/session/answer-collector", () => {
@@ -60,6 +60,17 @@ describe("client/session/answer-collector", () => {
 
     expect(early.isWhole()).to.equal(false);
     expect(long.add(Uint8Array.of(1, 2, 3))).to.equal(false);
+  });
+
+  it("keeps what is only lent to it until the call is over", () => {
+    const lent = Uint8Array.of(1, 2);
+    const answer = new AnswerCollector(100);
+
+    answer.start(head(200));
+    answer.add(lent);
+    lent.fill(9);
+
+    expect([...answer.bytes()]).to.deep.equal([1, 2]);
   });
 
   it("does not ask for memory for the text of an error", () => {

@@ -1,0 +1,124 @@
+import { setMaxListeners } from "node:events";
+
+import { type AllocateAnswer, AnswerCollector, type AnswerHead } from "./answer-collector.ts";
+import { ApiError } from "./api-error.ts";
+import { SessionError } from "./session-error.ts";
+
+/** What every request inside a session has. */
+export interface ReadRequest {
+  /** Path without query, for example `/chunk`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, QueryValue>>;
+  /** Longest answer accepted, in bytes. */
+  readonly answerBytesMax: number;
+  /**
+   * Offers memory for an answer with status 200, at most once, when its first bytes are here; gets its length if the server
+   * has told. An answer that does not fit comes in other memory. Nothing is written once the request has settled.
+   */
+  readonly allocate?: AllocateAnswer | undefined;
+  /** Milliseconds from sending to the end of the answer; without it there is no limit. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Value of one query parameter; a list is the parameter once for each of its values. */
+export type QueryValue = string | number | boolean | readonly string[];
+
+/** Renders path and query, percent-encoded (spec auth.md §8.2). */
+export function renderPath({ path, query }: Pick<ReadRequest, "path" | "query">): string {
+  const text = query === undefined ? "" : renderQuery(query);
+  return text === "" ? path : `${path}?${text}`;
+}
+
+/** Renders query parameters, percent-encoded (spec auth.md §8.2). */
+export function renderQuery(query: Readonly<Record<string, QueryValue>>): string {
+  return Object.entries(query)
+    .flatMap(([name, value]) =>
+      (typeof value === "object" ? value : [String(value)]).map(
+        (one) => `${encodeURIComponent(name)}=${encodeURIComponent(one)}`,
+      ),
+    )
+    .join("&");
+}
+
+/** What a connection tells about the answer to one request. */
+export interface AnswerListener {
+  onHead(head: AnswerHead): void;
+  /** Borrowed. */
+  onBody(piece: Uint8Array): void;
+  /** The answer is over; whether all of it came is found out here, unless the connection knows that it did not. */
+  onEnd(isCutOff: boolean): void;
+  /** There will be no (more of an) answer. */
+  onLost(cause?: Error): void;
+}
+
+/**
+ * Makes one request and gathers its answer.
+ *
+ * @param send Sends the request and tells the listener; returns how to take the request back, which is called at most once and may be called
+ *   after the answer is over.
+ * @param lost The error when there is no answer.
+ * @returns Body of an answer with status 200: in the memory that was allocated, or owned.
+ * @throws {ApiError} for any other status; {@link SessionError} `SESSION_LOST`, `SESSION_TIMEOUT`, `SESSION_PROTOCOL` for an
+ *   answer that is too long; the signal's reason when aborted.
+ */
+export async function answerTo(
+  request: ReadRequest,
+  send: (listener: AnswerListener) => () => void,
+  lost: (cause?: Error) => SessionError,
+): Promise<Uint8Array> {
+  const { signal, timeoutMs, path, answerBytesMax, allocate } = request;
+  signal?.throwIfAborted();
+  if (signal) setMaxListeners(0, signal); // One a request; Node.js takes more than ten for a leak.
+  return await new Promise<Uint8Array>((resolve, reject) => {
+    const answer = new AnswerCollector(answerBytesMax, allocate);
+    let timer: NodeJS.Timeout | undefined;
+    let takeBack = (): void => undefined;
+    let isSettled = false;
+    const settle = (outcome: () => void): void => {
+      if (isSettled) return;
+      isSettled = true;
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      outcome();
+    };
+    const fail = (error: unknown): void => {
+      settle(() => {
+        reject(error instanceof Error ? error : new Error(String(error)));
+        takeBack();
+      });
+    };
+    const onAbort = (): void => {
+      fail(signal?.reason);
+    };
+    if (timeoutMs !== undefined) {
+      timer = setTimeout(() => {
+        const message = `Cannot get ${path}: no answer within ${timeoutMs} ms`;
+        fail(new SessionError("SESSION_TIMEOUT", message));
+      }, timeoutMs);
+    }
+    signal?.addEventListener("abort", onAbort, { once: true });
+    takeBack = send({
+      onHead: (head) => {
+        if (!isSettled) answer.start(head);
+      },
+      onBody: (piece) => {
+        if (isSettled) return; // The memory may belong to others by now.
+        if (answer.add(piece)) return;
+        const message = `Cannot get ${path}: the answer is longer than ${answerBytesMax} bytes`;
+        fail(new SessionError("SESSION_PROTOCOL", message));
+      },
+      onEnd: (isCutOff) => {
+        settle(() => {
+          const { statusCode } = answer;
+          if (statusCode === undefined || isCutOff || !answer.isWhole()) reject(lost());
+          else if (statusCode === 200) resolve(answer.bytes());
+          else reject(new ApiError(statusCode, answer.text()));
+        });
+      },
+      onLost: (cause) => {
+        fail(lost(cause));
+      },
+    });
+  });
+}

@@ -1,0 +1,57 @@
+import { Readable } from "node:stream";
+import { type TLSSocket } from "node:tls";
+
+/** Bytes that are read at once; TLS hands out 16 KiB at most. */
+const BUFFER_BYTES = 64 * 1024;
+
+/**
+ * What comes on a socket, in one piece of memory that is used again for each read.
+ *
+ * Otherwise Node.js makes new memory for every 16 KiB, whose garbage costs more than its contents (docs/decisions/0018-reading-over-http2.md).
+ *
+ * First everything is in a stream, for an answer in HTTP/1.1; from {@link SocketInput.passTo} on it goes to a listener.
+ */
+export class SocketInput {
+  /** For the options of the socket, which has to be made with them. */
+  readonly onread: {
+    readonly buffer: Uint8Array;
+    readonly callback: (size: number, buffer: Uint8Array) => boolean;
+  };
+  /** What comes until somebody listens, and the end of the socket. */
+  readonly early: Readable = new Readable({ read: () => undefined });
+  #listener: ((bytes: Uint8Array) => void) | undefined;
+
+  /** Memory for one socket. */
+  constructor() {
+    this.onread = {
+      buffer: Buffer.allocUnsafeSlow(BUFFER_BYTES),
+      callback: (size, buffer) => {
+        const bytes = buffer.subarray(0, size);
+        if (this.#listener) this.#listener(bytes);
+        else this.early.push(Buffer.from(bytes));
+        return true;
+      },
+    };
+  }
+
+  /** Lets {@link early} end as the socket does. */
+  follow(socket: TLSSocket): void {
+    const { early } = this;
+    early.on("error", () => undefined);
+    socket.on("end", () => {
+      if (!early.destroyed && !this.#listener) early.push(null);
+    });
+    socket.on("error", (error: Error) => early.destroy(error));
+    socket.on("close", () => early.destroy());
+  }
+
+  /** Passes on what has come and was not read, and from now on whatever comes. Bytes are borrowed. */
+  passTo(listener: (bytes: Uint8Array) => void): void {
+    this.#listener = listener;
+    for (;;) {
+      const part: unknown = this.early.read();
+      if (!(part instanceof Uint8Array)) return;
+      listener(part);
+    }
+  }
+}
