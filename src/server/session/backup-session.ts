@@ -30,14 +30,19 @@ import { type Datastore } from "../store/datastore.ts";
 import { type Task } from "../tasks/task.ts";
 import { backupMethods } from "./backup-methods.ts";
 import { bodyWindow } from "./body-window.ts";
+import { OpenStreams } from "./open-streams.ts";
 import { ReceiveTurns, TURN_BYTES } from "./receive-turns.ts";
-import { ReceiveWindows } from "./receive-windows.ts";
+import { type ReceiveWindow, ReceiveWindows } from "./receive-windows.ts";
 import { serveConnection, type ConnectionEnd } from "./session-connection.ts";
 import { type SessionOptions } from "./session-options.ts";
 import { socketReading } from "../../linux/socket-reading.ts";
+import { UntakenBytes } from "./untaken-bytes.ts";
 import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
 
 const PROTOCOL = "proxmox-backup-protocol-v1";
+
+/** What all sessions may have received and not taken; a client alone that keeps to its windows has 256 MiB of it at most. */
+const UNTAKEN_BYTES_MAX = 384 * 1024 * 1024;
 
 const parameters = Type.Object({
   store: datastoreName,
@@ -53,6 +58,7 @@ const parameters = Type.Object({
 export function addBackupRoute(api: FastifyInstance, options: SessionOptions): void {
   const turns = new ReceiveTurns({ turnBytes: TURN_BYTES, afterTurn: setImmediate });
   const windows = new ReceiveWindows();
+  const untaken = new UntakenBytes(UNTAKEN_BYTES_MAX);
   addRoute(api, {
     method: "GET",
     path: "/backup",
@@ -61,7 +67,7 @@ export function addBackupRoute(api: FastifyInstance, options: SessionOptions): v
     parameters,
     unknownParameters: "ignore",
     reply: Type.Null(),
-    handle: (given, call) => startBackup(given, call, { ...options, turns, windows }),
+    handle: (given, call) => startBackup(given, call, { ...options, turns, windows, untaken }),
   });
 }
 
@@ -69,6 +75,7 @@ export function addBackupRoute(api: FastifyInstance, options: SessionOptions): v
 interface BackupOptions extends SessionOptions {
   readonly turns: ReceiveTurns;
   readonly windows: ReceiveWindows;
+  readonly untaken: UntakenBytes;
 }
 
 async function startBackup(
@@ -162,7 +169,7 @@ async function runSession(run: Run): Promise<void> {
     const session = await upgradeConnection(run.call.reply, run.offer, http2);
     if (session) window.follow(bodyWindow(session, http2.bodyWindowBytes));
     const end: ConnectionEnd = session
-      ? await serve(run, task, session)
+      ? await serve(run, task, { session, window })
       : { kind: "failed", reason: "connection error: closed during the upgrade" };
     await endSession(run, task, end);
     logger.info({ upid: task.upid, state: target.state }, "backup session ended");
@@ -175,8 +182,16 @@ async function runSession(run: Run): Promise<void> {
   }
 }
 
-async function serve(run: Run, task: Task, session: ServerHttp2Session): Promise<ConnectionEnd> {
+async function serve(
+  run: Run,
+  task: Task,
+  { session, window }: { readonly session: ServerHttp2Session; readonly window: ReceiveWindow },
+): Promise<ConnectionEnd> {
   const { target, options, snapshotPath, isDebug } = run;
+  const streams = new OpenStreams(session, (count) => {
+    window.bodies(count);
+  });
+  using watched = options.untaken.watch(() => streams.untakenBytes);
   using receiving = options.turns.connection(socketReading(session));
   return await serveConnection(session, {
     routes: backupMethods({
@@ -197,6 +212,7 @@ async function serve(run: Run, task: Task, session: ServerHttp2Session): Promise
       address: run.offer.front.peerAddress,
     }),
     cut: options.running.cutSignal,
+    flooded: watched.flooded,
     logger: run.logger,
   });
 }

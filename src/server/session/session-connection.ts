@@ -11,6 +11,9 @@ import { SessionRouter, type SessionRoute } from "./session-router.ts";
 /** Milliseconds a client has to take its last answers after it said goodbye. */
 const GOODBYE_MS = 10_000;
 
+/** What a task says of a client that keeps to no window. */
+const FLOODED_REASON = "connection error: more was sent than the windows allow";
+
 /** How a connection ended. */
 export type ConnectionEnd =
   { readonly kind: "closed" } | { readonly kind: "failed"; readonly reason: string };
@@ -25,6 +28,8 @@ export interface ConnectionOptions {
   readonly pace: TransferPace;
   /** Aborts when the server cuts its sessions. */
   readonly cut: AbortSignal;
+  /** Aborts when the client has sent too much that nobody has taken. */
+  readonly flooded?: AbortSignal;
   readonly logger: FastifyBaseLogger;
 }
 
@@ -71,6 +76,7 @@ export async function serveConnection(
   const end = await connectionEnd(session, [
     [task.signal, "task aborted"],
     [options.cut, SHUTDOWN_REASON],
+    ...(options.flooded ? [[options.flooded, FLOODED_REASON] as const] : []),
   ]);
   watch[Symbol.dispose]();
 

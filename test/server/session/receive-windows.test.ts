@@ -43,6 +43,28 @@ describe("server/session/receive-windows", () => {
   });
 });
 
+describe("server/session windows of many bodies", () => {
+  it("share 32 MiB from the seventeenth on, for good", () => {
+    const told: number[] = [];
+    const only = new ReceiveWindows().open();
+    only.follow({ want: (bytes) => told.push(bytes / MIB) });
+
+    for (const count of [1, 16, 17, 3, 32, 33, 256, 1]) only.bodies(count);
+
+    expect(told).to.deep.equal([16, 1, 0.5, 0.125]);
+  });
+
+  it("are those of several connections where that is less", () => {
+    const windows = new ReceiveWindows();
+    const first = windows.open();
+
+    first.bodies(20);
+    const others = [1, 2, 3, 4, 5, 6, 7, 8].map(() => windows.open());
+
+    expect([first.bytes / MIB, others[7]?.bytes]).to.deep.equal([0.5, MIB / 2]);
+  });
+});
+
 describe("server/session windows of bodies", () => {
   const codec = createNativeProvider();
   let server: TestServer;
@@ -80,6 +102,17 @@ describe("server/session windows of bodies", () => {
     await windowIs(first, 16 * MIB);
 
     await first.close();
+  });
+
+  it("become narrower for a client that sends many at once", async () => {
+    const only = await open(1);
+    await windowIs(only, 16 * MIB);
+
+    const bodies = Array.from({ length: 17 }, () => only.http2.request({ ":method": "POST" }));
+    for (const body of bodies) body.on("error", () => undefined);
+    await windowIs(only, MIB);
+
+    await only.close();
   });
 
   it("that are made narrower under a body let the whole of it through", async () => {
