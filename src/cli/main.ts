@@ -8,11 +8,12 @@ import {
 import { type CommandAliases } from "./official/official-arguments.ts";
 import { officialExitStatus } from "./official/official-exit-status.ts";
 import { type OfficialName, personalityOf } from "./official/personality.ts";
+import type { StartedAhead } from "./mount-background.ts";
 import { exitCodes, reportFailure, usageHint } from "./run-command.ts";
 import { readProgramVersion } from "./program-version.ts";
 
 /** What every file in `commands/` exports: it adds one command to the program and loads nothing heavy. */
-type Register = (program: Command) => void;
+type Register = (program: Command, ahead: StartedAhead | undefined) => void;
 
 /**
  * Every command, in the order of the help, with the module that registers it.
@@ -60,14 +61,17 @@ const commandModules: Readonly<Record<string, () => Promise<Register>>> = {
 };
 
 /** Builds the program with the commands that `args` may need: the one it names, else all. */
-export async function buildProgram(args: readonly string[]): Promise<Command> {
+export async function buildProgram(
+  args: readonly string[],
+  ahead?: StartedAhead,
+): Promise<Command> {
   const program = await makeProgram(
     "amber",
     "Proxmox-Backup-compatible backups that open as folders",
   );
   const name = args[0] ?? "";
   const named = commandModules[name];
-  await register(program, named ? [name] : Object.keys(commandModules));
+  await register(program, named ? [name] : Object.keys(commandModules), ahead);
   if (completionCommands.includes(name)) await answerCompletions(program, args);
   else if (!named) {
     registerCompletionCommand(program);
@@ -80,15 +84,19 @@ const OFFICIAL_NAMES_HELP = `
 Under the name proxmox-backup-client, proxmox-backup-manager, proxmox-file-restore or pxar, or with that
 name as its first argument, this program takes the arguments of the official one.`;
 
-/** Runs the program; the outcome is in `process.exitCode`. */
-export async function main(argv: readonly string[]): Promise<void> {
+/**
+ * Runs the program; the outcome is in `process.exitCode`.
+ *
+ * @param ahead A process of this very command that was started already and may be of use.
+ */
+export async function main(argv: readonly string[], ahead?: StartedAhead): Promise<void> {
   const { name, args } = personalityOf(argv);
   // Help is written outside of commands, which look after their output themselves; nobody has to read it to its end.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") process.exitCode = exitCodes.failed;
   });
   try {
-    if (name === "amber") await runAsAmber(args);
+    if (name === "amber") await runAsAmber(args, ahead);
     else await runAsOfficial(name, args);
   } catch (error) {
     process.exitCode =
@@ -97,8 +105,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   if (name !== "amber") process.exitCode = officialExitStatus(process.exitCode);
 }
 
-async function runAsAmber(args: readonly string[]): Promise<void> {
-  const program = await buildProgram(args);
+async function runAsAmber(args: readonly string[], ahead: StartedAhead | undefined): Promise<void> {
+  const program = await buildProgram(args, ahead);
   if (args.length === 0) program.help({ error: true });
   await program.parseAsync(args, { from: "user" });
 }
@@ -158,7 +166,13 @@ async function makeProgram(name: string, description: string): Promise<Command> 
   return program;
 }
 
-async function register(program: Command, names: readonly string[]): Promise<void> {
+async function register(
+  program: Command,
+  names: readonly string[],
+  ahead?: StartedAhead,
+): Promise<void> {
   const modules = names.flatMap((name) => commandModules[name] ?? []);
-  for (const add of await Promise.all(modules.map(async (load) => await load()))) add(program);
+  for (const add of await Promise.all(modules.map(async (load) => await load()))) {
+    add(program, ahead);
+  }
 }

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 
 import { type ClientConfig, readClientConfig, type SettingSources } from "../client/config.ts";
 import { type Prompts, terminalPrompts } from "../client/session/terminal-prompts.ts";
@@ -28,10 +28,19 @@ type ChildMessage =
       readonly fingerprint: string;
     };
 
-/** The answer to a question; `undefined` when there is nobody to ask. */
-interface ParentMessage {
-  readonly id: number;
-  readonly answer: string | boolean | undefined;
+/** That the process that stays is wanted, or the answer to a question: `undefined` when there is nobody to ask. */
+type ParentMessage =
+  | { readonly kind: "go" }
+  | {
+      readonly kind: "answer";
+      readonly id: number;
+      readonly answer: string | boolean | undefined;
+    };
+
+/** The process that stays, started before it was known that it is wanted (bin/start-ahead.js). */
+export interface StartedAhead {
+  /** Takes it over, once. */
+  readonly take: () => ChildProcess;
 }
 
 /**
@@ -40,32 +49,37 @@ interface ParentMessage {
  * Until then its messages are shown and its questions are asked here, as it has no terminal of its own. Descriptors that
  * variables name are handed over, under new numbers.
  *
- * @param options The descriptor that a key comes from; the other process has it as {@link BACKGROUND_KEY_DESCRIPTOR}.
+ * @param options `keyfd`: the descriptor that a key comes from; the other process has it as {@link BACKGROUND_KEY_DESCRIPTOR}.
+ *   `ahead`: the other process, if it was started already; used if it is what would be started now.
  */
 export async function mountInBackground(
   signal: AbortSignal,
-  { keyfd }: { readonly keyfd?: string | undefined },
+  {
+    keyfd,
+    ahead,
+  }: { readonly keyfd?: string | undefined; readonly ahead?: StartedAhead | undefined },
 ): Promise<ExitCode> {
   const [, program = "", command = "", ...args] = process.argv;
   const settings = descriptorSettings(readClientConfig());
   const prompts = terminalPrompts();
   const questions: BackgroundQuestions = prompts ? "asked" : "unasked";
   const mark = `${BACKGROUND_CHILD_OPTION}=${questions}`;
-  const child = spawn(
-    process.execPath,
-    // Not last: after "--", as fstab's helper writes it, it would be one more argument.
-    [...process.execArgv, program, command, mark, ...args],
-    {
+  // Not last: after "--", as fstab's helper writes it, it would be one more argument.
+  const words = [...process.execArgv, program, command, mark, ...args];
+  const isPlain = keyfd === undefined && settings.length === 0;
+  const child =
+    (isPlain ? usable(ahead, words) : undefined) ??
+    spawn(process.execPath, words, {
       detached: true,
       stdio: [
         ...(["ignore", "ignore", "pipe", "ipc", inherited(keyfd)] as const),
         ...settings.map(({ descriptor }) => inherited(descriptor)),
       ],
       env: { ...process.env, ...newNumbers(settings) },
-    },
-  );
+    });
   child.stderr?.pipe(process.stderr, { end: false });
   try {
+    tell(child, { kind: "go" });
     return await new Promise<ExitCode>((resolve, reject) => {
       signal.addEventListener("abort", () => {
         child.kill("SIGTERM");
@@ -79,7 +93,7 @@ export async function mountInBackground(
         if (message.kind === "mounted") resolve(exitCodes.ok);
         else {
           void answer(message, prompts).then((given) => {
-            child.send({ id: message.id, answer: given } satisfies ParentMessage);
+            tell(child, { kind: "answer", id: message.id, answer: given });
           }, reject);
         }
       });
@@ -89,6 +103,26 @@ export async function mountInBackground(
     if (child.connected) child.disconnect();
     child.unref();
   }
+}
+
+/** The process that was started ahead if it is alive and what these words would start; else it is ended. */
+function usable(
+  ahead: StartedAhead | undefined,
+  words: readonly string[],
+): ChildProcess | undefined {
+  const child = ahead?.take();
+  if (!child) return undefined;
+  const isAlive = child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+  const started = child.spawnargs.slice(1);
+  const isThis = started.length === words.length && words.every((word, i) => word === started[i]);
+  if (isAlive && isThis) return child;
+  child.kill("SIGKILL");
+  return undefined;
+}
+
+/** What cannot be told is not told: the other process has ended, which is noticed by itself. */
+function tell(child: ChildProcess, message: ParentMessage): void {
+  child.send(message, () => undefined);
 }
 
 /** A descriptor that something is read from, if there is one, as the process that stays gets it. */
@@ -141,6 +175,8 @@ async function answer(
 export interface BackgroundLink {
   /** Questions to the person at the other process's terminal; `undefined` when it has none. */
   readonly prompts: Prompts | undefined;
+  /** Settles when the other process has said that this one is wanted; rejects when that is gone before. */
+  readonly wanted: Promise<void>;
   /** Tells that the mount is there, and lets the other process go. */
   mounted(): void;
   /** Lets the other process go, whatever came of it: as long as it is connected neither can end. */
@@ -154,15 +190,28 @@ export function backgroundLink(questions: BackgroundQuestions): BackgroundLink {
   const lost = new AbortController();
   const waiting = new Map<number, (answer: string | boolean | undefined) => void>();
   let lastId = 0;
+  let go: () => void = () => undefined;
+  const wanted = new Promise<void>((resolve, reject) => {
+    go = resolve;
+    lost.signal.addEventListener("abort", () => {
+      reject(reasonOf(lost.signal));
+    });
+  });
+  wanted.catch(() => undefined); // Awaited by whoever may have been started without being wanted.
   const onDisconnect = (): void => {
     lost.abort(new Error("the command that started this was ended"));
     for (const resolve of waiting.values()) resolve(undefined);
   };
   process.once("disconnect", onDisconnect);
-  process.on("message", ({ id, answer: given }: ParentMessage) => {
-    waiting.get(id)?.(given);
-    waiting.delete(id);
+  process.on("message", (message: ParentMessage) => {
+    if (message.kind === "go") {
+      go();
+      return;
+    }
+    waiting.get(message.id)?.(message.answer);
+    waiting.delete(message.id);
   });
+  if (!process.connected) onDisconnect();
   const close = (): void => {
     process.off("disconnect", onDisconnect);
     if (process.connected) process.disconnect();
@@ -191,6 +240,7 @@ export function backgroundLink(questions: BackgroundQuestions): BackgroundLink {
   };
   return {
     signal: lost.signal,
+    wanted,
     prompts: questions === "asked" ? prompts : undefined,
     mounted: () => {
       process.off("disconnect", onDisconnect);

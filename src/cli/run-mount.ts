@@ -16,15 +16,10 @@ import { type MountRoot } from "../fs/datastore-tree.ts";
 import { DiskCache } from "../fs/disk-cache.ts";
 import { diskCached } from "../fs/disk-cached.ts";
 import { groupPath, snapshotPath } from "../fs/fs-need.ts";
-import { fuseNativeTransport } from "../fs/fuse-native-transport.ts";
-import { fuseTransport } from "../fs/fuse-transport.ts";
-import {
-  CACHE_BYTES_MIN,
-  type DatastoreMountArgument,
-  datastoreModuleUrl,
-} from "../fs/make-file-system.ts";
+import { CACHE_BYTES_MIN, type DatastoreMountArgument } from "../fs/make-file-system.ts";
 import { NeedResolver } from "../fs/need-resolver.ts";
 import { shownFiles } from "../fs/shown-file.ts";
+import { type PreparedMount } from "../fs/transport.ts";
 import { zeroChunkNames } from "../fs/zero-chunks.ts";
 import { chooseReadKey, usingKeyLine } from "./choose-crypt.ts";
 import { CliError } from "./cli-error.ts";
@@ -49,6 +44,8 @@ export interface MountRun {
   readonly subject: MountSubject;
   readonly mountPoint: string;
   readonly options: MountCommandOptions;
+  /** The transport, ready as far as it can be; whoever calls disposes of it. */
+  readonly prepared: PreparedMount;
   /** Who can be asked for a password; the terminal if left out. */
   readonly prompts?: Prompts | undefined;
   readonly log: MountLog;
@@ -65,10 +62,7 @@ export interface MountRun {
  * not find room there, and what trees are read from, has memory of its own.
  */
 export async function runMount(run: MountRun): Promise<void> {
-  const { options, signal, log } = run;
-  const transport = options.transport === "fuse" ? fuseTransport : fuseNativeTransport;
-  // First of all: it gets ready while the server is asked.
-  await using prepared = transport.prepare(datastoreModuleUrl());
+  const { options, prepared, signal, log } = run;
   const provider = createNativeProvider();
   const loaded = await chooseReadKey(options, run.prompts);
   if (loaded) log.line("info", usingKeyLine(loaded));

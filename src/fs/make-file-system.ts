@@ -1,4 +1,5 @@
 import { AnswerMemory } from "./answer-memory.ts";
+import { datastoreModuleUrl } from "./datastore-module-url.ts";
 import { DatastoreTree, type MountRoot } from "./datastore-tree.ts";
 import { type ZeroChunkName, ZeroChunks } from "./zero-chunks.ts";
 import { type FileSystem, type FileSystemHost, type FileSystemRecipe } from "./file-system.ts";
@@ -17,11 +18,6 @@ export interface DatastoreMountArgument {
 
 /** Least memory with which every request can be answered: a few chunks of the greatest length. */
 export const CACHE_BYTES_MIN: number = 64 * 1024 * 1024;
-
-/** The module that makes this file system in the thread of a transport; the built program has it inside (`bundled-maker.ts`). */
-export function datastoreModuleUrl(): string {
-  return import.meta.url;
-}
 
 /** The recipe that makes this file system. */
 export function datastoreRecipe(argument: DatastoreMountArgument): FileSystemRecipe {

@@ -7,12 +7,17 @@ import { addConnectionOptions, addNamespaceOption } from "../connection-options.
 import { addOutputFormatOption, type OutputFormatOptions, printResult } from "../output-format.ts";
 import { addReadKeyOptions } from "../crypt-options.ts";
 import { type ExitCode, exitCodes, runCommand } from "../run-command.ts";
+import type { StartedAhead } from "../mount-background.ts";
 import { type MountCommandOptions, withMountWords } from "../mount-options.ts";
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
-/** Adds `amber mount`: shows a datastore, or a part of it, as a read-only file system. */
-export function registerMountCommand(program: Command): void {
+/**
+ * Adds `amber mount`: shows a datastore, or a part of it, as a read-only file system.
+ *
+ * @param ahead The process that stays, if it was started already.
+ */
+export function registerMountCommand(program: Command, ahead?: StartedAhead): void {
   const command = program
     .command("mount")
     .description("show backups as a read-only file system")
@@ -41,7 +46,8 @@ export function registerMountCommand(program: Command): void {
   ).action(async (args: string[], options: MountCommandOptions & OutputFormatOptions) => {
     const { outputFormat } = options;
     await runCommand(
-      async (signal) => await mount(args, { ...withMountWords(options), outputFormat }, signal),
+      async (signal) =>
+        await mount(args, { ...withMountWords(options), outputFormat }, { signal, ahead }),
     );
   });
 }
@@ -49,12 +55,12 @@ export function registerMountCommand(program: Command): void {
 async function mount(
   args: readonly string[],
   options: MountCommandOptions & OutputFormatOptions,
-  signal: AbortSignal,
+  { signal, ahead }: { readonly signal: AbortSignal; readonly ahead: StartedAhead | undefined },
 ): Promise<ExitCode> {
   const { subject, mountPoint } = parseArguments(args);
   const { mountInBackground } = await import("../mount-background.ts");
   if (options.foreground !== true && options.backgroundChild === undefined) {
-    const exitCode = await mountInBackground(signal, options);
+    const exitCode = await mountInBackground(signal, { keyfd: options.keyfd, ahead });
     if (exitCode === exitCodes.ok) await printMountPoint(mountPoint, options);
     return exitCode;
   }
