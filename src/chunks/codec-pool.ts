@@ -117,8 +117,14 @@ export class CodecPool implements AsyncDisposable {
   }): CodecPool {
     const pool = new CodecPool(options.workerCount);
     if (options.starts === "later") pool.#here = new CodecTaskRunner(createNativeProvider());
-    else pool.#start();
+    else pool.start();
     return pool;
+  }
+
+  /** Starts the threads that do not run: for whoever knows that there will be work soon. */
+  start(): void {
+    if (this.#state === "closed") return;
+    for (const thread of this.#threads) thread.start();
   }
 
   /** Names plaintext. */
@@ -260,7 +266,7 @@ export class CodecPool implements AsyncDisposable {
     assert(this.#state === "open", "the codec pool is closed");
     signal?.throwIfAborted();
     if (this.#here) {
-      this.#start();
+      this.start();
       if (!this.#threads.some((thread) => thread.isRunning)) {
         if (task.keyId !== undefined && key) this.#here.addKey(task.keyId, key);
         return this.#here.run(task);
@@ -284,10 +290,6 @@ export class CodecPool implements AsyncDisposable {
       signal?.addEventListener("abort", onAbort);
       this.#dispatch();
     });
-  }
-
-  #start(): void {
-    for (const thread of this.#threads) thread.start();
   }
 
   /** Gives tasks to threads until each has enough. */

@@ -130,7 +130,11 @@ export async function runMount(run: MountRun): Promise<void> {
   signal.addEventListener("abort", onAbort);
   try {
     if (signal.aborted) onAbort();
-    else run.onMounted();
+    else {
+      run.onMounted();
+      // Whoever looks now need not wait for them.
+      pool.start();
+    }
     await mount.ended;
   } finally {
     signal.removeEventListener("abort", onAbort);

@@ -53,6 +53,24 @@ describe("chunks/codec-pool", () => {
     expect(failure).to.be.instanceOf(ChunkError).with.property("code", "CHUNK_CORRUPT");
   });
 
+  it("is told that there will be work before there is any, and no more once it is closed", async () => {
+    const later = CodecPool.create({ workerCount: 2, starts: "later" });
+    const plain = prngBytes(4, 5000);
+    const threads = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length;
+    const before = threads();
+
+    later.start();
+    later.start();
+    const started = threads() - before;
+    const digest = await later.digest(plain);
+    await later[Symbol.asyncDispose]();
+    later.start();
+
+    expect(digest).to.equal(chunkDigest(provider, plain));
+    expect([started, threads() - before]).to.deep.equal([2, 0]);
+  });
+
   it("names and encodes what lies in a shared arena", async () => {
     const arena = SharedArena.create({ slotCount: 2, slotBytes: 64 * 1024 });
     const plain = arena.view(1, 10, 50_000);
