@@ -261,11 +261,13 @@ export function itMountsAndUnmounts(
         },
       });
       const program =
-        "$| = 1; $SIG{USR1} = sub {}; -e $ARGV[0] or die; print 'found'; -e $ARGV[1]; print 'odd'";
+        "$| = 1; $SIG{USR1} = sub {}; print 'ready'; -e $ARGV[0] or die; print 'found'; -e $ARGV[1]; print 'odd'";
       const paths = ["fetched-directory", "never-directory"].map((name) =>
         join(directory, name, "inside"),
       );
       const reader = start("perl", ["-e", program, ...paths]);
+      // Before that, a signal ends it; and a process that loads its program for long looks as if it waited in FUSE.
+      expect(await firstLine(reader)).to.equal("ready");
       await waitsInFuse(reader);
       const signal = async (): Promise<void> => {
         reader.kill("SIGUSR1");
@@ -362,8 +364,12 @@ export function itMountsAndUnmounts(
   });
 }
 
+/** What a process says next; rejects when it ends without a word. */
 async function firstLine(child: ChildProcess): Promise<string> {
-  const [chunk] = (await once(child.stdout!, "data")) as [Buffer];
+  const silent = once(child, "close").then(([code, signal]: (number | string | null)[]) => {
+    throw new Error(`it ended (${code ?? signal}) and said nothing`);
+  });
+  const [chunk] = (await Promise.race([once(child.stdout!, "data"), silent])) as [Buffer];
   return chunk.toString().split("\n")[0] ?? "";
 }
 
