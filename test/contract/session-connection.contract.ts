@@ -134,24 +134,27 @@ export function itIsASessionConnection(
     connection.destroy();
   });
 
-  it("fails open requests with SESSION_LOST when the connection breaks in an answer", async () => {
-    server.behaviour.onStream = (stream) => {
-      stream.respond({ ":status": 200 });
-      stream.write("half", () => {
-        server.dropConnections();
-      });
-    };
-    const connection = await openOn(server);
+  for (const how of ["break", "end"] as const) {
+    it(`fails open requests with SESSION_LOST when the connection ${how}s in an answer`, async () => {
+      server.behaviour.onStream = (stream) => {
+        stream.respond({ ":status": 200 });
+        stream.write("half", () => {
+          if (how === "break") server.dropConnections();
+          else server.endConnections();
+        });
+      };
+      const connection = await openOn(server);
 
-    const error = await rejection(
-      connection.request({ method: "GET", path: "/x", answerBytesMax: 100 }),
-    );
+      const error = await rejection(
+        connection.request({ method: "GET", path: "/x", answerBytesMax: 100 }),
+      );
 
-    expect(error).to.have.property("code", "SESSION_LOST");
-    expect(
-      await rejection(connection.request({ method: "GET", path: "/x", answerBytesMax: 1 })),
-    ).to.have.property("code", "SESSION_LOST");
-  });
+      expect(error).to.have.property("code", "SESSION_LOST");
+      expect(
+        await rejection(connection.request({ method: "GET", path: "/x", answerBytesMax: 1 })),
+      ).to.have.property("code", "SESSION_LOST");
+    });
+  }
 
   it("gives up on a request after its time", async () => {
     const connection = await openOn(server);

@@ -30,6 +30,8 @@ export interface FakeBackupServer {
   readonly heads: string[];
   /** Makes the server deaf on every connection, without ending it. */
   freezeConnections(): void;
+  /** Ends every connection as one that is over. */
+  endConnections(): void;
   /** Breaks every connection. */
   dropConnections(): void;
   close(): Promise<void>;
@@ -85,6 +87,9 @@ export async function startFakeServer(
     heads,
     freezeConnections() {
       for (const socket of sockets) socket.removeAllListeners("data");
+    },
+    endConnections() {
+      for (const socket of sockets) socket.end();
     },
     dropConnections() {
       for (const socket of sockets) socket.destroy();

@@ -94,7 +94,8 @@ async function openSocket(
       ...(tunnel ? { socket: tunnel } : {}),
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(authorities === undefined ? {} : { ca: authorities }),
-      ...(input ? { onread: input.onread } : {}),
+      // Over a socket that is there already, Node.js does not heed it: then the stream is read.
+      ...(input && !tunnel ? { onread: input.onread } : {}),
       rejectUnauthorized: false, // The certificate is judged in connectTls, before the first byte is sent.
       minVersion: "TLSv1.2",
     });

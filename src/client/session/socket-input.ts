@@ -26,17 +26,18 @@ export class SocketInput {
     this.onread = {
       buffer: Buffer.allocUnsafeSlow(BUFFER_BYTES),
       callback: (size, buffer) => {
-        const bytes = buffer.subarray(0, size);
-        if (this.#listener) this.#listener(bytes);
-        else this.early.push(Buffer.from(bytes));
+        this.#take(buffer.subarray(0, size));
         return true;
       },
     };
   }
 
-  /** Lets {@link early} end as the socket does. */
+  /** Takes what comes in the socket's stream as well, for one that was made without {@link onread}; ends {@link early} as it does. */
   follow(socket: TLSSocket): void {
     const { early } = this;
+    socket.on("data", (part: Buffer) => {
+      this.#take(part);
+    });
     early.on("error", () => undefined);
     socket.on("end", () => {
       if (!early.destroyed && !this.#listener) early.push(null);
@@ -53,5 +54,10 @@ export class SocketInput {
       if (!(part instanceof Uint8Array)) return;
       listener(part);
     }
+  }
+
+  #take(bytes: Uint8Array): void {
+    if (this.#listener) this.#listener(bytes);
+    else this.early.push(Buffer.from(bytes));
   }
 }

@@ -6,7 +6,11 @@ import { connectTls } from "../../../src/client/session/connect-tls.ts";
 import { fingerprintsFile } from "../../../src/client/session/known-fingerprints.ts";
 import { parseProxy } from "../../../src/client/session/open-tunnel.ts";
 import { parseFingerprint } from "../../../src/format/crypto/fingerprint.ts";
-import { type FakeBackupServer, startFakeServer } from "../../support/fake-backup-server.ts";
+import { ReadingConnection } from "../../../src/client/session/reading-connection.ts";
+import { SocketInput } from "../../../src/client/session/socket-input.ts";
+import { upgradeConnection } from "../../../src/client/session/upgrade-connection.ts";
+import { type FakeBackupServer, reply, startFakeServer } from "../../support/fake-backup-server.ts";
+import { readerUpgrade } from "../../support/reader-upgrade.ts";
 import { rejection } from "../../support/rejection.ts";
 import { thrown } from "../../support/thrown.ts";
 
@@ -43,11 +47,11 @@ describe("client/session/open-tunnel", () => {
     proxy.close();
   });
 
-  async function open(proxyText: string) {
+  async function open(proxyText: string, input?: SocketInput) {
     return await connectTls(
       { host: "backup.example.org", port: 8007, proxy: parseProxy(proxyText) },
       { expected: parseFingerprint(fake.fingerprint), known: fingerprintsFile("/nowhere") },
-      { timeoutMs: 5_000 },
+      { timeoutMs: 5_000, ...(input ? { input } : {}) },
     );
   }
 
@@ -56,6 +60,21 @@ describe("client/session/open-tunnel", () => {
 
     expect(asked[0]).to.match(/^CONNECT backup\.example\.org:8007 HTTP\/1\.1\r\n/);
     socket.destroy();
+  });
+
+  it("reads from a session through the proxy", async () => {
+    fake.behaviour.onStream = (stream) => {
+      reply(stream, Buffer.alloc(3 << 20, 7));
+    };
+    const input = new SocketInput();
+
+    const socket = await open(`http://bob:secret@127.0.0.1:${proxyPort}`, input);
+    await upgradeConnection(socket, readerUpgrade, { timeoutMs: 5_000, input: input.early });
+    const connection = new ReadingConnection({ socket, input, authority: "backup.example.org" });
+    const answer = await connection.request({ path: "/chunk", answerBytesMax: 3 << 20 });
+
+    expect(Buffer.from(answer).equals(Buffer.alloc(3 << 20, 7))).to.equal(true);
+    connection.destroy();
   });
 
   it("says what the proxy answered", async () => {
