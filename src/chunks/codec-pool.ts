@@ -294,8 +294,11 @@ export class CodecPool implements AsyncDisposable {
 
   /** Gives tasks to threads until each has enough. */
   #dispatch(): void {
+    // As long as others run, nothing waits for one that starts.
+    const running = this.#threads.filter((thread) => !thread.isStarting);
+    const threads = running.length > 0 ? running : this.#threads;
     for (const queued of this.#queue) {
-      const thread = this.#threads.reduce((best, other) => (other.load < best.load ? other : best));
+      const thread = threads.reduce((best, other) => (other.load < best.load ? other : best));
       if (thread.load >= TASKS_PER_THREAD) return;
       this.#unqueue(queued);
       try {

@@ -37,6 +37,11 @@ export class CodecThread {
     return this.#isRunning;
   }
 
+  /** Whether it has been started and does not run yet: what it is sent waits. */
+  get isStarting(): boolean {
+    return this.#worker !== undefined && !this.#isRunning;
+  }
+
   /** Tasks sent and not answered. */
   get load(): number {
     return this.#waiters.size;
@@ -50,6 +55,7 @@ export class CodecThread {
     worker.unref();
     worker.on("online", () => {
       this.#isRunning = true;
+      this.#onAnswer();
     });
     worker.on("message", (answer: CodecAnswer) => {
       this.#settle(worker, answer);
