@@ -15,8 +15,12 @@ import { parseNamespace } from "../format/snapshot/namespace.ts";
 import { type MountRoot } from "../fs/datastore-tree.ts";
 import { DiskCache } from "../fs/disk-cache.ts";
 import { diskCached } from "../fs/disk-cached.ts";
-import { groupPath, snapshotPath } from "../fs/fs-need.ts";
-import { CACHE_BYTES_MIN, type DatastoreMountArgument } from "../fs/make-file-system.ts";
+import { type FsNeed, groupPath, snapshotPath } from "../fs/fs-need.ts";
+import {
+  CACHE_BYTES_MIN,
+  type DatastoreMountArgument,
+  type KnownAnswer,
+} from "../fs/make-file-system.ts";
 import { NeedResolver } from "../fs/need-resolver.ts";
 import { shownFiles } from "../fs/shown-file.ts";
 import { type PreparedMount } from "../fs/transport.ts";
@@ -99,7 +103,7 @@ export async function runMount(run: MountRun): Promise<void> {
   await using resolver = new NeedResolver(view, {
     loanOf: (bytes) => regions.loanOf(bytes),
   });
-  const root = await existingRoot(
+  const { root, known } = await existingRoot(
     async () => await parseMountSubject(run.subject, base, view),
     resolver,
     options,
@@ -111,6 +115,7 @@ export async function runMount(run: MountRun): Promise<void> {
     uid: process.getuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
     zeroChunks: zeroChunkNames(provider, key),
+    known,
   };
   const mount = await prepared.mount(argument, {
     mountPoint: resolve(run.mountPoint),
@@ -156,39 +161,49 @@ async function existingRoot(
   parse: () => Promise<MountRoot>,
   resolver: NeedResolver,
   options: NamespaceOption,
-): Promise<MountRoot> {
+): Promise<{ readonly root: MountRoot; readonly known: readonly KnownAnswer[] }> {
   try {
     const root = await parse();
-    await checkRoot(resolver, root);
-    return root;
+    return { root, known: await checkRoot(resolver, root) };
   } catch (error) {
     throw await namingNamespace(error, options);
   }
 }
 
-/** Fails for what does not exist or cannot be read, before anything is mounted: afterwards it would be an empty mount. */
-async function checkRoot(resolver: NeedResolver, root: MountRoot): Promise<void> {
+/**
+ * Fails for what does not exist or cannot be read, before anything is mounted: afterwards it would be an empty mount.
+ *
+ * @returns What was asked for that: the first who looks would ask for the same.
+ */
+async function checkRoot(resolver: NeedResolver, root: MountRoot): Promise<readonly KnownAnswer[]> {
+  const known: KnownAnswer[] = [];
+  const ask = async (need: FsNeed): Promise<unknown> => {
+    const answer = await resolver.resolve(need);
+    known.push({ need, answer });
+    return answer;
+  };
   switch (root.kind) {
     case "namespace":
-      await resolver.resolve({ kind: "groups", namespace: root.namespace });
-      return;
+      await ask({ kind: "groups", namespace: root.namespace });
+      return known;
     case "group": {
-      const listed = await resolver.resolve({ kind: "snapshots", group: root.group });
-      if (!Array.isArray(listed) || listed.length > 0) return;
+      const listed = await ask({ kind: "snapshots", group: root.group });
+      if (!Array.isArray(listed) || listed.length > 0) return known;
       const group = groupPath(root.group);
       throw new CliError("CLI_NOT_FOUND", `Cannot mount "${group}": there is no such group`);
     }
     case "snapshot":
-      await resolver.files(root.snapshot);
-      return;
+      await ask({ kind: "open-snapshot", snapshot: root.snapshot });
+      return known;
     case "archive": {
-      const shown = shownFiles(await resolver.files(root.snapshot));
+      const { snapshot } = root;
+      await ask({ kind: "open-snapshot", snapshot });
+      const shown = shownFiles(await resolver.files(snapshot));
       const archives = shown.filter((file) => file.kind === "archive");
       const found = archives.find(({ name }) => name === root.name);
       if (found) {
-        const { snapshot } = root;
-        await resolver.resolve({ kind: "open-archive", snapshot, archive: found.tree.name });
-        return;
+        await ask({ kind: "open-archive", snapshot, archive: found.tree.name });
+        return known;
       }
       const names = archives.map(({ name }) => name).join(", ");
       throw new CliError(

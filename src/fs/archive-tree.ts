@@ -66,6 +66,7 @@ export class ArchiveTree {
   readonly #parents: LRUCache<number, number>;
   readonly #nodes: LRUCache<number, PxarOwnNode>;
   readonly #paths: FilePaths;
+  #isExpected = false;
 
   constructor(parts: ArchiveTreeParts) {
     this.#parts = parts;
@@ -119,8 +120,16 @@ export class ArchiveTree {
     return { parent, entries };
   }
 
+  /** Asks, once, for what whoever goes into the archive needs first: its beginning, and its end, where the table of the root directory is. */
+  expectUse(): void {
+    if (this.#isExpected) return;
+    this.#isExpected = true;
+    this.#parts.expect([0, Math.max(0, this.#parts.archiveBytes - 1)]);
+  }
+
   /** Expects that somebody lists the root directory next, for {@link prepare}. */
   expectRootListing(): void {
+    this.expectUse();
     this.#listings.expect(this.#parts.rootInode);
   }
 

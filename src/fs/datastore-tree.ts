@@ -309,7 +309,8 @@ export class DatastoreTree implements FileSystem {
   #attributesOfChild(child: VirtualChild, parentInode: number, occasion: Occasion): Attributes {
     if ("archive" in child) {
       const { snapshot, archive } = child;
-      return this.#attributesOfArchive(this.#slots.slotOf(snapshot, archive, { parentInode }));
+      const slot = this.#slots.slotOf(snapshot, archive, { parentInode });
+      return this.#attributesOfArchive(slot, occasion);
     }
     const ino = this.#inodeOf(child.node);
     const attributes = this.#attributes.of(child.node, ino, occasion);
@@ -322,9 +323,12 @@ export class DatastoreTree implements FileSystem {
   }
 
   /** Attributes of an archive's root directory; of one that cannot be opened, those of a closed door. */
-  #attributesOfArchive(slot: ArchiveSlot): Attributes {
+  #attributesOfArchive(slot: ArchiveSlot, occasion: Occasion): Attributes {
     try {
-      return { timeoutMs: LISTING_MS, ...this.#slots.treeOf(slot).rootAttributes() };
+      const tree = this.#slots.treeOf(slot);
+      // Who asks for one by its name goes into it; a listing shows many.
+      if (occasion === "asked for") tree.expectUse();
+      return { timeoutMs: LISTING_MS, ...tree.rootAttributes() };
     } catch (error) {
       if (!(error instanceof FsError || error instanceof FormatError)) throw error;
       return this.#attributes.ofClosedArchive(slot);

@@ -138,6 +138,28 @@ describe("fs/archive-tree", () => {
     expect(again).to.equal(false);
   });
 
+  it("reads beginning and end at once of an archive that is asked for by name, and the beginning alone of one that is listed", async () => {
+    const { datastore } = mountedSplit(wideArchive(1), { metadata: 64 * 1024 });
+    const root = { kind: "snapshot", snapshot } as const;
+    const readsAfter = async (
+      look: (mount: DrivenFileSystem) => Promise<unknown>,
+    ): Promise<number> => {
+      const before = datastore.reads.length;
+      const mount = new DrivenFileSystem(datastore, { root });
+      await look(mount);
+      await mount.settled();
+      return datastore.reads.length - before;
+    };
+
+    const ofListing = await readsAfter(async (mount) => await mount.list(""));
+    const ofLookups = await readsAfter(async (mount) => {
+      await mount.stat("root.pxar");
+      await mount.stat("root.pxar");
+    });
+
+    expect([ofListing, ofLookups]).to.deep.equal([1, 2]);
+  });
+
   it("reads the next directory of a walk before it is asked for, and only that", async () => {
     const archive = splitArchive((encoder) => {
       for (const name of ["a", "b", "c"]) {

@@ -79,6 +79,24 @@ describe("fs/datastore-tree", () => {
     expect(before.timeoutMs).to.be.greaterThan(0);
   });
 
+  it("does not ask for what was known when it was mounted", async () => {
+    const known = [
+      {
+        need: { kind: "groups", namespace: "" },
+        answer: [
+          { type: "host", id: "elsa" },
+          { type: "ct", id: "gone" },
+        ],
+      },
+    ] as const;
+    const mount = new DrivenFileSystem(datastore(), { known });
+
+    const types = await mount.list("");
+
+    expect(types).to.deep.equal(["ct", "host", "ns"]);
+    expect(mount.needs.map(({ kind }) => kind)).not.to.include("groups");
+  });
+
   for (const [what, root, path] of [
     [
       "a namespace",
