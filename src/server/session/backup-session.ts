@@ -3,7 +3,7 @@ import { type ServerHttp2Session } from "node:http2";
 import { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 
-import { type AuthId } from "../../format/snapshot/auth-id.ts";
+import { type AuthId, authIdParts } from "../../format/snapshot/auth-id.ts";
 import { namespacePath, parseNamespace } from "../../format/snapshot/namespace.ts";
 import {
   backupGroupText,
@@ -197,7 +197,7 @@ async function serve(
     routes: backupMethods({
       target,
       snapshotPath,
-      memory: options.uploadMemory.sessionShare(),
+      memory: options.uploadMemory.sessionShare(authIdParts(run.caller).user),
       onReceived: (size) => {
         receiving.received(size);
       },

@@ -26,6 +26,9 @@ interface Waiter {
 /** Part of all memory that one session may hold, so that one client alone cannot make all others wait. */
 const SESSION_SHARE = 1 / 4;
 
+/** Part of it that all sessions of one user may hold, with the user's tokens: the rest is for others, however slowly this one sends. */
+const USER_SHARE = 3 / 4;
+
 /**
  * Memory that uploads are received into, used again and again.
  *
@@ -40,6 +43,8 @@ export class UploadMemory implements UploadPlaces {
   readonly #regions: RegionPool;
   readonly #sizeBytes: number;
   readonly #waiting: Waiter[] = [];
+  /** Of users that hold some or wait for it. */
+  readonly #users = new Map<string, MemoryBudget>();
 
   /** Starts without any memory; `sizeBytes` bounds what uploads may hold at once. */
   constructor(sizeBytes: number) {
@@ -52,23 +57,42 @@ export class UploadMemory implements UploadPlaces {
     return this.#regions.freeBytes;
   }
 
-  /** The part of this memory that one session may hold; at least one upload of any length. */
-  sessionShare(): UploadPlaces {
-    const share = Math.max(this.#sizeBytes * SESSION_SHARE, BLOB_UPLOAD_BYTES_MAX);
-    const budget = new MemoryBudget(Math.min(share, this.#sizeBytes));
+  /** The part of this memory that one session of a user may hold; at least one upload of any length. */
+  sessionShare(user: string): UploadPlaces {
+    const budget = new MemoryBudget(this.#share(SESSION_SHARE));
     return {
       take: async (size) => {
         const giveBack = await budget.take(size);
+        const giveBackOfUser = await this.#takeAs(user, size);
         const slot = await this.take(size);
         return {
           bytes: slot.bytes,
           release: () => {
             slot.release();
+            giveBackOfUser();
             giveBack();
           },
         };
       },
     };
+  }
+
+  async #takeAs(user: string, size: number): Promise<() => void> {
+    const budgetMax = this.#share(USER_SHARE);
+    const budget = this.#users.get(user) ?? new MemoryBudget(budgetMax);
+    this.#users.set(user, budget);
+    const giveBack = await budget.take(size);
+    return () => {
+      giveBack();
+      if (budget.freeBytes === budgetMax) this.#users.delete(user);
+    };
+  }
+
+  #share(part: number): number {
+    return Math.min(
+      Math.max(Math.floor(this.#sizeBytes * part), BLOB_UPLOAD_BYTES_MAX),
+      this.#sizeBytes,
+    );
   }
 
   async take(size: number): Promise<UploadSlot> {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { UploadMemory } from "../../../src/server/session/upload-memory.ts";
+import { UploadMemory, type UploadSlot } from "../../../src/server/session/upload-memory.ts";
 
 const MIB = 1024 * 1024;
 
@@ -66,7 +66,7 @@ describe("server/session/upload-memory", () => {
 
   it("lets one session hold no more than a quarter", async () => {
     const memory = new UploadMemory(128 * 1024 * 1024);
-    const share = memory.sessionShare();
+    const share = memory.sessionShare("a@pbs");
     const slots = await Promise.all(Array.from({ length: 8 }, () => share.take(4_000_000)));
     let isGranted = false;
     const next = share.take(4_000_000).then((slot) => {
@@ -74,7 +74,7 @@ describe("server/session/upload-memory", () => {
       return slot;
     });
 
-    const other = await memory.sessionShare().take(4_000_000);
+    const other = await memory.sessionShare("a@pbs").take(4_000_000);
     expect(isGranted).to.equal(false);
     slots[0]?.release();
 
@@ -82,6 +82,29 @@ describe("server/session/upload-memory", () => {
     other.release();
     for (const slot of slots.slice(1)) slot.release();
     expect(memory.freeBytes).to.equal(128 * 1024 * 1024);
+  });
+
+  it("leaves a quarter to others, however many sessions one user has", async () => {
+    const memory = new UploadMemory(128 * MIB);
+    const sessions = Array.from({ length: 8 }, () => memory.sessionShare("greedy@pbs"));
+    const taken: UploadSlot[] = [];
+    const asked = sessions.flatMap((session) =>
+      Array.from({ length: 4 }, async () => {
+        taken.push(await session.take(4 * MIB));
+      }),
+    );
+
+    const other = await memory.sessionShare("other@pbs").take(16 * MIB);
+
+    expect(taken).to.have.lengthOf(24);
+    other.release();
+    for (let released = 0; released < asked.length;) {
+      const slots = taken.splice(0);
+      for (const { release } of slots) release();
+      released += slots.length;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(memory.freeBytes).to.equal(128 * MIB);
   });
 
   it("makes uploads wait that do not fit, and serves them in turn", async () => {
