@@ -81,7 +81,8 @@ export class ArchiveTree {
       },
       attributesOf: (node) => this.#listedAttributes(node),
     });
-    this.#parents = new LRUCache({ max: PARENTS_MAX });
+    // By size: with a number of entries the room for all is made at once, 2 ms that the first who looks would wait for.
+    this.#parents = new LRUCache({ maxSize: PARENTS_MAX, sizeCalculation: () => 1 });
     this.#nodes = new LRUCache({ max: NODES_MAX });
   }
 
