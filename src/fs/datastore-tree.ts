@@ -1,5 +1,4 @@
 import { FormatError } from "../format/format-error.ts";
-import { sameBytes } from "../format/pxar/metadata.ts";
 import { NotResident } from "../format/bytes/resident-source.ts";
 import { timeText } from "../format/snapshot/time-text.ts";
 import { type AnswerMemory, LISTING_MS } from "./answer-memory.ts";
@@ -20,6 +19,7 @@ import {
   prefetchAttributes,
   shownFilesOf,
   type VirtualChild,
+  virtualChild,
   virtualChildren,
 } from "./virtual-children.ts";
 import { type Occasion, VirtualAttributes } from "./virtual-attributes.ts";
@@ -98,9 +98,7 @@ export class DatastoreTree implements FileSystem {
     const archive = this.#archiveAt(parent);
     if (archive) return archive.lookup(parent, name);
     const node = this.#nodeAt(parent);
-    const child = virtualChildren(node, this.#memory).find((one) =>
-      sameBytes(encoder.encode(one.name), name),
-    );
+    const child = virtualChild(node, name, this.#memory);
     if (!child) throw new FsError("ENOENT", "find a name");
     return this.#attributesOfChild(child, parent, "asked for");
   }

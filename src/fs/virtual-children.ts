@@ -1,3 +1,4 @@
+import { sameBytes } from "../format/pxar/metadata.ts";
 import { timeText } from "../format/snapshot/time-text.ts";
 import { FsError } from "./fs-error.ts";
 import { type GroupKey, type SnapshotKey } from "./fs-need.ts";
@@ -13,6 +14,8 @@ export type VirtualChild =
       readonly snapshot: SnapshotKey;
       readonly archive: ShownFile & { readonly kind: "archive" };
     };
+
+const encoder = new TextEncoder();
 
 /** Name of the link to the newest snapshot of a group. */
 const LATEST = "latest";
@@ -62,6 +65,22 @@ export function virtualChildren(node: VirtualNode, memory: ListingMemory): reado
   }
 }
 
+/**
+ * The child of a virtual directory that has this name; asks for no more than it takes to find it. Restartable.
+ *
+ * @throws {FsError} ENOTDIR for a node that is no directory.
+ */
+export function virtualChild(
+  node: VirtualNode,
+  name: Uint8Array,
+  memory: ListingMemory,
+): VirtualChild | undefined {
+  const isNamed = (child: VirtualChild): boolean => sameBytes(encoder.encode(child.name), name);
+  const type =
+    node.kind === "namespace" ? typesOf(node.namespace, memory).find(isNamed) : undefined;
+  return type ?? virtualChildren(node, memory).find(isNamed);
+}
+
 /** Names in the directory of a snapshot; restartable. */
 export function shownFilesOf(snapshot: SnapshotKey, memory: ListingMemory): readonly ShownFile[] {
   return shownFiles(memory.get({ kind: "open-snapshot", snapshot }).files);
@@ -82,16 +101,18 @@ export function prefetchAttributes(children: readonly VirtualChild[], memory: Li
 
 function childrenOfNamespace(namespace: string, memory: ListingMemory): readonly VirtualChild[] {
   memory.prefetch({ kind: "namespaces", namespace });
-  const groups = memory.get({ kind: "groups", namespace });
-  const present = types.filter((type) => groups.some((group) => group.type === type));
-  const children: VirtualChild[] = present.map((type) => ({
-    name: type,
-    node: { kind: "type", namespace, type },
-  }));
+  const children = typesOf(namespace, memory);
   if (memory.get({ kind: "namespaces", namespace }).length > 0) {
     children.push({ name: "ns", node: { kind: "namespaces", namespace } });
   }
   return children;
+}
+
+/** The types that there are groups of. */
+function typesOf(namespace: string, memory: ListingMemory): VirtualChild[] {
+  const groups = memory.get({ kind: "groups", namespace });
+  const present = types.filter((type) => groups.some((group) => group.type === type));
+  return present.map((type) => ({ name: type, node: { kind: "type", namespace, type } }));
 }
 
 function childrenOfGroup(

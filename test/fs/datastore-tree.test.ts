@@ -79,6 +79,18 @@ describe("fs/datastore-tree", () => {
     expect(before.timeoutMs).to.be.greaterThan(0);
   });
 
+  it("finds the groups of a type without asking for namespaces", async () => {
+    const mount = new DrivenFileSystem(datastore(), {});
+
+    const { kind } = await mount.stat("vm/100");
+    const asked = mount.needs.map((need) => need.kind);
+    const missing = await rejection(mount.stat("vm2"));
+
+    expect([kind, asked]).to.deep.equal(["directory", ["groups"]]);
+    expect(missing).to.have.property("code", "ENOENT");
+    expect(mount.needs.map((need) => need.kind)).to.include("namespaces");
+  });
+
   it("does not ask for what was known when it was mounted", async () => {
     const known = [
       {
