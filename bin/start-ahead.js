@@ -1,5 +1,9 @@
 import { spawn } from "node:child_process";
+import { basename } from "node:path";
 import { isatty } from "node:tty";
+
+/** What this program is called as itself: under another name `mount` may be another command. */
+const OWN_NAME = /^amber(?:\.js)?$/;
 
 /** Options with which `amber mount` does not go to the background as it would without them. */
 const KEPT_FROM_IT = /^--(?:foreground|help|keyfd|background-child)\b|^-h$/;
@@ -17,7 +21,7 @@ const NAMES_A_DESCRIPTOR = /^PBS_\w+_FD$/;
  */
 export function startAhead(argv) {
   const [file, program, command, ...args] = argv;
-  const mayStart = command === "mount" && args.length > 0;
+  const mayStart = OWN_NAME.test(basename(program)) && command === "mount" && args.length > 0;
   if (!mayStart || args.some((word) => KEPT_FROM_IT.test(word))) return undefined;
   if (Object.keys(process.env).some((name) => NAMES_A_DESCRIPTOR.test(name))) return undefined;
   const mark = `--background-child=${isatty(0) ? "asked" : "unasked"}`;

@@ -95,7 +95,16 @@ describe("integration/mount-ahead", function () {
     expect(stderr).to.include("the command that started this was ended");
   });
 
-  it("starts nothing where the command does not go to the background by itself", () => {
+  it("starts nothing under the name of an official program, whose `mount` is another command", () => {
+    const started = [
+      ["pxar", "mount", "archive", "/mnt"],
+      ["proxmox-backup-client", "mount", "host/elsa", "tree.pxar", "/mnt"],
+    ].map(([name = "", ...words]) => startAhead([process.execPath, `/usr/bin/${name}`, ...words]));
+
+    expect(started).to.deep.equal([undefined, undefined]);
+  });
+
+  it("starts nothing where `mount` does not go to the background by itself", () => {
     const started = [
       ["backup", "mount"],
       ["mount"],
