@@ -2,11 +2,13 @@ import { once } from "node:events";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 
 import { duplicateListener } from "../../linux/duplicate-listener.ts";
+import { Admission } from "./admission.ts";
 
 /** What is done with connections. */
 export interface DoorOptions {
   /** Connections that may be open at once; one more is closed as it comes. */
   readonly connectionsMax: number;
+  /** Gets connections as `Admission` lets them in; nothing of them has been read. */
   readonly onConnection: (socket: Socket) => void;
 }
 
@@ -22,7 +24,7 @@ export interface Doors {
 }
 
 /**
- * Connections that are taken in one turn of the event loop; each costs some 0.8 ms for its TLS handshake in the turns after.
+ * Connections that are taken in one turn of the event loop.
  *
  * libuv takes one connection of a listening socket in a turn (since 1.45, libuv/libuv#3696). While uploads make turns long, and many
  * processes on few cores make them longer still, a hundred clients that come at once then wait for a hundred turns.
@@ -39,16 +41,23 @@ export const CONNECTIONS_A_TURN = 16;
  */
 export async function openDoors(address: ListenOptions, options: DoorOptions): Promise<Doors> {
   const open = new Set<Socket>();
-  const admit = (socket: Socket): void => {
+  const admission = new Admission<Socket>({
+    admit: (socket) => {
+      if (!socket.destroyed) options.onConnection(socket);
+    },
+    nowMs: () => performance.now(),
+    atTurnEnd: setImmediate,
+  });
+  const take = (socket: Socket): void => {
     if (open.size >= options.connectionsMax) {
       socket.destroy();
       return;
     }
     open.add(socket);
     socket.once("close", () => open.delete(socket));
-    options.onConnection(socket);
+    admission.add(socket);
   };
-  const first = await openDoor(address, admit);
+  const first = await openDoor(address, take);
   const doors = [first];
   const close = (): void => {
     for (const { server } of doors) if (server.listening) server.close();
@@ -57,7 +66,7 @@ export async function openDoors(address: ListenOptions, options: DoorOptions): P
     while (doors.length < CONNECTIONS_A_TURN) {
       const fd = duplicateListener(first.server);
       if (fd === undefined) break;
-      doors.push(await openDoor({ fd }, admit));
+      doors.push(await openDoor({ fd }, take));
     }
   } catch (error) {
     close();
@@ -87,7 +96,7 @@ async function openDoor(
   address: ListenOptions | { readonly fd: number },
   onConnection: (socket: Socket) => void,
 ): Promise<Door> {
-  const server = createServer(onConnection).listen(address);
+  const server = createServer({ pauseOnConnect: true }, onConnection).listen(address);
   await once(server, "listening");
   // A connection that could not be taken is gone; the next one may be luckier.
   server.on("error", () => undefined);
