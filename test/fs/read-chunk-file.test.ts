@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, readlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
@@ -51,6 +51,57 @@ describe("fs/read-chunk-file", () => {
     });
 
     expect(Buffer.compare(read, content)).to.equal(0);
+  });
+
+  for (const [what, sizeNow, expected] of [
+    ["is cut off in its first half", 300_000, 300_000],
+    ["is cut off in its second half", 900_000, 900_000],
+    ["grows", 1_500_000, 1_000_000],
+  ] as const) {
+    it(`gives what is there, and the length it knew at most, of a file that ${what} meanwhile`, async () => {
+      await using folder = await tempDir();
+      const file = join(folder.path, "chunk");
+      const content = prngBytes(1, 1_000_000);
+      writeFileSync(file, content);
+      const offered = new Uint8Array(1_000_003).fill(7);
+
+      const read = await readChunkFile(file, {
+        isAlone: () => true,
+        allocate: () => {
+          truncateSync(file, sizeNow);
+          return offered;
+        },
+      });
+
+      expect(Buffer.compare(read, content.subarray(0, expected))).to.equal(0);
+      expect(offered.subarray(expected).every((byte) => byte === 7)).to.equal(true);
+    });
+  }
+
+  it("leaves no file open, whatever comes of it", async () => {
+    await using folder = await tempDir();
+    const file = join(folder.path, "chunk");
+    writeFileSync(file, prngBytes(1, 600_000));
+    const openFiles = (): string[] =>
+      readdirSync("/proc/self/fd").flatMap((fd) => {
+        try {
+          return [readlinkSync(`/proc/self/fd/${fd}`)].filter((path) => path === file);
+        } catch {
+          return []; // Of the listing itself, and closed by now.
+        }
+      });
+    const allocate = (): never => {
+      throw new Error("no memory");
+    };
+
+    const failures = await Promise.all([
+      rejection(readChunkFile(file, { isAlone: () => true, allocate })),
+      rejection(readChunkFile(file, { isAlone: () => false, allocate })),
+    ]);
+    await readChunkFile(file, { isAlone: () => true });
+    while (openFiles().length > 0) await new Promise((resolve) => setImmediate(resolve));
+
+    for (const failure of failures) expect(failure).to.have.property("message", "no memory");
   });
 
   it("refuses what is too long for a chunk, and what is no file", async () => {
