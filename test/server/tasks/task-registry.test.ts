@@ -1,11 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
 
 import { parseAuthId } from "../../../src/format/snapshot/auth-id.ts";
 import { DETAIL_LINES_MAX } from "../../../src/server/tasks/task.ts";
 import { TaskRegistry } from "../../../src/server/tasks/task-registry.ts";
 import { formatUpid, parseUpid } from "../../../src/server/tasks/upid.ts";
+import { eventually } from "../../support/eventually.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
@@ -120,6 +122,35 @@ describe("server/tasks/task-registry", () => {
       "further details are left out",
       "TASK OK",
     ]);
+  });
+
+  it("shows lines about single requests to whoever reads the log of a running task", async () => {
+    const task = await registry.start("backup", "x", caller);
+    task.detail("GET /chunk");
+    task.log("hello");
+    task.detail("GET /chunk");
+
+    const page = await registry.readLog(registry.find(task.upid)!, 0, 10);
+
+    expect(page.lines.map(({ t }) => t.slice(27))).to.deep.equal([
+      "GET /chunk",
+      "hello",
+      "GET /chunk",
+    ]);
+    await task.end();
+  });
+
+  it("writes lines about single requests some time later, many at a time", async () => {
+    const task = await registry.start("backup", "x", caller);
+    const path = join(folder.path, "6D", task.upid);
+    for (let i = 0; i < 3; i++) {
+      task.detail("GET /chunk");
+      await setImmediate();
+    }
+
+    expect(await readFile(path, "utf8")).to.equal("");
+    await eventually(async () => (await readFile(path, "utf8")).split("\n").length === 4);
+    await task.end();
   });
 
   it("gives pages of the log, and the count of all lines with each", async () => {
