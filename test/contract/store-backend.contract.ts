@@ -257,6 +257,20 @@ export function itIsAStoreBackend(make: () => Promise<BackendUnderTest>): void {
       expect(await backend.openFile("host/y.blob")).to.equal(undefined);
     });
 
+    it("reads an open chunk into memory that is given, as far as there are bytes", async () => {
+      await backend.writeChunk(a, bytes("0123456789"), "none");
+      const targets = [3, 0, 4, 20].map((size) => new Uint8Array(size));
+
+      await using file = await backend.openChunk(a);
+      const count = await file?.readInto(targets);
+
+      expect([file?.size, count]).to.deep.equal([10, 10]);
+      expect(targets.map(text)).to.deep.equal(["012", "", "3456", "789".padEnd(20, "\0")]);
+      expect(await file?.readInto([new Uint8Array(4)])).to.equal(4);
+      expect(text(await file?.readAt(8, 100))).to.equal("89");
+      expect(await backend.openChunk(b)).to.equal(undefined);
+    });
+
     it("shows a staged file only once it is published", async () => {
       await backend.createFolder("host", "none");
       await using staged = await backend.stageFile("host/root.pxar.didx");

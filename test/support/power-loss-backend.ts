@@ -103,6 +103,10 @@ export class PowerLossBackend implements StoreBackend {
     return await this.#live.statChunk(digest);
   }
 
+  async openChunk(digest: Digest): Promise<StoredFile | undefined> {
+    return await this.#live.openChunk(digest);
+  }
+
   async readChunk(digest: Digest): Promise<Uint8Array | undefined> {
     return await this.#live.readChunk(digest);
   }

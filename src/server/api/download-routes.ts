@@ -14,7 +14,7 @@ import { fileName, offByDefault } from "../http/parameter-schema.ts";
 import { needsContent } from "../http/permission.ts";
 import { addRoute, RawReply } from "../http/route.ts";
 import { type StoredFile } from "../store/store-backend.ts";
-import { storedPieces } from "../http/stored-pieces.ts";
+import { STORED_PIECE_BYTES, storedPieces } from "../http/stored-pieces.ts";
 import { type TrafficControl } from "../traffic/traffic-control.ts";
 import { listDirectory, openTreeContent, requireArchive, treeArchives } from "./archive-tree.ts";
 import { paced, paceWhole } from "./paced.ts";
@@ -188,7 +188,7 @@ function latin1(bytes: Uint8Array): string {
 }
 
 function fileStream(file: StoredFile): Readable {
-  const stream = Readable.from(storedPieces(file));
+  const stream = Readable.from(storedPieces(file, { pieceBytes: STORED_PIECE_BYTES }));
   stream.once("close", () => {
     void file[Symbol.asyncDispose]();
   });

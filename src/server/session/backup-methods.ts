@@ -9,6 +9,7 @@ import { refused } from "../http/api-error.ts";
 import { encodedBlobSize, fileName, sha256Hex } from "../http/parameter-schema.ts";
 import { type BackupTarget } from "../store/backup-target.ts";
 import { method, streamMethod, type SessionRoute } from "./session-router.ts";
+import { STORED_PIECE_BYTES } from "../http/stored-pieces.ts";
 import { storedBytes } from "./stored-bytes.ts";
 import { blobLengthTexts, chunkLengthTexts, readExactly } from "./read-exactly.ts";
 import { type UploadPlaces } from "./upload-memory.ts";
@@ -185,7 +186,7 @@ function previousMethods({ target, log }: BackupSessionParts): readonly SessionR
         log(`register chunks in '${name}' from previous backup.`);
       }
       log(`download '${name}' from previous backup.`);
-      return storedBytes(file);
+      return storedBytes(file, { pieceBytes: STORED_PIECE_BYTES });
     }),
   ];
 }

@@ -3,7 +3,6 @@ import { type ServerHttp2Stream } from "node:http2";
 import { type FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 
-import { type ReadBlobOptions } from "../../chunks/blob-source.ts";
 import { type Digest, parseDigest } from "../../format/chunk/digest.ts";
 import { archiveKindOf, parseArchiveName } from "../../format/snapshot/archive-name.ts";
 import { isOwnedBy, parseAuthId, type AuthId } from "../../format/snapshot/auth-id.ts";
@@ -31,12 +30,15 @@ import {
 import { needsContent } from "../http/permission.ts";
 import { addRoute, ANSWERED, type Call } from "../http/route.ts";
 import { type UpgradeOffer } from "../http/upgrade-offer.ts";
+import { STORED_PIECE_BYTES } from "../http/stored-pieces.ts";
 import { type Datastore } from "../store/datastore.ts";
 import { type SnapshotReader } from "../store/snapshot-reader.ts";
+import { type StoredFile } from "../store/store-backend.ts";
 import { StoreError } from "../store/store-error.ts";
 import { type Task } from "../tasks/task.ts";
-import { BufferShelf } from "./buffer-shelf.ts";
+import { chunkBytes } from "./chunk-bytes.ts";
 import { MemoryBudget } from "./memory-budget.ts";
+import { PieceMemory } from "./piece-memory.ts";
 import { SHUTDOWN_REASON } from "./running-sessions.ts";
 import { serveConnection } from "./session-connection.ts";
 import { type SessionOptions } from "./session-options.ts";
@@ -49,14 +51,17 @@ const PROTOCOL = "proxmox-backup-reader-protocol-v1";
 /** Receive window of a request, none of which has a body that matters: what HTTP/2 begins with. */
 const REQUEST_WINDOW_BYTES = 64 * 1024;
 
-/** Bytes of chunks one session may have read and not yet sent. */
-const READ_AHEAD_BYTES = 32 * 1024 * 1024;
+/** Chunks that one session may be reading and sending at one time. */
+const CHUNKS_AT_ONCE = 8;
 
-/** Bytes of buffers kept for the next chunks, for all sessions together. */
-const SHELF_BYTES = 32 * 1024 * 1024;
+/** Bytes of chunks that all sessions together may have read and not yet sent. */
+const LENT_BYTES_MAX = 64 * 1024 * 1024;
 
-/** What one chunk counts for against {@link READ_AHEAD_BYTES}: the usual largest. */
-const CHUNK_COST_BYTES = 4 * 1024 * 1024;
+/** Bytes of those that one session may have. */
+const SESSION_LENT_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Bytes that are kept for the next chunks while nobody reads any. */
+const KEPT_BYTES_MAX = 32 * 1024 * 1024;
 
 const SPEEDTEST_BYTES = 1024 * 1024;
 
@@ -71,7 +76,7 @@ const parameters = Type.Object({
 
 /** `GET /reader`: the upgrade to a session that reads one snapshot (spec reader-protocol.md §1). */
 export function addReaderRoute(api: FastifyInstance, options: SessionOptions): void {
-  const shelf = new BufferShelf({ bytesMax: SHELF_BYTES });
+  const memory = new PieceMemory({ lentBytesMax: LENT_BYTES_MAX, keptBytesMax: KEPT_BYTES_MAX });
   addRoute(api, {
     method: "GET",
     path: "/reader",
@@ -80,7 +85,7 @@ export function addReaderRoute(api: FastifyInstance, options: SessionOptions): v
     parameters,
     unknownParameters: "ignore",
     reply: Type.Null(),
-    handle: (given, call) => startReader(given, call, options, shelf),
+    handle: (given, call) => startReader(given, call, options, memory),
   });
 }
 
@@ -88,7 +93,7 @@ async function startReader(
   given: Static<typeof parameters>,
   call: Call,
   options: SessionOptions,
-  shelf: BufferShelf,
+  memory: PieceMemory,
 ): Promise<typeof ANSWERED> {
   const { access } = options;
   const aclPath = datastorePath(given.store, given.ns ?? "");
@@ -115,7 +120,7 @@ async function startReader(
       offer,
       call,
       options,
-      shelf,
+      memory,
       caller: call.caller,
       isDebug: given.debug === true,
     }),
@@ -164,7 +169,7 @@ interface Run {
   readonly offer: UpgradeOffer;
   readonly call: Call;
   readonly options: SessionOptions;
-  readonly shelf: BufferShelf;
+  readonly memory: PieceMemory;
   readonly caller: AuthId;
   readonly isDebug: boolean;
 }
@@ -218,10 +223,11 @@ function endedBy(aborted: AbortSignal, cut: AbortSignal): string | undefined {
 
 /** The methods of a reader session (spec reader-protocol.md §3). */
 function readerMethods(
-  { reader, datastore, isDebug, shelf }: Run,
+  { reader, datastore, isDebug, memory }: Run,
   task: Task,
 ): readonly SessionRoute[] {
-  const readAhead = new MemoryBudget(READ_AHEAD_BYTES);
+  const turns = new MemoryBudget(CHUNKS_AT_ONCE);
+  const share = memory.share({ bytesMax: SESSION_LENT_BYTES_MAX });
   return [
     streamMethod("GET /download", Type.Object({ "file-name": fileName }), async (given) => {
       const text = given["file-name"];
@@ -232,28 +238,20 @@ function readerMethods(
       if (archiveKindOf(name) !== "blob") {
         task.detail(`register chunks in '${name}' as downloadable.`);
       }
-      return storedBytes(file);
+      return storedBytes(file, { pieceBytes: STORED_PIECE_BYTES });
     }),
     streamMethod("GET /chunk", Type.Object({ digest: sha256Hex }), async (given, stream) => {
       const digest = parseDigest(given.digest);
-      const release = await readAhead.take(CHUNK_COST_BYTES);
-      onceClosed(stream, release);
-      const blob = await readBlob(reader, digest, {
-        allocate: (size) => {
-          if (size === undefined) return undefined;
-          const bytes = shelf.take(size);
-          // All that was written has left us then; of a stream that ends otherwise this is not known, and not used again.
-          stream.once("finish", () => {
-            shelf.giveBack(bytes);
-          });
-          return bytes;
-        },
-      });
+      onceClosed(stream, await turns.take(1));
+      const file = await openBlob(reader, digest);
+      const loan = share.tryTake(file.size);
+      if (loan) onceClosed(stream, loan.end);
+      const bytes = await chunkBytes(file, loan);
       if (isDebug) {
         const path = `${datastore.location}/.chunks/${digest.slice(0, 4)}/${digest}`;
         task.detail(`download chunk "${path}"`);
       }
-      return new SessionBytes([blob]);
+      return bytes;
     }),
     streamMethod(
       "GET /speedtest",
@@ -263,13 +261,9 @@ function readerMethods(
   ];
 }
 
-async function readBlob(
-  reader: SnapshotReader,
-  digest: Digest,
-  options: ReadBlobOptions,
-): Promise<Uint8Array> {
+async function openBlob(reader: SnapshotReader, digest: Digest): Promise<StoredFile> {
   try {
-    return await reader.readBlob(digest, options);
+    return await reader.openBlob(digest);
   } catch (cause) {
     if (cause instanceof StoreError && cause.code === "STORE_CHUNK_FORBIDDEN") {
       const text = `download chunk ${digest} not allowed`;

@@ -25,18 +25,25 @@ const STATUS_TEXTS: Readonly<Record<number, string>> = {
   507: "Insufficient Storage",
 };
 
+/** What becomes of the bytes of an answer. */
+export interface SessionBytesUse {
+  /** Closes what the pieces come from; called once, also when nobody wants them any more. */
+  readonly close?: () => Promise<void>;
+  /**
+   * Told about each piece when it has been sent and nobody refers to its memory any more. Not told where that is not known,
+   * as of a stream that ended early.
+   */
+  readonly onSent?: (piece: Uint8Array) => void;
+}
+
 /** Bytes as an answer: pieces in order, pulled as the connection takes them. */
 export class SessionBytes {
   readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
-  /** Closes what the pieces come from; called once, also when nobody wants them any more. */
-  readonly close: () => Promise<void>;
+  readonly use: SessionBytesUse;
 
-  constructor(
-    pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    close: () => Promise<void> = () => Promise.resolve(),
-  ) {
+  constructor(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, use: SessionBytesUse = {}) {
     this.pieces = pieces;
-    this.close = close;
+    this.use = use;
   }
 }
 
@@ -120,7 +127,9 @@ export class SessionRouter {
       }
       this.#events.onRequest(name);
       if (route && methodName === "POST") {
-        await takeWhileOpen(this.#events.pace, "in", announcedSize(headers, query), stream);
+        using closing = whenClosed(stream);
+        const size = announcedSize(headers, query);
+        await takeWhileOpen(this.#events.pace, "in", size, closing);
       }
       const value = route
         ? await route.run(stream, query, headers["content-type"] ?? "")
@@ -215,21 +224,34 @@ async function takeWhileOpen(
   pace: TransferPace,
   direction: Direction,
   size: number,
-  stream: ServerHttp2Stream,
+  closing: Closing,
 ): Promise<void> {
-  if (stream.destroyed || !(size > 0)) return;
-  const gone = new AbortController();
-  const onClose = (): void => {
-    gone.abort();
-  };
-  stream.once("close", onClose);
+  if (closing.isClosed() || !(size > 0)) return;
   try {
-    await pace.take(direction, size, gone.signal);
+    await pace.take(direction, size, closing.gone);
   } catch (error) {
-    if (!gone.signal.aborted) throw error;
-  } finally {
-    stream.off("close", onClose);
+    if (!closing.isClosed()) throw error;
   }
+}
+
+interface Closing extends Disposable {
+  readonly gone: AbortSignal;
+  readonly isClosed: () => boolean;
+}
+
+/** Aborts when a stream closes, as long as it is not disposed of. */
+function whenClosed(stream: ServerHttp2Stream): Closing {
+  const controller = new AbortController();
+  const onClose = (): void => {
+    controller.abort();
+  };
+  if (stream.destroyed) onClose();
+  else stream.once("close", onClose);
+  return {
+    gone: controller.signal,
+    isClosed: () => controller.signal.aborted,
+    [Symbol.dispose]: () => stream.off("close", onClose),
+  };
 }
 
 async function sendBytes(
@@ -237,18 +259,24 @@ async function sendBytes(
   bytes: SessionBytes,
   pace: TransferPace,
 ): Promise<void> {
+  using closing = whenClosed(stream);
   try {
     if (isGone(stream)) return;
     stream.resume();
     stream.respond({ ":status": 200, "content-type": "application/octet-stream" });
     for await (const piece of bytes.pieces) {
-      await takeWhileOpen(pace, "out", piece.length, stream);
+      await takeWhileOpen(pace, "out", piece.length, closing);
       if (isGone(stream)) return;
-      if (!stream.write(piece)) await drained(stream);
+      // When a write has succeeded, TLS has encrypted it into memory of its own, and Node refers to ours no more. Of a stream
+      // that was destroyed meanwhile Node says success as well, whatever has become of the write.
+      const onTaken = (error: Error | null | undefined): void => {
+        if (!error && !isGone(stream)) bytes.use.onSent?.(piece);
+      };
+      if (!stream.write(piece, onTaken)) await drained(stream);
     }
     stream.end();
   } finally {
-    await bytes.close();
+    await bytes.use.close?.();
   }
 }
 

@@ -5,7 +5,12 @@ import { type AcceptedChunk } from "./accepted-blob.ts";
 import { blobKindOf, BLOB_MAGIC_BYTES } from "../../format/chunk/data-blob.ts";
 import { KeyedTurns } from "./keyed-turns.ts";
 import { type LiveChunks } from "./live-chunks.ts";
-import { type ChunkEntry, type ChunkObjects, type ChunkStat } from "./store-backend.ts";
+import {
+  type ChunkEntry,
+  type ChunkObjects,
+  type ChunkStat,
+  type StoredFile,
+} from "./store-backend.ts";
 import { StoreError } from "./store-error.ts";
 import { type SyncLevel } from "./sync-level.ts";
 
@@ -73,15 +78,28 @@ export class BlobStore implements BlobSource {
 
   async readBlob(digest: Digest, options?: ReadBlobOptions): Promise<Uint8Array> {
     options?.signal?.throwIfAborted();
-    let blob: Uint8Array | undefined;
-    try {
-      blob = await this.#chunks.readChunk(digest, options?.allocate);
-    } catch (cause) {
-      throw new ChunkError("CHUNK_UNREADABLE", digest, { cause });
-    }
+    const blob = await readable(digest, this.#chunks.readChunk(digest, options?.allocate));
     options?.signal?.throwIfAborted();
     if (!blob) throw new ChunkError("CHUNK_MISSING", digest);
     return blob;
+  }
+
+  /**
+   * Opens the blob of one chunk, to be read piece by piece and closed; what goes wrong then fails like this.
+   *
+   * @throws {ChunkError} `CHUNK_MISSING`, `CHUNK_UNREADABLE`.
+   */
+  async openBlob(digest: Digest): Promise<StoredFile> {
+    const file = await readable(digest, this.#chunks.openChunk(digest));
+    if (!file) throw new ChunkError("CHUNK_MISSING", digest);
+    return {
+      size: file.size,
+      readAt: async (offset, size) => await readable(digest, file.readAt(offset, size)),
+      readInto: async (targets) => await readable(digest, file.readInto(targets)),
+      [Symbol.asyncDispose]: async () => {
+        await file[Symbol.asyncDispose]();
+      },
+    };
   }
 
   /** Every chunk object, good and bad, in the order of names' first four digits (spec datastore.md §4.5). */
@@ -178,5 +196,13 @@ export class BlobStore implements BlobSource {
       );
     }
     return true;
+  }
+}
+
+async function readable<T>(digest: Digest, result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (cause) {
+    throw new ChunkError("CHUNK_UNREADABLE", digest, { cause });
   }
 }

@@ -16,6 +16,7 @@ import { absentAs, readWholeFile } from "./read-whole-file.ts";
 import { JointSync } from "./joint-sync.ts";
 import { type LocalAccess, LocalIdentity } from "./local-identity.ts";
 import { LocalStagedFile } from "./local-staged-file.ts";
+import { openLocalFile } from "./open-local-file.ts";
 import { ownedDisk } from "./owned-disk.ts";
 import {
   type ChunkEntry,
@@ -133,6 +134,10 @@ export class LocalBackend implements StoreBackend {
   ): Promise<Uint8Array | undefined> {
     const path = this.#chunkPath(digest);
     return await readWholeFile(this.#disk, path, BLOB_UPLOAD_BYTES_MAX, allocate);
+  }
+
+  async openChunk(digest: Digest): Promise<StoredFile | undefined> {
+    return await openLocalFile(this.#disk, this.#chunkPath(digest), BLOB_UPLOAD_BYTES_MAX);
   }
 
   async readChunkHead(digest: Digest, size: number): Promise<Uint8Array | undefined> {
@@ -271,26 +276,7 @@ export class LocalBackend implements StoreBackend {
   }
 
   async openFile(path: string): Promise<StoredFile | undefined> {
-    const opened = this.#disk.open(this.#path(path), "r");
-    const file = await absentAs(undefined, opened, "ENOTDIR");
-    if (!file) return undefined;
-    const { size } = await file.stat();
-    return {
-      size,
-      readAt: async (offset, wanted) => {
-        const bytes = new Uint8Array(Math.max(0, Math.min(wanted, size - offset)));
-        let done = 0;
-        while (done < bytes.length) {
-          const { bytesRead } = await file.read(bytes, done, bytes.length - done, offset + done);
-          if (bytesRead === 0) break;
-          done += bytesRead;
-        }
-        return bytes.subarray(0, done);
-      },
-      [Symbol.asyncDispose]: async () => {
-        await file.close();
-      },
-    };
+    return await openLocalFile(this.#disk, this.#path(path), Number.MAX_SAFE_INTEGER);
   }
 
   async writeFile(path: string, bytes: Uint8Array, options: WriteFileOptions): Promise<boolean> {

@@ -69,6 +69,11 @@ export class MemoryBackend implements StoreBackend {
     return await Promise.resolve(this.#chunks.get(digest)?.bytes.slice());
   }
 
+  async openChunk(digest: Digest): Promise<StoredFile | undefined> {
+    const bytes = await this.readChunk(digest);
+    return bytes && memoryFile(bytes);
+  }
+
   async readChunkHead(digest: Digest, size: number): Promise<Uint8Array | undefined> {
     return await Promise.resolve(this.#chunks.get(digest)?.bytes.slice(0, size));
   }
@@ -191,14 +196,7 @@ export class MemoryBackend implements StoreBackend {
   async openFile(path: string): Promise<StoredFile | undefined> {
     await Promise.resolve();
     const bytes = this.#files.get(path);
-    if (!bytes) return undefined;
-    return {
-      size: bytes.length,
-      readAt: async (offset, size) => await Promise.resolve(bytes.slice(offset, offset + size)),
-      [Symbol.asyncDispose]: async () => {
-        await Promise.resolve();
-      },
-    };
+    return bytes && memoryFile(bytes);
   }
 
   async writeFile(path: string, bytes: Uint8Array, options: WriteFileOptions): Promise<boolean> {
@@ -293,6 +291,25 @@ export class MemoryBackend implements StoreBackend {
     if (!this.#folders.has(path))
       throw new StoreError("STORE_UNREADABLE", `there is no folder "${path}"`);
   }
+}
+
+function memoryFile(bytes: Uint8Array): StoredFile {
+  return {
+    size: bytes.length,
+    readAt: async (offset, size) => await Promise.resolve(bytes.slice(offset, offset + size)),
+    readInto: async (targets) => {
+      let done = 0;
+      for (const target of targets) {
+        const part = bytes.subarray(done, done + target.length);
+        target.set(part);
+        done += part.length;
+      }
+      return await Promise.resolve(done);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.resolve();
+    },
+  };
 }
 
 function parentOf(path: string): string {

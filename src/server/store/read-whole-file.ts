@@ -35,12 +35,7 @@ export async function readWholeFile(
   await using file = await absentAs(undefined, disk.open(path, "r"), "ENOTDIR");
   if (!file) return undefined;
   const { size } = await file.stat();
-  if (size > sizeMax) {
-    throw new StoreError(
-      "STORE_UNREADABLE",
-      `Cannot read "${path}": ${size} bytes, at most ${sizeMax} allowed`,
-    );
-  }
+  requireSize(path, size, sizeMax);
   const offered = allocate?.(size);
   const bytes = offered && offered.length >= size ? offered : new Uint8Array(size);
   let done = 0;
@@ -50,4 +45,13 @@ export async function readWholeFile(
     done += bytesRead;
   }
   return bytes.subarray(0, done);
+}
+
+/** Fails with `STORE_UNREADABLE` for a file that is too long to be what it should. */
+export function requireSize(path: string, size: number, sizeMax: number): void {
+  if (size <= sizeMax) return;
+  throw new StoreError(
+    "STORE_UNREADABLE",
+    `Cannot read "${path}": ${size} bytes, at most ${sizeMax} allowed`,
+  );
 }

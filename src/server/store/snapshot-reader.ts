@@ -107,15 +107,29 @@ export class SnapshotReader implements BlobSource, AsyncDisposable {
    * @throws {ChunkError} `CHUNK_MISSING`, `CHUNK_UNREADABLE`.
    */
   async readBlob(digest: Digest, options?: ReadBlobOptions): Promise<Uint8Array> {
-    if (this.#allowed.sizeOf(fromHex(digest)) === undefined) {
-      throw new StoreError("STORE_CHUNK_FORBIDDEN", `download chunk ${digest} not allowed`);
-    }
+    this.#requireAllowed(digest);
     return await this.#parts.blobs.readBlob(digest, options);
+  }
+
+  /**
+   * Opens the blob of a chunk that an opened index names, to be read piece by piece and closed.
+   *
+   * @throws {StoreError} `STORE_CHUNK_FORBIDDEN` for any other.
+   * @throws {ChunkError} `CHUNK_MISSING`, `CHUNK_UNREADABLE`, also from reading it.
+   */
+  async openBlob(digest: Digest): Promise<StoredFile> {
+    this.#requireAllowed(digest);
+    return await this.#parts.blobs.openBlob(digest);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#lock.release();
     await Promise.resolve();
+  }
+
+  #requireAllowed(digest: Digest): void {
+    if (this.#allowed.sizeOf(fromHex(digest)) !== undefined) return;
+    throw new StoreError("STORE_CHUNK_FORBIDDEN", `download chunk ${digest} not allowed`);
   }
 
   get #folder(): string {

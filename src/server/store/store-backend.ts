@@ -42,6 +42,8 @@ export interface ChunkObjects {
     digest: Digest,
     allocate?: ReadBlobOptions["allocate"],
   ): Promise<Uint8Array | undefined>;
+  /** Opens the blob for reading at any place. Fails like {@link readChunk} for one that is too long to be any. */
+  openChunk(digest: Digest): Promise<StoredFile | undefined>;
   /** The first bytes of the blob, at most `size`, owned. */
   readChunkHead(digest: Digest, size: number): Promise<Uint8Array | undefined>;
   /** Stores a borrowed blob in one step: readers see the old one or the new one, whole. */
@@ -91,6 +93,15 @@ export interface StoredFile extends AsyncDisposable {
   readonly size: number;
   /** Reads up to `size` bytes at `offset`, owned; shorter only at the end. */
   readAt(offset: number, size: number): Promise<Uint8Array>;
+  /**
+   * Reads into memory that is given, one piece after the other, from the start of the file.
+   *
+   * Nothing is written to it once the promise has settled.
+   *
+   * @param targets Lent until then.
+   * @returns How many bytes came; fewer than there is room for only at the end of the file.
+   */
+  readInto(targets: readonly Uint8Array[]): Promise<number>;
 }
 
 /** A file under construction: invisible in listings until it is published, gone if it never is (W2). */
