@@ -1,3 +1,4 @@
+import { checkPlace } from "../../format/http2/check-place.ts";
 import { HeaderBlocks } from "../../format/http2/header-blocks.ts";
 import { FrameReader, type Http2Frame } from "../../format/http2/frame-reader.ts";
 import {
@@ -11,8 +12,8 @@ import {
   frameTypes,
   settingNumbers,
 } from "../../format/http2/frames.ts";
+import { HeaderEncoder } from "../../format/http2/header-encoder.ts";
 import { Http2Error } from "../../format/http2/http2-error.ts";
-import { encodeRequestHead } from "../../format/http2/request-head.ts";
 import { type AnswerListener } from "./answer-to.ts";
 
 /** Bytes that may be in flight towards us on one stream: measured, more gains nothing (docs/decisions). */
@@ -48,7 +49,7 @@ export interface FrameConnectionParts {
 interface Stream {
   /** 0 as long as it waits. */
   id: number;
-  readonly head: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
   readonly listener: AnswerListener;
   hasHead: boolean;
   /** Bytes that came since the peer was last told. */
@@ -75,6 +76,7 @@ export class FrameConnection {
     },
   });
   readonly #blocks = new HeaderBlocks();
+  readonly #heads = new HeaderEncoder();
   readonly #streams = new Map<number, Stream>();
   readonly #waiting: Stream[] = [];
   readonly #pongs: (() => void)[] = [];
@@ -110,8 +112,7 @@ export class FrameConnection {
    * @returns Takes it back; the listener hears no more. Does nothing when the answer is over.
    */
   request(headers: Readonly<Record<string, string>>, listener: AnswerListener): () => void {
-    const head = encodeRequestHead(headers);
-    const stream: Stream = { id: 0, head, listener, hasHead: false, windowBytes: 0 };
+    const stream: Stream = { id: 0, headers, listener, hasHead: false, windowBytes: 0 };
     if (this.isOpen) {
       this.#waiting.push(stream);
       this.#sendWaiting();
@@ -165,7 +166,8 @@ export class FrameConnection {
       this.#nextId += 2;
       this.#streams.set(stream.id, stream);
       const flags = frameFlags.endStream | frameFlags.endHeaders;
-      this.#send(encodeFrame("headers", flags, stream.id, stream.head));
+      const head = this.#heads.encode(stream.headers);
+      this.#send(encodeFrame("headers", flags, stream.id, head));
     }
   }
 
@@ -282,7 +284,7 @@ export class FrameConnection {
     if (!stream) return;
     if (stream.hasHead) {
       if (!block.isLast) throw new Http2Error("PROTOCOL_ERROR", "a second head");
-    } else if (status === undefined || (isInformational(status) && block.isLast)) {
+    } else if (!isStatus(status) || (isInformational(status) && block.isLast)) {
       throw new Http2Error("PROTOCOL_ERROR", "a head without a status");
     } else if (!isInformational(status)) {
       stream.hasHead = true;
@@ -303,9 +305,9 @@ export class FrameConnection {
     this.#hasSettings = true;
     for (let at = 0; at < payload.length; at += 6) {
       const number = (payload[at] ?? 0) * 256 + (payload[at + 1] ?? 0);
-      if (number === settingNumbers.maxConcurrentStreams) {
-        this.#streamsMax = numberAt(payload, at + 2);
-      }
+      const value = numberAt(payload, at + 2);
+      if (number === settingNumbers.maxConcurrentStreams) this.#streamsMax = value;
+      if (number === settingNumbers.headerTableSize) this.#heads.limitTable(value);
     }
     this.#send(encodeFrame("settings", frameFlags.acknowledge, 0));
     this.#sendWaiting();
@@ -326,22 +328,13 @@ export class FrameConnection {
   }
 }
 
-function isInformational(status: string): boolean {
-  return status.startsWith("1");
+/** Whether it is a status of the RFC: three digits; what would switch to another protocol there is not (RFC 9113 §8.6). */
+function isStatus(status: string | undefined): status is string {
+  return status !== undefined && /^[1-9][0-9]{2}$/.test(status) && status !== "101";
 }
 
-function checkPlace(
-  { type, streamId, payload }: Http2Frame,
-  where: "connection" | "stream" | "anywhere",
-  bytes: number | undefined,
-): void {
-  if (bytes !== undefined && payload.length !== bytes) {
-    const detail = `a frame of type ${type} with ${payload.length} bytes`;
-    throw new Http2Error("FRAME_SIZE_ERROR", detail);
-  }
-  if (where !== "anywhere" && (streamId === 0) !== (where === "connection")) {
-    throw new Http2Error("PROTOCOL_ERROR", `a frame of type ${type} for stream ${streamId}`);
-  }
+function isInformational(status: string): boolean {
+  return status.startsWith("1");
 }
 
 function numberAt(bytes: Uint8Array, at: number): number {

@@ -136,6 +136,26 @@ describe("client/session/frame-connection", () => {
     expect(talk.connection.openCount).to.equal(3);
   });
 
+  it("says that it heeds it when the server keeps fewer headers than before, once", () => {
+    const talk = new Talk();
+    const tableOf = (bytes: number): Uint8Array =>
+      encodeFrame("settings", 0, 0, Buffer.concat([Uint8Array.of(0, 1), number(bytes)]));
+    const blocks = (): string[] =>
+      talk.sent
+        .filter(({ type }) => type === frameTypes.headers)
+        .map(({ payload }) => ((payload[0] ?? 0) === 0x20 ? "told" : "-"));
+
+    talk.receive(tableOf(65_536));
+    talk.ask("a");
+    talk.receive(tableOf(4096));
+    talk.ask("b");
+    talk.ask("c");
+    talk.receive(tableOf(0));
+    talk.ask("d");
+
+    expect(blocks()).to.deep.equal(["-", "told", "-", "told"]);
+  });
+
   it("forgets a request that is taken back, whether it was sent or not", () => {
     const talk = new Talk();
     talk.receive(encodeFrame("settings", 0, 0, Buffer.from("000300000001", "hex")));
@@ -286,6 +306,16 @@ describe("client/session/frame-connection", () => {
     ],
     "a second head": [1, settings, head, head],
     "a head without a status": [1, settings, encodeFrame("headers", endHeaders, 1)],
+    "a head whose status is no number": [
+      1,
+      settings,
+      encodeFrame("headers", endHeaders, 1, encodeRequestHead({ ":status": "2OO" })),
+    ],
+    "a head that switches to another protocol": [
+      1,
+      settings,
+      encodeFrame("headers", endHeaders, 1, encodeRequestHead({ ":status": "101" })),
+    ],
     "a head that cannot be decoded": [
       9,
       settings,
