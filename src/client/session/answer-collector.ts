@@ -1,6 +1,9 @@
 /** Longest text taken from an error answer, in bytes. */
 const ERROR_BYTES_MAX = 64 * 1024;
 
+/** Most bytes of memory that are made before there is something to put into them; ours. */
+const ROOM_BYTES_MAX = 1024 * 1024;
+
 /** What matters of the head of an answer, by the names of HTTP/2. */
 export interface AnswerHead {
   readonly status: string | number | undefined;
@@ -12,12 +15,15 @@ export type AllocateAnswer = (size: number | undefined) => Uint8Array | undefine
 
 /**
  * Gathers the parts of one answer in one piece of memory: in the one that is offered, else, with a stated length, in one of
- * that length. Otherwise parts are kept and joined at the end.
+ * that length. Otherwise parts are kept side by side in memories that grow with the answer, and joined at the end: a part
+ * of one byte takes one byte.
  */
 export class AnswerCollector {
   readonly #bytesMax: number;
   #allocate: AllocateAnswer | undefined;
   readonly #parts: Uint8Array[] = [];
+  /** At the end of the last of {@link #parts}. */
+  #freeBytes = 0;
   #whole: Buffer | undefined;
   #size = 0;
   #statedSize: number | undefined;
@@ -54,7 +60,7 @@ export class AnswerCollector {
     } else {
       if (this.#whole) this.#parts.push(this.bytes().slice());
       this.#whole = undefined;
-      this.#parts.push(new Uint8Array(part));
+      this.#keep(part);
     }
     this.#size += part.length;
     return true;
@@ -72,7 +78,7 @@ export class AnswerCollector {
     const joined = new Uint8Array(this.#size);
     let offset = 0;
     for (const part of this.#parts) {
-      joined.set(part, offset);
+      joined.set(part.subarray(0, this.#size - offset), offset);
       offset += part.length;
     }
     return joined;
@@ -81,6 +87,19 @@ export class AnswerCollector {
   /** What came as text. */
   text(): string {
     return new TextDecoder().decode(this.bytes().slice());
+  }
+
+  #keep(part: Uint8Array): void {
+    const fitting = Math.min(part.length, this.#freeBytes);
+    const last = this.#parts.at(-1);
+    last?.set(part.subarray(0, fitting), last.length - this.#freeBytes);
+    this.#freeBytes -= fitting;
+    const restBytes = part.length - fitting;
+    if (restBytes === 0) return;
+    const next = new Uint8Array(Math.max(restBytes, Math.min(this.#size, ROOM_BYTES_MAX)));
+    next.set(part.subarray(fitting));
+    this.#parts.push(next);
+    this.#freeBytes = next.length - restBytes;
   }
 
   #offered(): Uint8Array | undefined {
@@ -94,5 +113,6 @@ export class AnswerCollector {
     memory.set(this.bytes());
     this.#whole = Buffer.from(memory.buffer, memory.byteOffset, memory.length);
     this.#parts.length = 0;
+    this.#freeBytes = 0;
   }
 }

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import { AnswerCollector, type AnswerHead } from "../../../src/client/session/answer-collector.ts";
+import { prng } from "../../support/prng.ts";
 
 const head = (status: number, length?: number): AnswerHead => ({
   status: String(status),
@@ -71,6 +72,32 @@ describe("client/session/answer-collector", () => {
     lent.fill(9);
 
     expect([...answer.bytes()]).to.deep.equal([1, 2]);
+  });
+
+  it("takes little more memory than an answer has bytes, in whatever parts it comes", () => {
+    const answer = new AnswerCollector(2_000_000);
+    answer.start(head(200));
+    const before = process.memoryUsage();
+
+    for (let i = 0; i < 1_000_000; i++) answer.add(Uint8Array.of(i));
+
+    const after = process.memoryUsage();
+    const bytes = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
+    expect(bytes).to.be.below(64 * 1024 * 1024); // What waits for V8 to collect it included.
+    expect(answer.bytes().every((byte, i) => byte === i % 256)).to.equal(true);
+    expect(answer.bytes()).to.have.length(1_000_000);
+  });
+
+  it("joins parts of all lengths in their order", () => {
+    const sent = prng(7, 300_000);
+    const answer = new AnswerCollector(sent.length, () => new Uint8Array(1000));
+
+    answer.start(head(200));
+    for (let at = 0, length = 1; at < sent.length; at += length++) {
+      answer.add(sent.subarray(at, at + length));
+    }
+
+    expect(Buffer.from(answer.bytes()).equals(sent)).to.equal(true);
   });
 
   it("does not ask for memory for the text of an error", () => {
