@@ -106,6 +106,48 @@ export function itIsASessionConnection(
     expect(await rejection(openOn(server))).to.have.property("code", "SESSION_LOST");
   });
 
+  it("asks a server that keeps no table of headers and takes one request at once", async () => {
+    server.behaviour.settings = { headerTableSize: 0, maxConcurrentStreams: 1 };
+    server.behaviour.onStream = (stream) => {
+      reply(stream, "pong");
+    };
+    const connection = await openOn(server);
+
+    const answers: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      const request = { method: "GET", path: "/ping", answerBytesMax: 9, timeoutMs: 5000 } as const;
+      answers.push(Buffer.from(await connection.request(request)).toString());
+    }
+
+    expect(answers).to.deep.equal(["pong", "pong", "pong"]);
+    connection.destroy();
+  });
+
+  it("fails a request alone for which there is no memory", async () => {
+    server.behaviour.onStream = (stream, headers) => {
+      stream.respond({
+        ":status": 200,
+        ...(headers[":path"] === "/told" ? { "content-length": 4 } : {}),
+      });
+      stream.end("pong");
+    };
+    const connection = await openOn(server);
+    const request = { method: "GET", answerBytesMax: 9, timeoutMs: 5000 } as const;
+    const allocate = (): Uint8Array => {
+      throw new RangeError("Array buffer allocation failed");
+    };
+
+    for (const path of ["/told", "/untold"]) {
+      expect(await rejection(connection.request({ ...request, path, allocate }))).to.be.instanceOf(
+        RangeError,
+      );
+    }
+    const answer = await connection.request({ ...request, path: "/told" });
+
+    expect(Buffer.from(answer).toString()).to.equal("pong");
+    connection.destroy();
+  });
+
   it("refuses an answer longer than allowed", async () => {
     server.behaviour.onStream = (stream) => {
       reply(stream, Buffer.alloc(101));

@@ -3,6 +3,7 @@ import {
   performServerHandshake,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type Settings,
 } from "node:http2";
 import { type AddressInfo } from "node:net";
 import { Duplex } from "node:stream";
@@ -19,6 +20,8 @@ export interface FakeServerBehaviour {
   onHead?: (head: string, body: string, socket: TLSSocket) => "upgrade" | "answered";
   /** Head of the 101 answer. */
   upgradeHead?: string;
+  /** Settings besides its own. */
+  settings?: Settings;
 }
 
 /** A server that speaks TLS and HTTP/2 but knows only what a test tells it. */
@@ -113,7 +116,9 @@ function serveSession(socket: TLSSocket, behaviour: FakeServerBehaviour): Server
   socket.on("close", () => pipe.destroy());
   socket.cork();
   socket.write(behaviour.upgradeHead ?? defaultUpgradeHead);
-  const session = performServerHandshake(pipe, { settings: { initialWindowSize: 16 << 20 } });
+  const session = performServerHandshake(pipe, {
+    settings: { initialWindowSize: 16 << 20, ...behaviour.settings },
+  });
   setTimeout(() => {
     socket.uncork();
   }, 5);

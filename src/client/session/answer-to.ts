@@ -58,6 +58,9 @@ export interface AnswerListener {
  * @param send Sends the request and tells the listener; returns how to take the request back, which is called at most once and may be called
  *   after the answer is over.
  * @param lost The error when there is no answer.
+ * What is thrown while the answer is gathered, by `allocate` or for lack of memory, fails this request alone: the caller is a socket's
+ * callback, where it would end the process.
+ *
  * @returns Body of an answer with status 200: in the memory that was allocated, or owned.
  * @throws {ApiError} for any other status; {@link SessionError} `SESSION_LOST`, `SESSION_TIMEOUT`, `SESSION_PROTOCOL` for an
  *   answer that is too long; the signal's reason when aborted.
@@ -80,11 +83,15 @@ export async function answerTo(
       isSettled = true;
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
-      outcome();
+      try {
+        outcome();
+      } catch (error) {
+        reject(asError(error));
+      }
     };
     const fail = (error: unknown): void => {
       settle(() => {
-        reject(error instanceof Error ? error : new Error(String(error)));
+        reject(asError(error));
         takeBack();
       });
     };
@@ -100,11 +107,21 @@ export async function answerTo(
     signal?.addEventListener("abort", onAbort, { once: true });
     takeBack = send({
       onHead: (head) => {
-        if (!isSettled) answer.start(head);
+        if (isSettled) return;
+        try {
+          answer.start(head);
+        } catch (error) {
+          fail(error);
+        }
       },
       onBody: (piece) => {
         if (isSettled) return; // The memory may belong to others by now.
-        if (answer.add(piece)) return;
+        try {
+          if (answer.add(piece)) return;
+        } catch (error) {
+          fail(error);
+          return;
+        }
         const message = `Cannot get ${path}: the answer is longer than ${answerBytesMax} bytes`;
         fail(new SessionError("SESSION_PROTOCOL", message));
       },
@@ -121,4 +138,8 @@ export async function answerTo(
       },
     });
   });
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
