@@ -64,6 +64,7 @@ export async function connectTls(
 ): Promise<TLSSocket> {
   const socket = await openSocket(endpoint, options, undefined);
   if (socket.authorized) return socket;
+  socket.on("error", () => undefined); // It may break while somebody is asked; without a listener that ends the process.
   try {
     const actual = leafFingerprint(socket, endpoint);
     const expected = trust.expected ?? (await trust.known.find(endpoint.host));
@@ -71,6 +72,7 @@ export async function connectTls(
     if (await isVouchedBySystem(endpoint, options)) return socket;
     await judgeFingerprint(trust, endpoint.host, actual);
     options.signal?.throwIfAborted();
+    if (socket.errored) throw unreachable(endpoint, socket.errored);
     return socket;
   } catch (error) {
     socket.destroy();
