@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { abortOnAny } from "../../chunks/abort-on-any.ts";
 import { type ChunkIndex } from "../../format/index/chunk-index.ts";
 import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
 import { parseFixedIndex } from "../../format/index/fixed-index.ts";
@@ -38,6 +39,12 @@ export const READER_REQUEST_TIMEOUT_MS = 60_000;
 
 /** Time without any sign of life from the server after which the connection counts as dead. */
 const SILENCE_MS = 15_000;
+
+/**
+ * Times that one request is lost until it is given up, although the server is there: something about it breaks the connection each time, and
+ * what others are answered meanwhile would let it go on for ever. Ours.
+ */
+const LOSSES_MAX = 10;
 
 /** How a session is opened. */
 export interface ReaderSessionOptions {
@@ -130,12 +137,13 @@ export class ReaderSession implements Disposable {
   }
 
   /**
-   * Makes one request, over a new connection if the present one breaks meanwhile.
+   * Makes one request, over a new connection if the present one breaks meanwhile: at once the first time, then with the policy's pauses.
    *
-   * @throws {ApiError} {@link SessionError} `SESSION_LOST` after the policy's time; the signal's reason when aborted.
+   * @throws {ApiError} {@link SessionError} `SESSION_LOST` after the policy's time, or many losses; the signal's reason when aborted.
    */
   async request(request: ReadRequest): Promise<Uint8Array> {
-    for (;;) {
+    const { delayMs, delayMsMax } = this.#options.reconnect;
+    for (let losses = 1; ; losses++) {
       const connection = await this.#connected(request.signal);
       try {
         const timeoutMs = this.#options.requestTimeoutMs;
@@ -147,8 +155,9 @@ export class ReaderSession implements Disposable {
         if (error instanceof ApiError && !isLoss(error)) this.#lostAtMs = undefined;
         if (!isLoss(error) || this.#stop.signal.aborted) throw error;
         this.#lose(connection, error);
-        if (this.#remainingMs() <= 0) throw error;
+        if (this.#remainingMs() <= 0 || losses >= LOSSES_MAX) throw error;
       }
+      if (losses > 1) await this.#pause(Math.min(2 ** (losses - 2) * delayMs, delayMsMax), request);
     }
   }
 
@@ -207,9 +216,7 @@ export class ReaderSession implements Disposable {
         } catch (error) {
           if (!isLoss(error) || this.#remainingMs() <= 0) throw error;
         }
-        // The last attempt is made when the time is over, not a pause before: the server may be back by then.
-        const restMs = Math.max(0, Math.min(pauseMs, this.#remainingMs()));
-        await sleep(restMs, undefined, { signal: this.#stop.signal });
+        await this.#pause(pauseMs);
       }
     } catch (error) {
       this.#connection = undefined;
@@ -232,6 +239,17 @@ export class ReaderSession implements Disposable {
     }
     this.#connectedAtMs = performance.now();
     return connection;
+  }
+
+  /** The last attempt is made when the time is over, not a pause before: the server may be back by then. */
+  async #pause(pauseMs: number, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const restMs = Math.max(0, Math.min(pauseMs, this.#remainingMs()));
+    using stop = abortOnAny([this.#stop.signal, signal]);
+    try {
+      await sleep(restMs, undefined, { signal: stop.signal });
+    } catch {
+      stop.signal.throwIfAborted(); // With its reason.
+    }
   }
 
   #remainingMs(): number {

@@ -175,6 +175,46 @@ describe("client/session/reader-session", () => {
     session[Symbol.dispose]();
   });
 
+  it("gives up a request that breaks the connection each time, after a few times", async () => {
+    const session = await open({ totalMs: 600_000, delayMs: 1, delayMsMax: 4 });
+    const source = new RemoteBlobSource(session);
+    let breaks = 0;
+    fake.behaviour.onStream = (stream, headers) => {
+      if (String(headers[":path"]).startsWith("/chunk")) {
+        breaks++;
+        fake.dropConnections();
+      } else answer(stream, headers);
+    };
+
+    const error = await rejection(source.readBlob(digest));
+    const file = await session.download(index.promised.filename);
+
+    expect(error).to.have.property("code", "CHUNK_UNREADABLE");
+    expect(breaks).to.equal(10);
+    expect(file).to.have.length(index.file.length);
+    session[Symbol.dispose]();
+  });
+
+  it("ends the pause before the next attempt with the signal of the request", async () => {
+    const session = await open({ totalMs: 600_000, delayMs: 600_000, delayMsMax: 600_000 });
+    const stop = new AbortController();
+    let breaks = 0;
+    fake.behaviour.onStream = () => {
+      fake.dropConnections();
+      if (++breaks === 2)
+        setTimeout(() => {
+          stop.abort(new Error("enough"));
+        }, 50);
+    };
+
+    const error = await rejection(
+      new RemoteBlobSource(session).readBlob(digest, { signal: stop.signal }),
+    );
+
+    expect(error).to.equal(stop.signal.reason);
+    session[Symbol.dispose]();
+  });
+
   it("fails reads with CHUNK_UNREADABLE when the server stays away for the policy's time", async () => {
     const session = await open(impatient);
     await fake.close();
