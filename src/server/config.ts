@@ -36,6 +36,8 @@ export interface ServerConfig {
   readonly forbiddenDelayMs: number;
   /** Bytes of uploads that may be in memory at once. */
   readonly uploadMemoryBytes: number;
+  /** Bytes of uploads that all clients together may have sent and nobody has taken; beyond, the one with most is cut off. */
+  readonly untakenBytesMax: number;
   /** How long sessions may go on after the server was asked to stop. */
   readonly sessionGraceMs: number;
   /** When the 65536 chunk folders of a new datastore are made. */
@@ -44,6 +46,9 @@ export interface ServerConfig {
 
 /** Default of {@link ServerConfig.uploadMemoryBytes}. */
 export const UPLOAD_MEMORY_BYTES: number = 160 * 1024 * 1024;
+
+/** Default of {@link ServerConfig.untakenBytesMax}: a client alone that keeps to its windows has 256 MiB at most. */
+export const UNTAKEN_BYTES_MAX: number = 384 * 1024 * 1024;
 
 /** Default of {@link ServerConfig.webDirectory}: where the build puts it, seen from `src/server` and from `dist/server`. */
 export const WEB_DIRECTORY: string = fileURLToPath(new URL("../../dist/web", import.meta.url));
@@ -93,6 +98,7 @@ export function readServerConfig(args: ServerArguments): ServerConfig {
     unauthenticatedDelayMs: UNAUTHENTICATED_DELAY_MS,
     forbiddenDelayMs: FORBIDDEN_DELAY_MS,
     uploadMemoryBytes: UPLOAD_MEMORY_BYTES,
+    untakenBytesMax: UNTAKEN_BYTES_MAX,
     sessionGraceMs: parseGrace(args.sessionGrace),
     chunkFolders: args.chunkFolders ?? "in-background",
   });

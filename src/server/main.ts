@@ -76,6 +76,7 @@ import { openDatastores } from "./open-datastores.ts";
 import { openJobs, type OpenJobs } from "./open-jobs.ts";
 import { addBackupRoute } from "./session/backup-session.ts";
 import { RunningSessions } from "./session/running-sessions.ts";
+import { UntakenBytes } from "./session/untaken-bytes.ts";
 import { UploadMemory } from "./session/upload-memory.ts";
 import { pooledChunkVerifier } from "./session/pooled-chunk-verifier.ts";
 import { addReaderRoute } from "./session/reader-session.ts";
@@ -233,6 +234,7 @@ export async function startServer(
       tasks,
       traffic,
       uploadMemory: new UploadMemory(config.uploadMemoryBytes),
+      untaken: new UntakenBytes(config.untakenBytesMax),
       unauthenticatedMs: config.unauthenticatedDelayMs,
       logger,
       running: new RunningSessions(),

@@ -42,6 +42,7 @@ describe("server/main", () => {
         unauthenticatedDelayMs: 0,
         forbiddenDelayMs: 0,
         uploadMemoryBytes: 64 * 1024 * 1024,
+        untakenBytesMax: 384 * 1024 * 1024,
         sessionGraceMs: 0,
         chunkFolders: "on-demand",
         ...changes,

@@ -52,6 +52,7 @@ export interface TestServerOptions {
   /** How long 401 replies are held back; none unless the test is about it. */
   readonly unauthenticatedDelayMs?: number;
   readonly uploadMemoryBytes?: number;
+  readonly untakenBytesMax?: number;
   /** How long sessions may go on when the server is closed; not at all unless the test is about it. */
   readonly sessionGraceMs?: number;
   /** What wakes the scheduler; nothing does otherwise. */
@@ -91,6 +92,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       unauthenticatedDelayMs: options.unauthenticatedDelayMs ?? 0,
       forbiddenDelayMs: 0,
       uploadMemoryBytes: options.uploadMemoryBytes ?? 64 * 1024 * 1024,
+      untakenBytesMax: options.untakenBytesMax ?? 384 * 1024 * 1024,
       sessionGraceMs: options.sessionGraceMs ?? 0,
       chunkFolders: "on-demand",
     },

@@ -36,13 +36,9 @@ import { type ReceiveWindow, ReceiveWindows } from "./receive-windows.ts";
 import { serveConnection, type ConnectionEnd } from "./session-connection.ts";
 import { type SessionOptions } from "./session-options.ts";
 import { socketReading } from "../../linux/socket-reading.ts";
-import { UntakenBytes } from "./untaken-bytes.ts";
 import { requireUpgrade, upgradeConnection } from "./upgrade.ts";
 
 const PROTOCOL = "proxmox-backup-protocol-v1";
-
-/** What all sessions may have received and not taken; a client alone that keeps to its windows has 256 MiB of it at most. */
-const UNTAKEN_BYTES_MAX = 384 * 1024 * 1024;
 
 const parameters = Type.Object({
   store: datastoreName,
@@ -58,7 +54,6 @@ const parameters = Type.Object({
 export function addBackupRoute(api: FastifyInstance, options: SessionOptions): void {
   const turns = new ReceiveTurns({ turnBytes: TURN_BYTES, afterTurn: setImmediate });
   const windows = new ReceiveWindows();
-  const untaken = new UntakenBytes(UNTAKEN_BYTES_MAX);
   addRoute(api, {
     method: "GET",
     path: "/backup",
@@ -67,7 +62,7 @@ export function addBackupRoute(api: FastifyInstance, options: SessionOptions): v
     parameters,
     unknownParameters: "ignore",
     reply: Type.Null(),
-    handle: (given, call) => startBackup(given, call, { ...options, turns, windows, untaken }),
+    handle: (given, call) => startBackup(given, call, { ...options, turns, windows }),
   });
 }
 
@@ -75,7 +70,6 @@ export function addBackupRoute(api: FastifyInstance, options: SessionOptions): v
 interface BackupOptions extends SessionOptions {
   readonly turns: ReceiveTurns;
   readonly windows: ReceiveWindows;
-  readonly untaken: UntakenBytes;
 }
 
 async function startBackup(

@@ -9,6 +9,7 @@ import { type Datastore } from "../store/datastore.ts";
 import { type TaskRegistry } from "../tasks/task-registry.ts";
 import { type TrafficControl } from "../traffic/traffic-control.ts";
 import { type RunningSessions } from "./running-sessions.ts";
+import { type UntakenBytes } from "./untaken-bytes.ts";
 import { type UploadMemory } from "./upload-memory.ts";
 
 /** What sessions work with. */
@@ -19,6 +20,8 @@ export interface SessionOptions {
   readonly traffic: TrafficControl;
   /** Shared by all uploads of the server. */
   readonly uploadMemory: UploadMemory;
+  /** Bounds what the clients of all uploads have sent beyond that. */
+  readonly untaken: UntakenBytes;
   /** How long a 401 is held back. */
   readonly unauthenticatedMs: number;
   readonly logger: FastifyBaseLogger;
