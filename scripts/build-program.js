@@ -58,10 +58,13 @@ await build({
 rmSync(target, { recursive: true, force: true });
 renameSync(unfinished, target);
 
-const { status } = spawnSync(process.execPath, ["scripts/compile-ahead.js"], {
-  stdio: "ignore",
+const { status, stderr } = spawnSync(process.execPath, ["scripts/compile-ahead.js"], {
+  stdio: ["ignore", "ignore", "pipe"],
+  encoding: "utf8",
   // V8 would drop what it made under flags that commands are not started with.
   env: { ...process.env, NODE_OPTIONS: "" },
 });
-if (status !== 0)
+if (status !== 0) {
   console.warn("The program was built without code compiled ahead: it starts a little later.");
+  console.warn(stderr.trim());
+}

@@ -4,7 +4,7 @@ interface Waiter {
 }
 
 /**
- * Shares a fixed number of bytes among all uploads of the server; whoever gets none waits its turn.
+ * Shares a fixed amount, in bytes of uploads or in chunks that are read at once; whoever gets none waits its turn.
  *
  * First come, first served, so that a large request cannot starve. An upload that waits is not read, and its client
  * is stopped by the flow control of HTTP/2.
@@ -17,12 +17,12 @@ export class MemoryBudget {
     this.#free = sizeBytes;
   }
 
-  /** Bytes nobody holds. */
+  /** What nobody holds. */
   get freeBytes(): number {
     return this.#free;
   }
 
-  /** Takes bytes; the result gives them back when it is called, once. */
+  /** Takes some; the result gives them back when it is called, once. */
   async take(size: number): Promise<() => void> {
     if (this.#waiting.length > 0 || this.#free < size) {
       await new Promise<void>((resolve) => this.#waiting.push({ size, grant: resolve }));
