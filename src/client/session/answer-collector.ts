@@ -40,9 +40,8 @@ export class AnswerCollector {
   start({ status, contentLength }: AnswerHead): void {
     this.statusCode = Number(status);
     const size = Number(contentLength ?? 0);
-    if (this.statusCode !== 200 || !(size > 0) || size < this.#size || size > this.#bytesMax) {
-      return;
-    }
+    if (this.statusCode !== 200 || !Number.isSafeInteger(size) || size <= 0) return;
+    if (size < this.#size || size > this.#bytesMax) return;
     this.#statedSize = size;
     if (!this.#whole) this.#gatherIn(this.#offered() ?? new Uint8Array(size));
   }

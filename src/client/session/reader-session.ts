@@ -7,6 +7,7 @@ import { parseDynamicIndex } from "../../format/index/dynamic-index.ts";
 import { parseFixedIndex } from "../../format/index/fixed-index.ts";
 import { checkListedFile } from "../../format/manifest/listed-file.ts";
 import { archiveKindOf, type ArchiveName } from "../../format/snapshot/archive-name.ts";
+import { type AllocateAnswer } from "./answer-collector.ts";
 import { ApiError } from "./api-error.ts";
 import { type BackupServer } from "./backup-server.ts";
 import { type ReadRequest } from "./answer-to.ts";
@@ -143,11 +144,12 @@ export class ReaderSession implements Disposable {
    */
   async request(request: ReadRequest): Promise<Uint8Array> {
     const { delayMs, delayMsMax } = this.#options.reconnect;
+    const allocate = onlyOnce(request.allocate);
     for (let losses = 1; ; losses++) {
       const connection = await this.#connected(request.signal);
       try {
         const timeoutMs = this.#options.requestTimeoutMs;
-        const bytes = await connection.request({ timeoutMs, ...request });
+        const bytes = await connection.request({ timeoutMs, ...request, allocate });
         this.#lostAtMs = undefined;
         return bytes;
       } catch (error) {
@@ -281,6 +283,13 @@ export function isLoss(error: unknown): boolean {
 
 function sha256Hex(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Offers the same memory to every attempt: what a lost one wrote there is of no use. */
+function onlyOnce(allocate: AllocateAnswer | undefined): AllocateAnswer | undefined {
+  if (!allocate) return undefined;
+  let offer: { readonly memory: Uint8Array | undefined } | undefined;
+  return (size) => (offer ??= { memory: allocate(size) }).memory;
 }
 
 /** Waits for a promise that others share; an abort ends only this wait. */

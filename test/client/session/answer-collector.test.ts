@@ -52,6 +52,22 @@ describe("client/session/answer-collector", () => {
     expect([...answer.bytes()]).to.deep.equal([1, 2, 3]);
   });
 
+  it("takes a length that is no number of bytes for none", () => {
+    for (const contentLength of ["0.5", "-1", "Infinity", "4, 4", "x"]) {
+      const told: unknown[] = [];
+      const answer = new AnswerCollector(100, (size) => {
+        told.push(size);
+        return undefined;
+      });
+
+      answer.start({ status: "200", contentLength });
+      answer.add(Uint8Array.of(1));
+
+      expect(told).to.deep.equal([undefined]);
+      expect(answer.isWhole()).to.equal(true);
+    }
+  });
+
   it("notices an answer that ends early, and refuses one that is too long", () => {
     const early = new AnswerCollector(100);
     early.start(head(200, 3));

@@ -175,6 +175,35 @@ describe("client/session/reader-session", () => {
     session[Symbol.dispose]();
   });
 
+  it("takes the memory for a blob once, and uses it again after a loss", async () => {
+    const session = await open(patient);
+    const memory = new Uint8Array(4);
+    let offers = 0;
+    let losses = 0;
+    fake.behaviour.onStream = (stream) => {
+      if (losses === 2) {
+        reply(stream, "blob");
+        return;
+      }
+      losses++;
+      stream.respond({ ":status": 200, "content-length": 4 });
+      stream.write("lo", () => {
+        fake.dropConnections();
+      });
+    };
+    const allocate = (): Uint8Array => {
+      offers++;
+      return memory;
+    };
+
+    const blob = await new RemoteBlobSource(session).readBlob(digest, { allocate });
+
+    expect(Buffer.from(blob).toString()).to.equal("blob");
+    expect(blob.buffer).to.equal(memory.buffer);
+    expect(offers).to.equal(1);
+    session[Symbol.dispose]();
+  });
+
   it("gives up a request that breaks the connection each time, after a few times", async () => {
     const session = await open({ totalMs: 600_000, delayMs: 1, delayMsMax: 4 });
     const source = new RemoteBlobSource(session);
