@@ -233,7 +233,8 @@ export class ReaderSession implements Disposable {
     connection.endOnSilence(SILENCE_MS);
     try {
       for (const fileName of this.#registered) {
-        await connection.request({ ...downloadRequest(fileName), timeoutMs: requestTimeoutMs });
+        const request = { ...downloadRequest(fileName), timeoutMs: requestTimeoutMs };
+        await connection.request(signal ? { ...request, signal } : request);
       }
     } catch (error) {
       connection.destroy();

@@ -84,6 +84,7 @@ describe("client/session/reader-session", () => {
   async function open(
     reconnect: ReconnectPolicy,
     onConnectionChange?: (isConnected: boolean) => void,
+    requestTimeoutMs = 2_000,
   ): Promise<ReaderSession> {
     return await ReaderSession.open({
       server,
@@ -92,7 +93,7 @@ describe("client/session/reader-session", () => {
         namespace: rootNamespace,
       },
       reconnect,
-      requestTimeoutMs: 2_000,
+      requestTimeoutMs,
       ...(onConnectionChange ? { onConnectionChange } : {}),
     });
   }
@@ -158,6 +159,23 @@ describe("client/session/reader-session", () => {
     ]);
     expect(changes).to.deep.equal([false, true]);
     session[Symbol.dispose]();
+  });
+
+  it("ends at once when it is closed while an index is downloaded again", async () => {
+    const session = await open(patient, undefined, 600_000);
+    await session.downloadIndex(index.promised);
+    const isAskedAgain = new Promise<void>((resolve) => {
+      fake.behaviour.onStream = () => {
+        resolve();
+      };
+    });
+    fake.dropConnections();
+    const reading = rejection(new RemoteBlobSource(session).readBlob(digest));
+    await isAskedAgain;
+
+    session[Symbol.dispose]();
+
+    expect(await reading).to.have.nested.property("cause.message", "The session was closed");
   });
 
   it("repeats a request whose connection broke before the answer", async () => {
