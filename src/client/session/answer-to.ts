@@ -16,7 +16,7 @@ export interface ReadRequest {
    * has told. An answer that does not fit comes in other memory. Nothing is written once the request has settled.
    */
   readonly allocate?: AllocateAnswer | undefined;
-  /** Milliseconds from sending to the end of the answer; without it there is no limit. */
+  /** Milliseconds from asking, before its turn to be sent has come, to the end of the answer; without it there is no limit. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }

@@ -71,7 +71,8 @@ export interface PromisedFile {
  * Reading one snapshot over a connection that is made again when it breaks (spec reader-protocol.md).
  *
  * Calls may overlap. Nothing is remembered by the server between connections, so the indexes that were downloaded are
- * downloaded again before anything else. A refusal by the server is final and is not tried again.
+ * downloaded again before anything else. A refusal by the server is final and is not tried again, but for one with which the server says
+ * that it failed itself (5xx), which counts as a loss.
  */
 export class ReaderSession implements Disposable {
   readonly #options: ReaderSessionOptions;
