@@ -8,6 +8,7 @@ import {
   encodeReset,
   encodeSettings,
   encodeWindowUpdate,
+  FRAME_HEAD_BYTES,
   frameFlags,
   frameTypes,
   settingNumbers,
@@ -34,8 +35,8 @@ const STREAMS_AT_FIRST = 100;
 /** Numbers of streams end here (RFC 9113 §5.1.1). */
 const STREAM_ID_MAX = 0x7fff_ffff;
 
-/** Bytes that wait to be sent above which a peer is not answered any more: it asks and does not listen. */
-const WAITING_BYTES_MAX = 1024 * 1024;
+/** Frames that wait to be sent above which a peer is not answered any more: it asks and does not listen. Each takes some KiB, however short. */
+const WAITING_FRAMES_MAX = 4096;
 
 /** What a {@link FrameConnection} needs. */
 export interface FrameConnectionParts {
@@ -81,6 +82,8 @@ export class FrameConnection {
   readonly #waiting: Stream[] = [];
   readonly #pongs: (() => void)[] = [];
   #streamsMax = STREAMS_AT_FIRST;
+  /** Sent since nothing else waited to be sent. */
+  #framesSinceIdle = 0;
   #nextId = 1;
   #windowBytes = 0;
   #hasSettings = false;
@@ -153,7 +156,11 @@ export class FrameConnection {
 
   #send(bytes: Uint8Array): void {
     if (this.#isOver) return;
-    if (this.#parts.send(bytes) > WAITING_BYTES_MAX) {
+    const waitingBytes = this.#parts.send(bytes);
+    this.#framesSinceIdle = waitingBytes > bytes.length ? this.#framesSinceIdle + 1 : 0;
+    // Some of them may be gone by now, but not if so few bytes are left.
+    const waitingMax = Math.min(this.#framesSinceIdle, waitingBytes / FRAME_HEAD_BYTES);
+    if (waitingMax > WAITING_FRAMES_MAX) {
       this.end(new Error("the server asks and does not listen"));
     }
   }

@@ -273,11 +273,29 @@ describe("client/session/frame-connection", () => {
   it("lets go of a server that asks and does not listen", () => {
     const talk = new Talk();
     talk.ask("a");
-    talk.waitingBytes = 2 * MIB;
+    const ping = encodeFrame("ping", 0, 0, new Uint8Array(8));
+    talk.receive(settings);
+    talk.sent.length = 0;
 
+    for (let i = 1; i <= 5000; i++) {
+      talk.waitingBytes = 17 * i;
+      talk.receive(ping);
+    }
+
+    expect(talk.sent).to.have.length(4098);
+    expect(talk.heard).to.deep.equal(["a lost: the server asks and does not listen", "end"]);
+  });
+
+  it("keeps a server that listens, as long as it asks", () => {
+    const talk = new Talk();
     talk.receive(settings);
 
-    expect(talk.heard).to.deep.equal(["a lost: the server asks and does not listen", "end"]);
+    for (let i = 0; i < 20_000; i++) {
+      talk.waitingBytes = 30_000;
+      talk.receive(encodeFrame("ping", 0, 0, new Uint8Array(8)));
+    }
+
+    expect(talk.connection.isOpen).to.equal(true);
   });
 
   const head = encodeFrame("headers", endHeaders, 1, ok);
