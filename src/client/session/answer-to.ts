@@ -55,12 +55,12 @@ export interface AnswerListener {
 /**
  * Makes one request and gathers its answer.
  *
- * @param send Sends the request and tells the listener; returns how to take the request back, which is called at most once and may be called
- *   after the answer is over.
- * @param lost The error when there is no answer.
  * What is thrown while the answer is gathered, by `allocate` or for lack of memory, fails this request alone: the caller is a socket's
  * callback, where it would end the process.
  *
+ * @param send Sends the request and tells the listener; returns how to take the request back, which is called at most once and may be called
+ *   after the answer is over.
+ * @param lost The error when there is no answer.
  * @returns Body of an answer with status 200: in the memory that was allocated, or owned.
  * @throws {ApiError} for any other status; {@link SessionError} `SESSION_LOST`, `SESSION_TIMEOUT`, `SESSION_PROTOCOL` for an
  *   answer that is too long; the signal's reason when aborted.
