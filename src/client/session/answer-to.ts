@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 
 import { type AllocateAnswer, AnswerCollector, type AnswerHead } from "./answer-collector.ts";
+import { AnswerDeadline } from "./answer-deadline.ts";
 import { ApiError } from "./api-error.ts";
 import { SessionError } from "./session-error.ts";
 
@@ -16,7 +17,7 @@ export interface ReadRequest {
    * has told. An answer that does not fit comes in other memory. Nothing is written once the request has settled.
    */
   readonly allocate?: AllocateAnswer | undefined;
-  /** Milliseconds from asking, before its turn to be sent has come, to the end of the answer; without it there is no limit. */
+  /** Milliseconds without progress, from asking on, before its turn to be sent has come; see `AnswerDeadline`. Without it there is no limit. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -52,6 +53,14 @@ export interface AnswerListener {
   onLost(cause?: Error): void;
 }
 
+/** What a request has to know of its connection. */
+export interface AnswerLine {
+  /** The error when there is no answer. */
+  readonly lost: (cause?: Error) => SessionError;
+  /** Bytes that have come for whatever request. */
+  readonly receivedBytes: () => number;
+}
+
 /**
  * Makes one request and gathers its answer.
  *
@@ -60,7 +69,6 @@ export interface AnswerListener {
  *
  * @param send Sends the request and tells the listener; returns how to take the request back, which is called at most once and may be called
  *   after the answer is over.
- * @param lost The error when there is no answer.
  * @returns Body of an answer with status 200: in the memory that was allocated, or owned.
  * @throws {ApiError} for any other status; {@link SessionError} `SESSION_LOST`, `SESSION_TIMEOUT`, `SESSION_PROTOCOL` for an
  *   answer that is too long; the signal's reason when aborted.
@@ -68,20 +76,20 @@ export interface AnswerListener {
 export async function answerTo(
   request: ReadRequest,
   send: (listener: AnswerListener) => () => void,
-  lost: (cause?: Error) => SessionError,
+  { lost, receivedBytes }: AnswerLine,
 ): Promise<Uint8Array> {
   const { signal, timeoutMs, path, answerBytesMax, allocate } = request;
   signal?.throwIfAborted();
   if (signal) setMaxListeners(0, signal); // One a request; Node.js takes more than ten for a leak.
   return await new Promise<Uint8Array>((resolve, reject) => {
     const answer = new AnswerCollector(answerBytesMax, allocate);
-    let timer: NodeJS.Timeout | undefined;
+    let deadline: AnswerDeadline | undefined;
     let takeBack = (): void => undefined;
     let isSettled = false;
     const settle = (outcome: () => void): void => {
       if (isSettled) return;
       isSettled = true;
-      clearTimeout(timer);
+      deadline?.[Symbol.dispose]();
       signal?.removeEventListener("abort", onAbort);
       try {
         outcome();
@@ -99,10 +107,11 @@ export async function answerTo(
       fail(signal?.reason);
     };
     if (timeoutMs !== undefined) {
-      timer = setTimeout(() => {
+      const onOver = (): void => {
         const message = `Cannot get ${path}: no answer within ${timeoutMs} ms`;
         fail(new SessionError("SESSION_TIMEOUT", message));
-      }, timeoutMs);
+      };
+      deadline = new AnswerDeadline({ timeoutMs, receivedBytes, onOver });
     }
     signal?.addEventListener("abort", onAbort, { once: true });
     takeBack = send({
@@ -116,6 +125,7 @@ export async function answerTo(
       },
       onBody: (piece) => {
         if (isSettled) return; // The memory may belong to others by now.
+        deadline?.progress(piece.length);
         try {
           if (answer.add(piece)) return;
         } catch (error) {

@@ -90,7 +90,10 @@ export class Http2Connection {
     request.signal?.throwIfAborted();
     if (!this.isOpen) throw this.#lost();
     const send = (listener: AnswerListener): (() => void) => this.#send(request, listener);
-    return await answerTo(request, send, (cause) => this.#lost(cause));
+    return await answerTo(request, send, {
+      lost: (cause) => this.#lost(cause),
+      receivedBytes: () => this.#socket.bytesRead,
+    });
   }
 
   /**

@@ -35,7 +35,7 @@ export const DEFAULT_RECONNECT: ReconnectPolicy = {
   delayMsMax: 5_000,
 };
 
-/** Time for one request, after which the connection counts as dead; a whole chunk fits over 300 kB/s. */
+/** Time without progress of one request, after which the connection counts as dead; see `AnswerDeadline`. */
 export const READER_REQUEST_TIMEOUT_MS = 60_000;
 
 /** Time without any sign of life from the server after which the connection counts as dead. */
@@ -52,7 +52,7 @@ export interface ReaderSessionOptions {
   readonly server: BackupServer;
   readonly snapshot: SessionSnapshot;
   readonly reconnect: ReconnectPolicy;
-  /** Milliseconds for one request; {@link READER_REQUEST_TIMEOUT_MS} at the edge. */
+  /** Milliseconds for one request without progress; {@link READER_REQUEST_TIMEOUT_MS} at the edge. */
   readonly requestTimeoutMs: number;
   /** Told about every loss and every return of the connection. */
   readonly onConnectionChange?: (isConnected: boolean, cause?: unknown) => void;

@@ -32,6 +32,7 @@ export class ReadingConnection {
   #failure: Error | undefined;
   #isEnding = false;
   #silentTicks = 0;
+  #receivedBytes = 0;
   #watch: NodeJS.Timeout | undefined;
 
   /** Takes the socket over. */
@@ -55,6 +56,7 @@ export class ReadingConnection {
     });
     input.passTo((bytes) => {
       this.#silentTicks = 0;
+      this.#receivedBytes += bytes.length;
       this.#frames.receive(bytes);
     });
     if (socket.destroyed) this.destroy();
@@ -108,7 +110,10 @@ export class ReadingConnection {
         },
         listener,
       );
-    return await answerTo(request, send, (cause) => this.#lost(cause));
+    return await answerTo(request, send, {
+      lost: (cause) => this.#lost(cause),
+      receivedBytes: () => this.#receivedBytes,
+    });
   }
 
   /** Ends the connection: no request can be made any more, open ones fail. */
