@@ -1,3 +1,4 @@
+import { joinedBytes } from "../format/bytes/joined-bytes.ts";
 import { type ResidentSource } from "../format/bytes/resident-source.ts";
 import { type ChunkIndex } from "../format/index/chunk-index.ts";
 import { type AnswerMemory } from "./answer-memory.ts";
@@ -90,7 +91,7 @@ export class ChunkedBytes implements ResidentSource {
     const pieces = this.pieces(offset, size, { end: this.size, isStart: false });
     const [first] = pieces;
     if (first && pieces.length === 1) return first;
-    return joined(pieces, size);
+    return joinedBytes(pieces);
   }
 
   #complete(part: PartialRead): Uint8Array {
@@ -245,14 +246,4 @@ export class ChunkedBytes implements ResidentSource {
   #name(): string {
     return `${snapshotPath(this.#parts.snapshot)}/${this.#parts.archive}`;
   }
-}
-
-function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }

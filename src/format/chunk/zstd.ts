@@ -6,6 +6,7 @@ import {
   type DecodeInto,
   TargetTooSmall,
 } from "./zstd-bounds.ts";
+import { joinedBytes } from "../bytes/joined-bytes.ts";
 import { zstdFrames } from "./zstd-frames.ts";
 
 /** Compression as one library offers it; the only shape in which zstd is known outside this file. */
@@ -174,7 +175,7 @@ function loadCloudpss(): ZstdCodec | undefined {
         const emit = (piece: Uint8Array): void => void pieces.push(piece);
         stream.data(asBuffer(plain), emit);
         stream.end(emit);
-        return concatenated(pieces);
+        return joinedBytes(pieces);
       }),
     decompress: (compressed, sizeMax, into) =>
       boundedDecompress(compressed, { sizeMax, into }, (target, frames) =>
@@ -302,14 +303,4 @@ function asBuffer(bytes: Uint8Array): Uint8Array {
 
 function withoutPool(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-}
-
-function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    whole.set(piece, offset);
-    offset += piece.length;
-  }
-  return whole;
 }

@@ -1,3 +1,4 @@
+import { joinedBytes } from "../bytes/joined-bytes.ts";
 import { type Http2Frame } from "./frame-reader.ts";
 import { frameFlags, frameTypes } from "./frames.ts";
 import { HeaderDecoder } from "./header-decoder.ts";
@@ -42,7 +43,7 @@ export class HeaderBlocks {
     }
     if ((frame.flags & frameFlags.endHeaders) === 0) return undefined;
     this.#parts = undefined;
-    return { headers: this.#decoder.decode(joined(parts, bytes)), isLast: this.#isLast };
+    return { headers: this.#decoder.decode(joinedBytes(parts)), isLast: this.#isLast };
   }
 
   #begin({ streamId, flags, payload }: Http2Frame): Uint8Array[] {
@@ -64,14 +65,4 @@ export class HeaderBlocks {
     this.#parts.push(payload.slice());
     return this.#parts;
   }
-}
-
-function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

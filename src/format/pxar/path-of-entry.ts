@@ -1,3 +1,4 @@
+import { joinedBytes } from "../bytes/joined-bytes.ts";
 import { FormatError } from "../format-error.ts";
 import { type PxarNode } from "./node.ts";
 import { type PxarTree } from "./tree-reader.ts";
@@ -21,15 +22,5 @@ export function pathOfEntry(tree: PxarTree, nameOffset: number): Uint8Array {
   if (node?.nameOffset !== nameOffset) {
     throw new FormatError("FORMAT_INVALID", "pxar archive", `no entry at offset ${nameOffset}`);
   }
-  return joined(names);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const path = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    path.set(part, at);
-    at += part.length;
-  }
-  return path;
+  return joinedBytes(names);
 }
