@@ -16,12 +16,7 @@ import {
 import { HeaderEncoder } from "../../format/http2/header-encoder.ts";
 import { Http2Error } from "../../format/http2/http2-error.ts";
 import { type AnswerListener } from "./answer-to.ts";
-
-/** Bytes that may be in flight towards us on one stream: measured, more gains nothing (docs/decisions). */
-const STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
-
-/** Bytes that may be in flight towards us on the connection. */
-const CONNECTION_WINDOW_BYTES = 32 * 1024 * 1024;
+import { CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES } from "./session-windows.ts";
 
 /** What it is before anybody says something else (RFC 9113 §6.9.2). */
 const INITIAL_WINDOW_BYTES = 65_535;

@@ -3,13 +3,8 @@ import { type TLSSocket } from "node:tls";
 
 import { noticeHangUp } from "../../linux/notice-hang-up.ts";
 import { type AnswerListener, answerTo, type ReadRequest, renderPath } from "./answer-to.ts";
-import { SessionError } from "./session-error.ts";
-
-/** Bytes that may be in flight towards us on one stream: measured, more gains nothing (docs/decisions). */
-const STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
-
-/** Bytes that may be in flight towards us on the connection. */
-const CONNECTION_WINDOW_BYTES = 32 * 1024 * 1024;
+import { connectionLost, type SessionError } from "./session-error.ts";
+import { CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES } from "./session-windows.ts";
 
 /** Memory that the HTTP/2 layer may use, in megabytes; the default of 10 is less than three chunks. */
 const SESSION_MEMORY_MB = 512;
@@ -155,11 +150,6 @@ export class Http2Connection {
   }
 
   #lost(cause?: Error): SessionError {
-    const reason = cause ?? this.#failure;
-    return new SessionError(
-      "SESSION_LOST",
-      "The connection to the server ended early",
-      reason === undefined ? {} : { cause: reason },
-    );
+    return connectionLost(cause ?? this.#failure);
   }
 }

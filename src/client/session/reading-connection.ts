@@ -3,7 +3,7 @@ import { type TLSSocket } from "node:tls";
 import { encodeGoAway } from "../../format/http2/frames.ts";
 import { type AnswerListener, answerTo, type ReadRequest, renderPath } from "./answer-to.ts";
 import { FrameConnection } from "./frame-connection.ts";
-import { SessionError } from "./session-error.ts";
+import { connectionLost, type SessionError } from "./session-error.ts";
 import { type SocketInput } from "./socket-input.ts";
 
 /** Looks at a silent connection before it is ended. */
@@ -127,11 +127,6 @@ export class ReadingConnection {
   }
 
   #lost(cause?: Error): SessionError {
-    const reason = cause ?? this.#failure;
-    return new SessionError(
-      "SESSION_LOST",
-      "The connection to the server ended early",
-      reason === undefined ? {} : { cause: reason },
-    );
+    return connectionLost(cause ?? this.#failure);
   }
 }

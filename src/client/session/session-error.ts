@@ -32,3 +32,12 @@ export class SessionError extends BackupError {
     this.code = code;
   }
 }
+
+/** What a request fails with when its connection is gone, or this answer was broken off. */
+export function connectionLost(cause: Error | undefined): SessionError {
+  return new SessionError(
+    "SESSION_LOST",
+    "The connection to the server ended early",
+    cause === undefined ? {} : { cause },
+  );
+}
