@@ -20,10 +20,11 @@ export interface SessionConnection {
  * Declares what every connection inside a session must do.
  *
  * @param openOn Connects to the server, and upgrades.
+ * @returns The server of the test that is running.
  */
 export function itIsASessionConnection(
   openOn: (server: FakeBackupServer) => Promise<SessionConnection>,
-): void {
+): () => FakeBackupServer {
   let server: FakeBackupServer;
 
   beforeEach(async () => {
@@ -329,4 +330,6 @@ export function itIsASessionConnection(
     ).to.equal(true);
     connection.destroy();
   });
+
+  return () => server;
 }

@@ -2,12 +2,10 @@ import { type TLSSocket } from "node:tls";
 
 import { expect } from "chai";
 
-import { connectTls } from "../../../src/client/session/connect-tls.ts";
 import { Http2Connection } from "../../../src/client/session/http2-connection.ts";
-import { upgradeConnection } from "../../../src/client/session/upgrade-connection.ts";
 import { itIsASessionConnection } from "../../contract/session-connection.contract.ts";
-import { type FakeBackupServer, reply, startFakeServer } from "../../support/fake-backup-server.ts";
-import { readerUpgrade, trustIn } from "../../support/reader-upgrade.ts";
+import { type FakeBackupServer, reply } from "../../support/fake-backup-server.ts";
+import { upgradedSocket } from "../../support/reader-upgrade.ts";
 import { rejection } from "../../support/rejection.ts";
 
 /** Frames after which a client says GOAWAY and reads no more. */
@@ -42,30 +40,17 @@ const HEADERS = 1;
 const GOAWAY = 7;
 
 async function openOn(server: FakeBackupServer): Promise<Http2Connection> {
-  const endpoint = { host: "127.0.0.1", port: server.port };
-  const socket = await connectTls(endpoint, trustIn(server), { timeoutMs: 5000 });
-  await upgradeConnection(socket, readerUpgrade, { timeoutMs: 5000 });
-  return new Http2Connection(socket, "127.0.0.1", { lookEveryMs: 20 });
+  return new Http2Connection(await upgradedSocket(server), "127.0.0.1", { lookEveryMs: 20 });
 }
 
 describe("client/session/http2-connection", () => {
-  itIsASessionConnection(openOn);
-
-  let server: FakeBackupServer;
-
-  beforeEach(async () => {
-    server = await startFakeServer();
-  });
-
-  afterEach(async () => {
-    await server.close();
-  });
+  const fake = itIsASessionConnection(openOn);
 
   it("sends and receives 4 MiB in parallel", async () => {
-    server.behaviour.onStream = (stream, _headers, body) => {
+    fake().behaviour.onStream = (stream, _headers, body) => {
       reply(stream, body);
     };
-    const connection = await openOn(server);
+    const connection = await openOn(fake());
     const bodies = Array.from({ length: 8 }, (_, i) => new Uint8Array(4 << 20).fill(i));
 
     const answers = await Promise.all(
@@ -79,10 +64,10 @@ describe("client/session/http2-connection", () => {
   });
 
   it("sends a body that lies in shared memory", async () => {
-    server.behaviour.onStream = (stream, _headers, body) => {
+    fake().behaviour.onStream = (stream, _headers, body) => {
       reply(stream, body);
     };
-    const connection = await openOn(server);
+    const connection = await openOn(fake());
     const body = new Uint8Array(new SharedArrayBuffer(100_000)).fill(7);
 
     const answer = await connection.request({
@@ -98,11 +83,11 @@ describe("client/session/http2-connection", () => {
 
   for (const [rule, frame] of Object.entries(brokenRules)) {
     it(`fails an upload when the server hangs up after it sent ${rule}`, async () => {
-      server.behaviour.onHead = (_head, _body, socket) => {
+      fake().behaviour.onHead = (_head, _body, socket) => {
         breakRules(socket, frame);
         return "answered";
       };
-      const connection = await openOn(server);
+      const connection = await openOn(fake());
 
       const upload = connection.request({
         method: "POST",
